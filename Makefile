@@ -1,0 +1,69 @@
+# The short way to everything; CMake does the work. `make help` lists the targets.
+
+BUILD := build
+JOBS  ?= $(shell nproc)
+SEEDS ?= 2000
+FUZZ_SECONDS ?= 60
+
+.PHONY: all help deps deps-checks demo test sim fuzz lint format bench install clean asan tsan coverage
+
+all: deps ## build everything into build/bin
+	@cmake --preset release >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+deps:
+	@cmake/install-dependencies.sh
+
+deps-checks:
+	@cmake/install-dependencies.sh --checks
+
+demo: all ## a real 3-node cluster: commands, a YCSB load, a node killed; cleans up
+	@docs/examples/demo.sh $(BUILD)/bin
+
+test: deps-checks ## every test of the main job; ends with "N passed, N failed"
+	@tests/run.sh $(BUILD)
+
+sim: all ## SEEDS=2000 fresh seeds of the simulator
+	@$(BUILD)/bin/kvsim --seeds $(SEEDS) --first $$(date +%s) --jobs $(JOBS)
+
+fuzz: deps-checks ## every fuzzer for FUZZ_SECONDS=60
+	@cmake --preset fuzz >/dev/null
+	@cmake --build $(BUILD)/fuzz -j $(JOBS)
+	@tests/fuzz/run.sh $(BUILD)/fuzz/fuzz $(FUZZ_SECONDS)
+
+lint: deps-checks ## formatting, tidy rules, and a build with clang
+	@tests/tidy/check_format.sh
+	@for check in tests/tidy/check_*.sh; do $$check || exit 1; done
+	@cmake --preset clang >/dev/null
+	@cmake --build $(BUILD)/clang -j $(JOBS)
+
+format: ## format all code in place
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bench: all ## YCSB-A and pure puts at 1 and 64 clients on a 3-node cluster
+	@bench/run.sh $(BUILD)/bin
+
+asan: deps-checks ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --preset asan-ubsan >/dev/null
+	@cmake --build $(BUILD)/asan-ubsan -j $(JOBS)
+	@ctest --test-dir $(BUILD)/asan-ubsan --output-on-failure -j $(JOBS)
+
+tsan: deps-checks ## the tests under ThreadSanitizer
+	@cmake --preset tsan >/dev/null
+	@cmake --build $(BUILD)/tsan -j $(JOBS)
+	@ctest --test-dir $(BUILD)/tsan --output-on-failure -j $(JOBS)
+
+coverage: deps-checks ## line coverage of the tests
+	@cmake --preset coverage >/dev/null
+	@cmake --build $(BUILD)/coverage -j $(JOBS)
+	@ctest --test-dir $(BUILD)/coverage -j $(JOBS) >/dev/null || true
+	@tests/coverage.sh $(BUILD)/coverage
+
+install: all ## install into PREFIX=/usr/local
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+clean: ## remove build/
+	@rm -rf $(BUILD)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kvbench: measures a cluster. Parses the command line, finds the cluster, runs, reports. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench/report.h"
+#include "client/endpoints/endpoints.h"
+#include "multicast/base/bytes.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+/* The first interrupt ends the run with a report, the second one the process. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int run(struct bench_settings *settings)
+{
+    struct kv_endpoints_options options = {.list = settings->endpoints, .path = settings->cluster};
+    struct kv_endpoints endpoints;
+    struct kv_endpoints_error endpoints_error;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES] = "";
+    enum bench_end end;
+
+    if (kv_endpoints_find(&options, &endpoints, &endpoints_error) != STATUS_OK) {
+        fprintf(stderr, "kvbench: %s\n", endpoints_error.text);
+        return BENCH_END_USAGE;
+    }
+    settings->progress |= isatty(STDERR_FILENO) != 0;
+    end = bench_run(settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
+    if (error[0] != '\0') {
+        fprintf(stderr, "kvbench: %s\n", error);
+    }
+    if (result->load.done || result->run.done) {
+        (settings->json ? bench_report_json : bench_report_plain)(stdout, settings, result);
+    }
+    if (end == BENCH_END_FAILURES) {
+        fprintf(stderr, "kvbench: %llu operations failed: see the lines with Return=\n",
+                (unsigned long long)result->run.measures.failed);
+    }
+    kv_free(result);
+    kv_endpoints_close(&endpoints);
+    return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct bench_settings settings;
+    char error[BENCH_ERROR_BYTES];
+
+    switch (bench_options_parse(argc, argv, &settings, error)) {
+    case BENCH_COMMAND_RUN:
+        catch_signals();
+        return run(&settings);
+    case BENCH_COMMAND_HELP:
+        bench_options_help(stdout);
+        return EXIT_SUCCESS;
+    case BENCH_COMMAND_VERSION:
+        puts("kvbench " BENCH_VERSION);
+        return EXIT_SUCCESS;
+    case BENCH_COMMAND_INVALID:
+        break;
+    }
+    fprintf(stderr, "kvbench: %s\n", error);
+    return BENCH_END_USAGE;
+}

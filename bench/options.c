@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* getopt_long over the table, then the relations between the options. */
+#include "bench/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "multicast/base/assert.h"
+#include "multicast/base/limits.h"
+
+/* getopt_long answers a long option with this plus its place in the table; letters are below. */
+#define OPTION_BASE 256
+
+static const struct option_text {
+    const char *name;
+    char letter;
+    const char *argument;
+    const char *text;
+} option_texts[BENCH_OPTIONS] = {
+#define X(NAME, name, letter, argument, text) {name, letter, argument, text},
+    BENCH_OPTION_MAP(X)
+#undef X
+};
+
+/* A decimal number in low .. high, without sign. */
+static bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret)
+{
+    char *end;
+    unsigned long long number;
+
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < low ||
+        number > high) {
+        return false;
+    }
+    *ret = number;
+    return true;
+}
+
+/* "500ms" or "5s" in milliseconds. */
+static bool parse_time(const char *text, uint64_t *ret_ms)
+{
+    char *end;
+    unsigned long long number;
+    uint64_t unit;
+
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    unit = strcmp(end, "ms") == 0 ? 1 : strcmp(end, "s") == 0 ? 1000 : 0;
+    if (!isdigit((unsigned char)text[0]) || errno != 0 || unit == 0 || number == 0 ||
+        number > BENCH_SECONDS_MAX * 1000ull / unit) {
+        return false;
+    }
+    *ret_ms = number * unit;
+    return true;
+}
+
+static bool parse_distribution(const char *text, enum bench_distribution *ret)
+{
+    for (enum bench_distribution i = 0; i < BENCH_DISTRIBUTIONS; i++) {
+        if (strcmp(text, bench_distribution_name(i)) == 0) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Options whose default depends on others: kept apart until all are read. */
+struct parsing {
+    struct bench_settings settings;
+    bool has_value_bytes, has_distribution, has_seconds;
+};
+
+/* Take one option that has an argument. NULL, or what its argument must be. */
+static const char *set_argument(struct parsing *parsing, enum bench_option option, const char *text)
+{
+    struct bench_settings *settings = &parsing->settings;
+    uint64_t number = 0;
+
+    switch (option) {
+    case BENCH_OPTION_WORKLOAD:
+        settings->workload = bench_workload_find(text);
+        return settings->workload != NULL ? NULL : "one of a b c d e f put get";
+    case BENCH_OPTION_RECORDS:
+        return parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
+                   ? NULL
+                   : "a number from 2 to 1000000000";
+    case BENCH_OPTION_SECONDS:
+        parsing->has_seconds = true;
+        return parse_number(text, 1, BENCH_SECONDS_MAX, &settings->seconds)
+                   ? NULL
+                   : "a number of seconds from 1 to 86400";
+    case BENCH_OPTION_OPERATIONS:
+        return parse_number(text, 1, INT64_MAX, &settings->operations) ? NULL
+                                                                       : "a number from 1 on";
+    case BENCH_OPTION_WARMUP:
+        return parse_number(text, 0, BENCH_SECONDS_MAX, &settings->warmup_seconds)
+                   ? NULL
+                   : "a number of seconds up to 86400";
+    case BENCH_OPTION_CLIENTS:
+        if (!parse_number(text, 1, BENCH_THREADS_MAX * BENCH_CLIENTS_PER_THREAD_MAX, &number)) {
+            return "a number from 1 to 65536";
+        }
+        settings->clients = (uint32_t)number;
+        return NULL;
+    case BENCH_OPTION_THREADS:
+        if (!parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
+            return "a number from 1 to 64";
+        }
+        settings->threads = (uint32_t)number;
+        return NULL;
+    case BENCH_OPTION_VALUE_BYTES:
+        parsing->has_value_bytes = true;
+        if (!parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
+            return "a number up to 1048576";
+        }
+        settings->value_bytes = (size_t)number;
+        return NULL;
+    case BENCH_OPTION_DISTRIBUTION:
+        parsing->has_distribution = true;
+        return parse_distribution(text, &settings->distribution)
+                   ? NULL
+                   : "one of zipfian latest uniform hotspot exponential";
+    case BENCH_OPTION_SEED:
+        return parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL : "a number of 64 bits";
+    case BENCH_OPTION_TIMEOUT:
+        return parse_time(text, &settings->timeout_ms) ? NULL : "a time with its unit: 500ms or 5s";
+    case BENCH_OPTION_ENDPOINTS:
+        settings->endpoints = text;
+        return NULL;
+    case BENCH_OPTION_CLUSTER:
+        settings->cluster = text;
+        return NULL;
+    case BENCH_OPTION_OUTPUT:
+        settings->json = strcmp(text, "json") == 0;
+        return settings->json || strcmp(text, "plain") == 0 ? NULL : "plain or json";
+    case BENCH_OPTION_NO_LOAD:
+    case BENCH_OPTION_LOAD_ONLY:
+    case BENCH_OPTION_PROGRESS:
+    case BENCH_OPTION_HELP:
+    case BENCH_OPTION_VERSION:
+    case BENCH_OPTIONS:
+        break;
+    }
+    KV_UNREACHABLE();
+}
+
+static void set_switch(struct bench_settings *settings, enum bench_option option)
+{
+    settings->no_load |= option == BENCH_OPTION_NO_LOAD;
+    settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
+    settings->progress |= option == BENCH_OPTION_PROGRESS;
+}
+
+/* Fill in what depends on other options. NULL, or what does not fit together. */
+static const char *complete(struct parsing *parsing)
+{
+    struct bench_settings *settings = &parsing->settings;
+
+    if (!parsing->has_value_bytes) {
+        settings->value_bytes = settings->workload->value_bytes;
+    }
+    if (!parsing->has_distribution) {
+        settings->distribution = settings->workload->distribution;
+    }
+    if (!parsing->has_seconds && settings->operations > 0) {
+        settings->seconds = 0;
+    }
+    if (settings->no_load && settings->load_only) {
+        return "--no-load and --load-only leave nothing to do";
+    }
+    if (settings->threads > settings->clients) {
+        return "more --threads than --clients: a thread needs a client to run";
+    }
+    if ((settings->clients + settings->threads - 1) / settings->threads >
+        BENCH_CLIENTS_PER_THREAD_MAX) {
+        return "more than 1024 --clients per thread: give more --threads";
+    }
+    return NULL;
+}
+
+/* The table in the form of getopt_long; the ':' in front makes it tell a missing argument from an unknown option. */
+static void make_tables(struct option longs[BENCH_OPTIONS + 1], char letters[2 * BENCH_OPTIONS + 2])
+{
+    *letters++ = ':';
+    for (int i = 0; i < BENCH_OPTIONS; i++) {
+        bool has_argument = option_texts[i].argument != NULL;
+
+        longs[i] =
+            (struct option){option_texts[i].name, has_argument ? required_argument : no_argument,
+                            NULL, OPTION_BASE + i};
+        if (option_texts[i].letter != 0) {
+            *letters++ = option_texts[i].letter;
+            if (has_argument) {
+                *letters++ = ':';
+            }
+        }
+    }
+    longs[BENCH_OPTIONS] = (struct option){NULL, 0, NULL, 0};
+    *letters = '\0';
+}
+
+static enum bench_option option_of(int code)
+{
+    for (int i = 0; i < BENCH_OPTIONS; i++) {
+        if (code == OPTION_BASE + i || code == option_texts[i].letter) {
+            return (enum bench_option)i;
+        }
+    }
+    return BENCH_OPTIONS;
+}
+
+/* What stands there as a command: "run", "help", or only options. */
+static enum bench_command check_command(int argc, char *const *argv, char error[BENCH_ERROR_BYTES])
+{
+    if (optind == argc) {
+        snprintf(error, BENCH_ERROR_BYTES, "what to do? Try: kvbench run, or kvbench help");
+        return BENCH_COMMAND_INVALID;
+    }
+    if (argc - optind > 1) {
+        snprintf(error, BENCH_ERROR_BYTES, "\"%.60s\" is one argument too many", argv[optind + 1]);
+        return BENCH_COMMAND_INVALID;
+    }
+    if (strcmp(argv[optind], "help") == 0) {
+        return BENCH_COMMAND_HELP;
+    }
+    if (strcmp(argv[optind], "run") != 0) {
+        snprintf(error, BENCH_ERROR_BYTES, "there is no command \"%.60s\": try run or help",
+                 argv[optind]);
+        return BENCH_COMMAND_INVALID;
+    }
+    return BENCH_COMMAND_RUN;
+}
+
+enum bench_command bench_options_parse(int argc, char *const *argv, struct bench_settings *ret,
+                                       char error[BENCH_ERROR_BYTES])
+{
+    struct parsing parsing = {.settings = {.workload = bench_workload_find("a"),
+                                           .records = 10000,
+                                           .seconds = 10,
+                                           .clients = 16,
+                                           .threads = 1,
+                                           .seed = 1,
+                                           .timeout_ms = 5000}};
+    struct option longs[BENCH_OPTIONS + 1];
+    char letters[2 * BENCH_OPTIONS + 2];
+    enum bench_command command;
+    const char *why;
+    int code;
+
+    make_tables(longs, letters);
+    opterr = 0;
+    optind = 0; /* start over, also with the permutation of arguments */
+    while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        enum bench_option option = option_of(code);
+
+        if (code == '?' || code == ':') {
+            snprintf(error, BENCH_ERROR_BYTES, "%s: %.60s",
+                     code == '?' ? "no such option" : "argument missing", argv[optind - 1]);
+            return BENCH_COMMAND_INVALID;
+        }
+        if (option == BENCH_OPTION_HELP) {
+            return BENCH_COMMAND_HELP;
+        }
+        if (option == BENCH_OPTION_VERSION) {
+            return BENCH_COMMAND_VERSION;
+        }
+        if (option_texts[option].argument == NULL) {
+            set_switch(&parsing.settings, option);
+            continue;
+        }
+        why = set_argument(&parsing, option, optarg);
+        if (why != NULL) {
+            snprintf(error, BENCH_ERROR_BYTES, "--%s \"%.60s\": must be %s",
+                     option_texts[option].name, optarg, why);
+            return BENCH_COMMAND_INVALID;
+        }
+    }
+    command = check_command(argc, argv, error);
+    if (command != BENCH_COMMAND_RUN) {
+        return command;
+    }
+    why = complete(&parsing);
+    if (why != NULL) {
+        snprintf(error, BENCH_ERROR_BYTES, "%s", why);
+        return BENCH_COMMAND_INVALID;
+    }
+    *ret = parsing.settings;
+    return BENCH_COMMAND_RUN;
+}
+
+void bench_options_help(FILE *out)
+{
+    fputs("usage: kvbench run [options]\n"
+          "Load records into a cluster, run a workload on them, and report throughput and "
+          "latency.\n\n"
+          "Workloads:\n",
+          out);
+    for (const struct bench_workload *workload = bench_workloads; workload->name != NULL;
+         workload++) {
+        fprintf(out, "  %-5s %s (%s)\n", workload->name, workload->meaning,
+                bench_distribution_name(workload->distribution));
+    }
+    fputs("\nOptions:\n", out);
+    for (int i = 0; i < BENCH_OPTIONS; i++) {
+        const struct option_text *option = &option_texts[i];
+        char form[40];
+
+        snprintf(form, sizeof form, "--%s%s%s", option->name, option->argument != NULL ? " " : "",
+                 option->argument != NULL ? option->argument : "");
+        fprintf(out, "  %c%c%c %-26s %s\n", option->letter != 0 ? '-' : ' ',
+                option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ',' : ' ', form,
+                option->text);
+    }
+    fputs(
+        "\nExit status: 0 all operations succeeded, 1 some failed (the report says how many and\n"
+        "why), 2 wrong usage, 5 the cluster cannot be reached, 130 interrupted (the report covers\n"
+        "what was done).\n",
+        out);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options: the command line of kvbench as a checked struct.
+ *
+ * The table below is the only list of options: the parser and the help are made from it. */
+#ifndef KV_BENCH_OPTIONS_H
+#define KV_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "bench/workload.h"
+
+/* X(NAME, "name", short or 0, "ARGUMENT" or NULL, "text") */
+#define BENCH_OPTION_MAP(X)                                                                        \
+    X(WORKLOAD, "workload", 'w', "NAME", "a b c d e f (YCSB), put or get; default: a")             \
+    X(RECORDS, "records", 'n', "N", "keys that are loaded; default: 10000")                        \
+    X(SECONDS, "seconds", 's', "S", "length of the run; default: 10, or until --operations")       \
+    X(OPERATIONS, "operations", 0, "N", "end the run after so many operations")                    \
+    X(WARMUP, "warmup", 0, "S", "seconds before the run that are not measured; default: 0")        \
+    X(CLIENTS, "clients", 'c', "N",                                                                \
+      "virtual clients, each with one operation in flight; default: 16")                           \
+    X(THREADS, "threads", 't', "N", "threads that they are spread over; default: 1")               \
+    X(VALUE_BYTES, "value-bytes", 0, "N", "bytes of a value; default: 1000, put and get: 100")     \
+    X(DISTRIBUTION, "distribution", 0, "NAME",                                                     \
+      "of keys: zipfian latest uniform hotspot exponential; default: the workload's")              \
+    X(SEED, "seed", 0, "N", "of all random choices; default: 1")                                   \
+    X(TIMEOUT, "timeout", 0, "TIME",                                                               \
+      "longest wait for one operation, as in 500ms or 5s; default: 5s")                            \
+    X(NO_LOAD, "no-load", 0, NULL, "the records are there already")                                \
+    X(LOAD_ONLY, "load-only", 0, NULL, "load the records, then end")                               \
+    X(ENDPOINTS, "endpoints", 0, "HOST:PORT,...", "nodes of the cluster; default: $KV_ENDPOINTS")  \
+    X(CLUSTER, "cluster", 0, "PATH", "cluster file or its directory; default: $KV_CLUSTER")        \
+    X(OUTPUT, "output", 'o', "FORMAT", "plain (default; the lines of YCSB) or json")               \
+    X(PROGRESS, "progress", 0, NULL, "a line per second on stderr, even if it is no terminal")     \
+    X(HELP, "help", 'h', NULL, "print this help")                                                  \
+    X(VERSION, "version", 'V', NULL, "print the version")
+
+enum bench_option {
+#define X(NAME, name, letter, argument, text) BENCH_OPTION_##NAME,
+    BENCH_OPTION_MAP(X)
+#undef X
+        BENCH_OPTIONS
+};
+
+/* Most records: their numbers and the sum over all of them for --distribution latest stay affordable. */
+#define BENCH_RECORDS_MAX 1000000000
+
+/* Most virtual clients of one thread: what one kv_client takes in flight. */
+#define BENCH_CLIENTS_PER_THREAD_MAX 1024
+#define BENCH_THREADS_MAX            64
+
+/* A day; beyond it someone has mistaken the unit. */
+#define BENCH_SECONDS_MAX 86400
+
+struct bench_settings {
+    const struct bench_workload *workload;
+    enum bench_distribution distribution;
+    uint64_t records;
+    uint64_t seconds;    /* 0: until `operations` */
+    uint64_t operations; /* 0: until `seconds` */
+    uint64_t warmup_seconds;
+    uint32_t clients;
+    uint32_t threads;
+    size_t value_bytes;
+    uint64_t seed;
+    uint64_t timeout_ms;
+    bool no_load;
+    bool load_only;
+    bool json;
+    bool progress;
+    const char *endpoints; /* borrowed from argv; NULL: not given */
+    const char *cluster;
+};
+
+enum bench_command {
+    BENCH_COMMAND_RUN,
+    BENCH_COMMAND_HELP,
+    BENCH_COMMAND_VERSION,
+    BENCH_COMMAND_INVALID /* error says why */
+};
+
+#define BENCH_ERROR_BYTES 256
+
+/* Parse a command line. *ret is set for BENCH_COMMAND_RUN only. */
+enum bench_command bench_options_parse(int argc, char *const *argv, struct bench_settings *ret,
+                                       char error[BENCH_ERROR_BYTES]);
+
+void bench_options_help(FILE *out);
+
+#endif

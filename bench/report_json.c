@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One JSON object with settings, phases and log usage. Numbers of 64 bits are JSON integers. */
+#include <jansson.h>
+
+#include "bench/report.h"
+#include "multicast/base/assert.h"
+#include "multicast/base/bytes.h"
+
+#define COUNT(number) json_integer((json_int_t)(number))
+
+/* Memory comes from kv_alloc (see below), so nothing can fail here. */
+static void set(json_t *object, const char *name, json_t *value)
+{
+    KV_ASSERT(value != NULL);
+    if (json_object_set_new(object, name, value) != 0) {
+        KV_UNREACHABLE();
+    }
+}
+
+/* A text that came from elsewhere: null if it is not UTF-8. */
+static json_t *text_of(const char *text)
+{
+    json_t *string = json_string(text);
+
+    return string != NULL ? string : json_null();
+}
+
+static json_t *latencies_of(const struct bench_histogram *histogram)
+{
+    json_t *object = json_object();
+
+    set(object, "count", COUNT(histogram->count));
+    set(object, "mean_us", json_real(bench_histogram_mean(histogram)));
+    set(object, "min_us", COUNT(histogram->min));
+#define X(per_mille, plain, json)                                                                  \
+    set(object, json, COUNT(bench_histogram_quantile(histogram, per_mille)));
+    BENCH_QUANTILE_MAP(X)
+#undef X
+    set(object, "max_us", COUNT(histogram->max));
+    return object;
+}
+
+static json_t *series_of(const struct bench_series *series)
+{
+    json_t *object = json_object();
+    json_t *outcomes = json_object();
+
+    set(object, "ok", latencies_of(&series->ok));
+    if (series->failed.count > 0) {
+        set(object, "failed", latencies_of(&series->failed));
+    }
+    for (enum bench_outcome outcome = 0; outcome < BENCH_OUTCOMES; outcome++) {
+        if (series->outcomes[outcome] > 0) {
+            set(outcomes, bench_outcome_name(outcome), COUNT(series->outcomes[outcome]));
+        }
+    }
+    set(object, "returns", outcomes);
+    return object;
+}
+
+/* null if the phase did not take place. */
+static json_t *phase_of(const struct bench_phase *phase)
+{
+    json_t *object, *operations;
+
+    if (!phase->done) {
+        return json_null();
+    }
+    object = json_object();
+    operations = json_object();
+    set(object, "runtime_us", COUNT(phase->runtime_us));
+    set(object, "throughput", json_real(bench_throughput(phase)));
+    set(object, "operations", COUNT(phase->measures.operations));
+    set(object, "failed", COUNT(phase->measures.failed));
+    set(object, "ordered", COUNT(phase->measures.ordered));
+    for (enum bench_op op = 0; op < BENCH_OPS; op++) {
+        const struct bench_series *series = &phase->measures.series[op];
+
+        if (series->ok.count + series->failed.count > 0) {
+            set(operations, bench_op_name(op), series_of(series));
+        }
+    }
+    set(object, "by_operation", operations);
+    return object;
+}
+
+static json_t *ratio(uint64_t number, uint64_t of)
+{
+    return of == 0 ? json_null() : json_real((double)number / (double)of);
+}
+
+/* null if it is not known. */
+static json_t *log_of(const struct bench_result *result)
+{
+    const struct bench_measures *measures = &result->run.measures;
+    json_t *object;
+
+    if (!result->has_usage) {
+        return json_null();
+    }
+    object = json_object();
+    set(object, "syncs", COUNT(result->syncs));
+    set(object, "bytes", COUNT(result->bytes));
+    set(object, "syncs_per_operation", ratio(result->syncs, measures->operations));
+    set(object, "bytes_per_operation", ratio(result->bytes, measures->operations));
+    set(object, "syncs_per_ordered_operation", ratio(result->syncs, measures->ordered));
+    set(object, "bytes_per_ordered_operation", ratio(result->bytes, measures->ordered));
+    return object;
+}
+
+static json_t *settings_of(const struct bench_settings *settings)
+{
+    json_t *object = json_object();
+
+    set(object, "workload", json_string(settings->workload->name));
+    set(object, "distribution", json_string(bench_distribution_name(settings->distribution)));
+    set(object, "records", COUNT(settings->records));
+    set(object, "seconds", COUNT(settings->seconds));
+    set(object, "operations", COUNT(settings->operations));
+    set(object, "warmup_seconds", COUNT(settings->warmup_seconds));
+    set(object, "clients", COUNT(settings->clients));
+    set(object, "threads", COUNT(settings->threads));
+    set(object, "value_bytes", COUNT(settings->value_bytes));
+    set(object, "seed", COUNT(settings->seed));
+    set(object, "timeout_ms", COUNT(settings->timeout_ms));
+    return object;
+}
+
+static json_t *cluster_of(const struct bench_usage *usage)
+{
+    json_t *object = json_object();
+
+    set(object, "name", text_of(usage->cluster));
+    set(object, "partitions", COUNT(usage->partitions));
+    set(object, "nodes", COUNT(usage->node_count));
+    return object;
+}
+
+void bench_report_json(FILE *out, const struct bench_settings *settings,
+                       const struct bench_result *result)
+{
+    json_t *root;
+
+    json_set_alloc_funcs(kv_alloc, kv_free);
+    root = json_object();
+    set(root, "tool", json_string("kvbench"));
+    set(root, "schema", COUNT(BENCH_REPORT_SCHEMA));
+    set(root, "version", json_string(BENCH_VERSION));
+    set(root, "settings", settings_of(settings));
+    set(root, "cluster", cluster_of(&result->before));
+    set(root, "interrupted", json_boolean(result->interrupted));
+    set(root, "load", phase_of(&result->load));
+    set(root, "run", phase_of(&result->run));
+    set(root, "log", log_of(result));
+    if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0) {
+        fputs("kvbench: the report could not be written\n", stderr);
+    }
+    fputc('\n', out);
+    json_decref(root);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The lines of YCSB's text exporter. */
+#include "bench/report.h"
+
+#define COUNT(number) ((unsigned long long)(number))
+
+double bench_throughput(const struct bench_phase *phase)
+{
+    return phase->runtime_us == 0
+               ? 0.0
+               : (double)phase->measures.operations * 1e6 / (double)phase->runtime_us;
+}
+
+static void write_latencies(FILE *out, const char *name, const char *suffix,
+                            const struct bench_histogram *histogram)
+{
+    fprintf(out, "[%s%s], Operations, %llu\n", name, suffix, COUNT(histogram->count));
+    fprintf(out, "[%s%s], AverageLatency(us), %.3f\n", name, suffix,
+            bench_histogram_mean(histogram));
+    fprintf(out, "[%s%s], MinLatency(us), %llu\n", name, suffix, COUNT(histogram->min));
+    fprintf(out, "[%s%s], MaxLatency(us), %llu\n", name, suffix, COUNT(histogram->max));
+#define X(per_mille, plain, json)                                                                  \
+    fprintf(out, "[%s%s], " plain "PercentileLatency(us), %llu\n", name, suffix,                   \
+            COUNT(bench_histogram_quantile(histogram, per_mille)));
+    BENCH_QUANTILE_MAP(X)
+#undef X
+}
+
+static void write_series(FILE *out, const char *name, const struct bench_series *series)
+{
+    if (series->ok.count + series->failed.count == 0) {
+        return;
+    }
+    write_latencies(out, name, "", &series->ok);
+    for (enum bench_outcome outcome = 0; outcome < BENCH_OUTCOMES; outcome++) {
+        if (series->outcomes[outcome] > 0) {
+            fprintf(out, "[%s], Return=%s, %llu\n", name, bench_outcome_name(outcome),
+                    COUNT(series->outcomes[outcome]));
+        }
+    }
+    if (series->failed.count > 0) {
+        write_latencies(out, name, "-FAILED", &series->failed);
+    }
+}
+
+static void write_phase(FILE *out, const char *section, const struct bench_phase *phase)
+{
+    fprintf(out, "[%s], RunTime(ms), %llu\n", section, COUNT(phase->runtime_us / 1000));
+    fprintf(out, "[%s], Throughput(ops/sec), %.3f\n", section, bench_throughput(phase));
+    fprintf(out, "[%s], Operations, %llu\n", section, COUNT(phase->measures.operations));
+    fprintf(out, "[%s], Failed, %llu\n", section, COUNT(phase->measures.failed));
+}
+
+static void write_log(FILE *out, const struct bench_result *result)
+{
+    double operations = (double)result->run.measures.operations;
+    double ordered = (double)result->run.measures.ordered;
+
+    if (!result->has_usage) {
+        fprintf(out, "[LOG], Unknown, a node did not answer or has restarted\n");
+        return;
+    }
+    fprintf(out, "[LOG], Syncs, %llu\n", COUNT(result->syncs));
+    fprintf(out, "[LOG], Bytes, %llu\n", COUNT(result->bytes));
+    fprintf(out, "[LOG], OrderedOperations, %llu\n", COUNT(result->run.measures.ordered));
+    if (operations > 0) {
+        fprintf(out, "[LOG], SyncsPerOperation, %.4f\n", (double)result->syncs / operations);
+        fprintf(out, "[LOG], BytesPerOperation, %.1f\n", (double)result->bytes / operations);
+    }
+    if (ordered > 0) {
+        fprintf(out, "[LOG], SyncsPerOrderedOperation, %.4f\n", (double)result->syncs / ordered);
+        fprintf(out, "[LOG], BytesPerOrderedOperation, %.1f\n", (double)result->bytes / ordered);
+    }
+}
+
+void bench_report_plain(FILE *out, const struct bench_settings *settings,
+                        const struct bench_result *result)
+{
+    const struct bench_phase *phase = &result->run;
+
+    if (settings->load_only) {
+        phase = &result->load;
+    } else if (result->load.done) {
+        write_phase(out, "LOAD", &result->load);
+    }
+    if (!phase->done) {
+        return;
+    }
+    write_phase(out, "OVERALL", phase);
+    for (enum bench_op op = 0; op < BENCH_OPS; op++) {
+        write_series(out, bench_op_name(op), &phase->measures.series[op]);
+    }
+    if (phase == &result->run) {
+        write_log(out, result);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run: a benchmark from beginning to end: look at the cluster, load, run, look again.
+ *
+ * The calling thread keeps the time, prints progress and reads the nodes' counters; the workers are threads of their own. */
+#ifndef KV_BENCH_RUN_H
+#define KV_BENCH_RUN_H
+
+#include <signal.h>
+
+#include "bench/options.h"
+#include "bench/series.h"
+#include "bench/usage.h"
+
+struct bench_phase {
+    bool done;           /* the phase took place, to its end or until it was stopped */
+    uint64_t runtime_us; /* from where measuring begins to the last answer */
+    struct bench_measures measures;
+};
+
+struct bench_result {
+    struct bench_phase load;
+    struct bench_phase run;
+    struct bench_usage before, after; /* the measured part of the run */
+    bool has_usage;                   /* syncs and bytes are known */
+    uint64_t syncs, bytes;            /* of all nodes' logs */
+    bool interrupted;
+};
+
+/* What the benchmark ended with; the values are exit statuses of kvbench. */
+enum bench_end {
+    BENCH_END_OK = 0,
+    BENCH_END_FAILURES = 1, /* some operations failed; the result says which */
+    BENCH_END_USAGE = 2,
+    BENCH_END_UNAVAILABLE = 5,  /* the cluster could not be used; error says why */
+    BENCH_END_INTERRUPTED = 130 /* *interrupt was set; the result covers what was done */
+};
+
+#define BENCH_RUN_ERROR_BYTES 512
+
+/* Do it. `interrupt` is polled; progress goes to stderr if settings say so. cluster: the name that the nodes must have,
+ * or NULL. *ret is new memory, also after a failure; free it with kv_free. */
+enum bench_end bench_run(const struct bench_settings *settings, const char *endpoints,
+                         const char *cluster, const volatile sig_atomic_t *interrupt,
+                         struct bench_result **ret, char error[BENCH_RUN_ERROR_BYTES]);
+
+#endif

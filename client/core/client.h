@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client: routes operations to the groups that own their keys, resends them, and says what became of them. A pure core.
+ *
+ * Model.      client_step(event) -> effects; one thread. Time and a seed are inputs.
+ *
+ * Map.        HELLO to one endpoint after the other until a WELCOME names nodes, groups and limits. An operation goes to the
+ *             believed leader of its group. NOT_LEADER with a hint is followed at once; without one the members take turns
+ *             with a pause. BUSY backs off. A time-out resends the same id to the next member. A node that said nothing
+ *             since a sending that timed out is skipped for a while.
+ * Sessions.   A session is registered with the oracle before the first write. Each write gets the next sequence of the session and keeps
+ *             that id for all its sendings. The floor is the largest f such that all sequences <= f have a definitive answer [X5]; it
+ *             goes along with every message.
+ * In doubt.   At its deadline a write is UNAVAILABLE if no sending can have been ordered: it was never sent, or each sending
+ *             was answered by a refusal. Otherwise it is IN_DOUBT. A write in doubt is resent in the background for CLIENT_ABANDONED_US, so that the
+ *             floor can pass it; after that the client leaves the session and takes a new one. The old session's floor then stands
+ *             still for ever, so nothing of it can be forgotten too early.
+ * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means that it was not executed: it
+ *             starts again, in a new session, under a new id. Otherwise it is IN_DOUBT.
+ * Assumes.    A node answers each sending at most once, and answers with a refusal only what it has not ordered and will not
+ *             order. The network may lose, delay and reorder sendings, and repeat replies; it does not repeat sendings.
+ *
+ * Invariants. L1 Every sequence at or below a session's floor has a definitive answer, or was never ordered.
+ *             L2 Two operations never share an id; an id has one body and one group.
+ *             L3 Sequences above the floor of a session that takes writes are at most its window.
+ *             L4 Each submitted operation completes exactly once, at its deadline at the latest (as soon as time is told).
+ *             L5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX.
+ *             Asserted in client_invariants.c.
+ * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's struct; what they point to is
+ *             valid until the next step that is not a SUBMIT. */
+#ifndef KV_CLIENT_CLIENT_H
+#define KV_CLIENT_CLIENT_H
+
+#include "multicast/base/trace.h"
+#include "multicast/wire/command.h"
+#include "multicast/wire/message.h"
+
+/* Endpoints to begin with; more are learnt from the cluster. */
+#define CLIENT_ENDPOINTS_MAX 16
+
+/* A slot is a connection: first those of the endpoints, then one per node id. */
+#define CLIENT_SLOTS_MAX (CLIENT_ENDPOINTS_MAX + KV_NODES_MAX)
+
+/* Operations in flight: what one session may have unanswered. */
+#define CLIENT_OUTSTANDING_MAX KV_SESSION_OUTSTANDING_MAX
+
+/* Writes in doubt that are still being resent; beyond it the newest is dropped and the session left. */
+#define CLIENT_ABANDONED_MAX KV_SESSION_OUTSTANDING_MAX
+
+/* How long a write in doubt is resent before its session is left: covers an election and a restart of a node. */
+#define CLIENT_ABANDONED_US (10 * 1000 * 1000)
+
+/* Time until an unanswered sending is repeated: first, and at most. Longer than a sync and an election step. */
+#define CLIENT_TIMEOUT_US     (200 * 1000)
+#define CLIENT_TIMEOUT_US_MAX (2 * 1000 * 1000)
+
+/* Pause before asking again who leads: first, and at most. */
+#define CLIENT_PAUSE_US     (10 * 1000)
+#define CLIENT_PAUSE_US_MAX (200 * 1000)
+
+/* Pause after BUSY: first, and at most. */
+#define CLIENT_BUSY_US     (5 * 1000)
+#define CLIENT_BUSY_US_MAX (500 * 1000)
+
+/* How long a node that does not answer is skipped: two of the longest reconnection pauses of net. */
+#define CLIENT_SILENT_US (1000 * 1000)
+
+/* Time to answer a HELLO before the next endpoint is asked, and at most; and the least time between two of them once
+ * the map is known. */
+#define CLIENT_HELLO_US     (200 * 1000)
+#define CLIENT_HELLO_US_MAX (2 * 1000 * 1000)
+#define CLIENT_REFRESH_US   (1000 * 1000)
+
+/* Age at which a session is exchanged for a new one, so that the groups' session floors move. */
+#define CLIENT_SESSION_AGE_US (UINT64_C(86400) * 1000 * 1000)
+
+/* Time that the end of a session is given to be heard. */
+#define CLIENT_CLOSE_US (1000 * 1000)
+
+/* X(name, "meaning") Counters since client_new. */
+#define CLIENT_COUNTER_MAP(X)                                                                      \
+    X(submitted, "operations accepted")                                                            \
+    X(answered, "completed with an answer")                                                        \
+    X(unavailable, "completed as not executed at their deadline")                                  \
+    X(in_doubt, "writes completed in doubt")                                                       \
+    X(sendings, "requests sent, resends included")                                                 \
+    X(timeouts, "sendings that were not answered in time")                                         \
+    X(redirects, "answers that this node does not lead the group")                                 \
+    X(busy, "answers that a queue is full")                                                        \
+    X(hellos, "greetings sent to find or refresh the map")                                         \
+    X(sessions_opened, "sessions registered")                                                      \
+    X(sessions_unknown, "answers that the session has ended")                                      \
+    X(restarted, "writes that started again under a new id")                                       \
+    X(sessions_left, "sessions left because of a write in doubt")                                  \
+    X(unmatched, "replies to nothing in flight")
+
+struct client_counters {
+#define X(name, meaning) uint64_t name;
+    CLIENT_COUNTER_MAP(X)
+#undef X
+};
+
+struct client;
+
+struct client_settings {
+    uint64_t seed;
+    uint32_t outstanding_max;   /* 1..CLIENT_OUTSTANDING_MAX */
+    kv_slice cluster_name;      /* refuse any other cluster; empty: the first one that answers */
+    uint32_t endpoint_count;    /* 1..CLIENT_ENDPOINTS_MAX */
+    kv_slice endpoints[CLIENT_ENDPOINTS_MAX]; /* "tcp://host:port", at most WIRE_ENDPOINT_BYTES_MAX */
+    struct trace *trace;        /* may be NULL */
+};
+
+/* An operation to start. */
+struct client_submit {
+    const struct wire_command *command; /* obeys table and limits of command.h; GET .. SCAN */
+    kv_instant deadline;
+    bool stale_ok; /* read-only: any member's state will do */
+    void *context; /* given back with the completion */
+};
+
+enum client_event_kind {
+    CLIENT_EVENT_SUBMIT,
+    CLIENT_EVENT_MESSAGE, /* `message` came in through `slot` */
+    CLIENT_EVENT_TIME,    /* `now` has come */
+    CLIENT_EVENT_CLOSE    /* complete everything now, end the session */
+};
+
+struct client_event {
+    enum client_event_kind kind;
+    kv_instant now;
+    struct client_submit submit;
+    uint32_t slot;
+    const struct wire_message *message;
+};
+
+/* What became of an operation. */
+enum client_result {
+    CLIENT_ANSWERED,        /* `answer` holds the verdict */
+    CLIENT_UNAVAILABLE,     /* no answer before the deadline; not executed */
+    CLIENT_IN_DOUBT,        /* a write that may have been or may yet be executed */
+    CLIENT_CROSS_PARTITION, /* the keys live on several partitions; not executed */
+    CLIENT_REFUSED,         /* the cluster does not accept this client or this operation; not executed */
+    CLIENT_CLOSED,          /* not executed */
+    CLIENT_PROTOCOL         /* an answer that could not be understood; may have been executed */
+};
+
+enum client_effect_kind {
+    CLIENT_EFFECT_CONNECT,    /* connect `slot` to `endpoint` */
+    CLIENT_EFFECT_DISCONNECT, /* `slot` is no longer needed */
+    CLIENT_EFFECT_SEND,       /* send `send` through `slot` */
+    CLIENT_EFFECT_COMPLETE    /* tell the caller */
+};
+
+struct client_send {
+    enum wire_message_kind kind; /* HELLO or REQUEST */
+    kv_group_id group;
+    kv_node_id to; /* none: whoever answers at that endpoint */
+    union {
+        struct wire_hello hello;
+        struct wire_request request;
+    } as;
+};
+
+struct client_completion {
+    void *context;
+    enum client_result result;
+    const struct wire_answer *answer; /* ANSWERED, else NULL; MGET and GET rows carry their keys, too */
+    kv_group_id group;                /* that answered; 0 for a SCAN of several */
+    kv_index index;
+    kv_timestamp timestamp;
+    uint32_t attempts; /* sendings */
+    const char *why;   /* a fixed text; "" when answered */
+};
+
+struct client_effect {
+    enum client_effect_kind kind;
+    uint32_t slot;
+    union {
+        kv_slice endpoint;
+        struct client_send send;
+        struct client_completion complete;
+    } as;
+};
+
+struct client_effects {
+    struct client_effect *effects;
+    uint32_t count, capacity;
+};
+
+void client_effects_clear(struct client_effects *effects);
+void client_effects_close(struct client_effects *effects);
+
+/* A client that knows nothing yet; the first TIME event makes it say hello. */
+struct client *client_new(const struct client_settings *settings, kv_instant now);
+void client_destroy(struct client **client);
+
+/* Feed one event. Only SUBMIT can fail; a SUBMIT never completes anything at once.
+ * STATUS_OK           effects are to be carried out in order.
+ * STATUS_FULL         outstanding_max operations are in flight (or too many parts of scans); nothing changed.
+ * STATUS_INVALID      the keys live on several partitions; nothing changed.
+ * STATUS_UNAVAILABLE  the client was closed; nothing changed. */
+KV_MUST_CHECK enum status client_step(struct client *client, const struct client_event *event,
+                                      struct client_effects *effects);
+
+/* When the next TIME event is due at the latest. */
+kv_instant client_deadline(const struct client *client);
+
+/* Operations submitted and not yet completed. */
+uint32_t client_outstanding(const struct client *client);
+
+/* After CLOSE: nothing is in flight any more, the end of the session included. */
+bool client_is_idle(const struct client *client);
+
+/* The cluster's name; empty until it is set or learnt. */
+kv_slice client_cluster_name(const struct client *client);
+
+/* Partitions of the cluster, 0 until a node has answered; and where a key lives. */
+uint32_t client_partitions(const struct client *client);
+kv_group_id client_partition_of(const struct client *client, kv_slice key);
+
+/* The limits in force: the cluster's, or the compiled ones until a node has answered. */
+struct client_limits {
+    uint32_t key_bytes_max, value_bytes_max, command_keys_max;
+};
+struct client_limits client_limits(const struct client *client);
+
+/* Node with this id (1..KV_NODES_MAX): its endpoint, empty if there is none. */
+kv_slice client_node_endpoint(const struct client *client, kv_node_id node);
+
+/* The slot of a node; appends a CONNECT if it is not connected yet. The node must have an endpoint. */
+uint32_t client_node_slot(struct client *client, kv_node_id node, struct client_effects *effects);
+
+/* The believed leader of a group, or none. */
+kv_node_id client_leader_of(const struct client *client, kv_group_id group);
+
+struct client_counters client_counters(const struct client *client);
+
+/* Why a node refused this client last: fixed or learnt text, "" if none did. */
+const char *client_refusal(const struct client *client);
+
+/* Assert L1-L5 over the whole state; slow, for tests. */
+void client_check(const struct client *client);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands: the table of all commands, and kvctl_main, which finds, checks and runs one. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/kvctl/command.h"
+#include "client/kvctl/report.h"
+#include "multicast/base/limits.h"
+
+#define CLIENT (KVCTL_BIT(ENDPOINTS) | KVCTL_BIT(CLUSTER) | KVCTL_BIT(TIMEOUT))
+#define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL))
+#define READ   (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(STALE))
+#define LOCAL  (KVCTL_BIT(DIR) | KVCTL_BIT(TIMEOUT))
+
+/* Words of one mput or mget; the number of keys is checked where it is known what they are. */
+#define MANY KVCTL_ARGUMENTS_MAX
+
+/* name, arguments, least and most of them, options, detail, function, summary, text */
+static const struct kvctl_command commands[] = {
+    {"get", "KEY", 1, 1, READ | KVCTL_BIT(RAW), KV_OP_GET, kvctl_run_data,
+     "print the value of a key",
+     "Exit code 3 if there is none.\n"
+     "\n"
+     "  kvctl get user:1\n"
+     "  kvctl get --raw picture > picture.png      the bytes only, without a line end\n"
+     "  kvctl get -o json --encoding base64 user:1\n"},
+    {"put", "KEY VALUE", 2, 2, WRITE, KV_OP_PUT, kvctl_run_data, "set a key to a value",
+     "VALUE is taken as it is; '-' reads it from stdin, '@FILE' from a file, exactly, with the "
+     "line end if there is one.\n"
+     "\n"
+     "  kvctl put user:1 Ada\n"
+     "  kvctl put picture @picture.png\n"
+     "  date | kvctl put now -\n"
+     "  kvctl put --literal handle @ada            the value is '@ada'\n"
+     "  kvctl put -- -key -value                   both begin with '-'\n"
+     "  kvctl put --encoding hex 00ff 0a           key and value in hex\n"},
+    {"put-if-absent", "KEY VALUE", 2, 2, WRITE, KV_OP_PUT_IF_ABSENT, kvctl_run_data,
+     "set a key that does not exist",
+     "Exit code 4 if the key exists; the present value is told if it is small.\n"
+     "\n"
+     "  kvctl put-if-absent lock:7 me\n"},
+    {"delete", "KEY", 1, 1, WRITE, KV_OP_DELETE, kvctl_run_data, "remove a key",
+     "Exit code 3 if there is none.\n"
+     "\n"
+     "  kvctl delete user:1\n"},
+    {"cas", "KEY EXPECT VALUE", 3, 3, WRITE, KV_OP_CAS, kvctl_run_data,
+     "set a key to VALUE if its value is EXPECT",
+     "Compare and set. Exit code 4 if the present value is another one (it is told if it is "
+     "small), 3 if there is no such key.\n"
+     "\n"
+     "  kvctl cas state idle busy\n"},
+    {"incr", "KEY [BY]", 1, 2, CLIENT | KVCTL_BIT(ENCODING), KV_OP_INCR, kvctl_run_data,
+     "add to a decimal 64-bit number, print the sum",
+     "BY is 1 if it is left out and may be negative; an absent key counts as 0. Exit code 4 if the "
+     "value is not a number, 8 if the "
+     "sum does not fit.\n"
+     "\n"
+     "  kvctl incr visits\n"
+     "  kvctl incr stock -3\n"},
+    {"append", "KEY VALUE", 2, 2, WRITE, KV_OP_APPEND, kvctl_run_data,
+     "append to the value of a key",
+     "An absent key counts as empty.\n"
+     "\n"
+     "  kvctl append log 'one more line'\n"},
+    {"mget", "KEY...", 1, MANY, READ, KV_OP_MGET, kvctl_run_data,
+     "print several keys of one partition, as of one moment",
+     "One line for each key that exists: key, tab, value. Exit code 3 if one does not exist; the "
+     "others are printed all the same. The "
+     "keys must live on one partition (see 'kvctl where').\n"
+     "\n"
+     "  kvctl mget user:1 user:1:mail\n"},
+    {"mput", "KEY VALUE...", 2, MANY, WRITE, KV_OP_MPUT, kvctl_run_data,
+     "set several keys of one partition at one moment",
+     "All of them or none. The keys must live on one partition (see 'kvctl where').\n"
+     "\n"
+     "  kvctl mput a 1 b 2\n"},
+    {"scan", "[FROM [TO]]", 0, 2, READ | KVCTL_BIT(LIMIT) | KVCTL_BIT(PREFIX), KV_OP_SCAN,
+     kvctl_run_data, "print keys and values in the order of the keys",
+     "From FROM (inclusive) to TO (exclusive), over all partitions; each partition's part is "
+     "linearizable by itself. One line for each "
+     "key: key, tab, value. If there are more rows than --limit, stderr says how to go on.\n"
+     "\n"
+     "  kvctl scan\n"
+     "  kvctl scan user:1 user:2 --limit 10\n"
+     "  kvctl scan --prefix user: -o table\n"},
+    {"pipe", "", 0, 0, CLIENT, 0, kvctl_run_pipe,
+     "run one JSON operation per line of stdin, many at once",
+     "Each line of stdin is one operation, each line of stdout one answer, in the order in which "
+     "they complete. Up to 1024 operations "
+     "are in flight, so do not send an operation that needs the result of another before that has "
+     "been answered.\n"
+     "\n"
+     "  {\"id\":1,\"op\":\"get\",\"key\":\"a\"}             result: value, or null if there is no "
+     "such key\n"
+     "  {\"id\":2,\"op\":\"put\",\"key\":\"a\",\"value\":\"1\"}\n"
+     "  {\"id\":3,\"op\":\"put_if_absent\",\"key\":\"a\",\"value\":\"1\"}\n"
+     "  {\"id\":4,\"op\":\"delete\",\"key\":\"a\"}\n"
+     "  {\"id\":5,\"op\":\"cas\",\"key\":\"a\",\"expect\":\"1\",\"value\":\"2\"}\n"
+     "  {\"id\":6,\"op\":\"incr\",\"key\":\"n\",\"by\":-3}         result: the sum; \"by\" is 1 if "
+     "left out\n"
+     "  {\"id\":7,\"op\":\"append\",\"key\":\"a\",\"value\":\"x\"}\n"
+     "  {\"id\":8,\"op\":\"mget\",\"keys\":[\"a\",\"b\"]}         result: array of value or null\n"
+     "  {\"id\":9,\"op\":\"mput\",\"pairs\":{\"a\":\"1\"}}         or [[\"a\",\"1\"]]\n"
+     "  {\"id\":10,\"op\":\"scan\",\"from\":\"a\",\"to\":\"b\",\"limit\":10}   result: array of "
+     "[key, value]; \"more\"\n"
+     "\n"
+     "Every operation may have \"timeout_ms\", every read \"stale\": true. Bytes that are not "
+     "UTF-8 are {\"hex\":\"...\"}, both ways. An "
+     "answer has id (as sent), status (ok, failed, in_doubt), result, group, index, and for writes "
+     "timestamp; a failed one has error "
+     "and text. Exit code 0 if every line has been answered, 6 if one of the answers is "
+     "in_doubt.\n"},
+    {"status", "", 0, 0, CLIENT | KVCTL_BIT(WATCH) | KVCTL_BIT(INTERVAL), 0, kvctl_run_status,
+     "print the nodes, groups and members",
+     "What every member says of itself: role, term, log positions, state digest. Exit code 9 if a "
+     "group has no leader or no quorum, or "
+     "if members differ in state.\n"
+     "\n"
+     "  kvctl status\n"
+     "  kvctl status -w --interval 500ms\n"
+     "  kvctl status -o json\n"},
+    {"where", "KEY", 1, 1, CLIENT | KVCTL_BIT(ENCODING), 0, kvctl_run_where,
+     "print the partition that a key lives in",
+     "\n"
+     "  kvctl where user:1\n"},
+    {"leader transfer", "GROUP", 1, 1, CLIENT | KVCTL_BIT(TO), 0, kvctl_run_leader_transfer,
+     "hand the lead of a group to another node",
+     "GROUP is the number of a partition, or 0 or oracle. Waits until another node leads.\n"
+     "\n"
+     "  kvctl leader transfer 1\n"
+     "  kvctl leader transfer oracle --to 2\n"},
+    {"cluster start", "", 0, 0,
+     LOCAL | KVCTL_BIT(NODES) | KVCTL_BIT(PARTITIONS) | KVCTL_BIT(REPLICAS) | KVCTL_BIT(NAME) |
+         KVCTL_BIT(KVD),
+     0, kvctl_run_cluster_start, "start a local cluster, make it if there is none",
+     "Real kvd processes on 127.0.0.1. A new cluster gets free ports and D/cluster.yaml; of one "
+     "that exists the nodes that do not run "
+     "are started. Waits until every group has a leader. With -q only the export line is printed.\n"
+     "\n"
+     "  kvctl cluster start\n"
+     "  kvctl cluster start --dir /tmp/kv --nodes 5 --partitions 4\n"
+     "  eval \"$(kvctl cluster start -q)\"\n"},
+    {"cluster stop", "", 0, 0, LOCAL, 0, kvctl_run_cluster_stop,
+     "stop all nodes of a local cluster",
+     "SIGTERM, and SIGKILL for those that are still there after --timeout (10s). The data stays.\n"
+     "\n"
+     "  kvctl cluster stop\n"},
+    {"cluster status", "", 0, 0, LOCAL, 0, kvctl_run_cluster_status,
+     "print the processes of a local cluster and its status",
+     "Exit code 9 as with 'kvctl status'.\n"
+     "\n"
+     "  kvctl cluster status -o json\n"},
+    {"cluster kill", "NODE...", 1, KV_NODES_MAX, KVCTL_BIT(DIR), SIGKILL, kvctl_run_cluster_signal,
+     "kill nodes as a power cut would (SIGKILL)",
+     "\n"
+     "  kvctl cluster kill 2\n"},
+    {"cluster restart", "NODE...", 1, KV_NODES_MAX, LOCAL | KVCTL_BIT(KVD), 0,
+     kvctl_run_cluster_restart, "stop nodes if they run, and start them",
+     "Waits until all members of the nodes answer and know a leader.\n"
+     "\n"
+     "  kvctl cluster restart 2\n"},
+    {"cluster pause", "NODE...", 1, KV_NODES_MAX, KVCTL_BIT(DIR), SIGSTOP, kvctl_run_cluster_signal,
+     "freeze nodes (SIGSTOP)",
+     "\n"
+     "  kvctl cluster pause 1\n"},
+    {"cluster resume", "NODE...", 1, KV_NODES_MAX, KVCTL_BIT(DIR), SIGCONT,
+     kvctl_run_cluster_signal, "let frozen nodes go on (SIGCONT)",
+     "\n"
+     "  kvctl cluster resume 1\n"},
+    {"cluster destroy", "", 0, 0, KVCTL_BIT(DIR), 0, kvctl_run_cluster_destroy,
+     "kill all nodes of a local cluster and remove its data",
+     "Removes D/cluster.yaml and D/node-*, and D if nothing else is in it.\n"
+     "\n"
+     "  kvctl cluster destroy --dir /tmp/kv\n"},
+    {"version", "", 0, 0, 0, 0, kvctl_run_version, "print the version", ""},
+    {"help", "[COMMAND]", 0, 2, 0, 0, kvctl_run_help, "print the commands, or all about one", ""},
+    {"completion", "bash", 1, 1, 0, 0, kvctl_run_completion, "print a completion script for bash",
+     "\n"
+     "  source <(kvctl completion bash)\n"},
+};
+
+const struct kvctl_command *kvctl_commands(uint32_t *ret_count)
+{
+    *ret_count = sizeof(commands) / sizeof(commands[0]);
+    return commands;
+}
+
+static uint32_t words_in(const char *name)
+{
+    return strchr(name, ' ') == NULL ? 1 : 2;
+}
+
+const struct kvctl_command *kvctl_command_find(const char *const *words, uint32_t count)
+{
+    for (uint32_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const char *name = commands[i].name;
+        const size_t first = strcspn(name, " ");
+        if (count < words_in(name) || strlen(words[0]) != first ||
+            strncmp(name, words[0], first) != 0) {
+            continue;
+        }
+        if (name[first] == '\0' || strcmp(name + first + 1, words[1]) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+struct kvctl_arguments kvctl_arguments_of(const struct kvctl_command *command,
+                                          const struct kvctl_options *options)
+{
+    const uint32_t skip = words_in(command->name);
+    return (struct kvctl_arguments){options->arguments + skip, options->argument_count - skip};
+}
+
+/* Whether the first word begins two-word commands. */
+static bool is_family(const char *word)
+{
+    return strcmp(word, "cluster") == 0 || strcmp(word, "leader") == 0;
+}
+
+static enum kvctl_exit check_command(const struct kvctl_command *command,
+                                     const struct kvctl_options *options)
+{
+    const uint64_t foreign = options->given & ~(command->options | KVCTL_OPTIONS_ALL);
+    if (foreign != 0) {
+        const enum kvctl_option option = (enum kvctl_option)__builtin_ctzll(foreign);
+        return kvctl_fail(options, KVCTL_EXIT_USAGE, "%s has no option --%s; see 'kvctl help %s'",
+                          command->name, kvctl_option_text(option)->name, command->name);
+    }
+    const uint32_t count = kvctl_arguments_of(command, options).count;
+    if (count < command->arguments_min || count > command->arguments_max) {
+        return kvctl_fail(options, KVCTL_EXIT_USAGE, "usage: kvctl %s%s%s; see 'kvctl help %s'",
+                          command->name, command->arguments[0] == '\0' ? "" : " ",
+                          command->arguments, command->name);
+    }
+    return KVCTL_EXIT_OK;
+}
+
+static enum kvctl_exit run(const struct kvctl_options *options, const char *error)
+{
+    const bool help = kvctl_given(options, KVCTL_BIT(HELP));
+    const struct kvctl_command *command =
+        kvctl_command_find(options->arguments, options->argument_count);
+    if (error[0] != '\0') {
+        return kvctl_fail(options, KVCTL_EXIT_USAGE, "%s", error);
+    }
+    if (kvctl_given(options, KVCTL_BIT(VERSION))) {
+        return kvctl_run_version(command, options);
+    }
+    if (options->argument_count == 0) {
+        kvctl_help_all(help ? stdout : stderr);
+        return help ? kvctl_flush(options, KVCTL_EXIT_OK) : KVCTL_EXIT_USAGE;
+    }
+    if (command == NULL) {
+        const bool family = is_family(options->arguments[0]);
+        const char *second = options->argument_count > 1 ? options->arguments[1] : "";
+        return kvctl_fail(options, KVCTL_EXIT_USAGE, "unknown command '%s%s%s'; see 'kvctl help'",
+                          options->arguments[0], family && second[0] != '\0' ? " " : "",
+                          family ? second : "");
+    }
+    if (help) {
+        kvctl_help_command(command, stdout);
+        return kvctl_flush(options, KVCTL_EXIT_OK);
+    }
+    const enum kvctl_exit code = check_command(command, options);
+    return code == KVCTL_EXIT_OK ? command->run(command, options) : code;
+}
+
+enum kvctl_exit kvctl_main(int argc, char *const *argv)
+{
+    char error[512];
+    struct kvctl_options *options = kv_alloc(sizeof(*options));
+    json_set_alloc_funcs(kv_alloc, kv_free);
+    kvctl_options_parse(options, argc, argv, error, sizeof(error));
+    const enum kvctl_exit code = run(options, error);
+    kv_free(options);
+    return code;
+}

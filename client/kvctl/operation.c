@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* operation: JSON requests to kv_op, kv_result to JSON answers. */
+#include "client/kvctl/operation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "multicast/base/limits.h"
+
+/* X(CODE, "name") */
+#define OP_NAME_MAP(X)                                                                             \
+    X(GET, "get")                                                                                  \
+    X(PUT, "put")                                                                                  \
+    X(PUT_IF_ABSENT, "put_if_absent")                                                              \
+    X(DELETE, "delete")                                                                            \
+    X(CAS, "cas")                                                                                  \
+    X(INCR, "incr")                                                                                \
+    X(APPEND, "append")                                                                            \
+    X(MGET, "mget")                                                                                \
+    X(MPUT, "mput")                                                                                \
+    X(SCAN, "scan")
+
+const char *kvctl_op_name(kv_op_code code)
+{
+    switch (code) {
+#define X(name, text)                                                                              \
+    case KV_OP_##name:                                                                             \
+        return text;
+        OP_NAME_MAP(X)
+#undef X
+    }
+    return "";
+}
+
+static bool op_code_parse(const char *name, kv_op_code *ret)
+{
+#define X(symbol, text)                                                                            \
+    if (strcmp(name, text) == 0) {                                                                 \
+        *ret = KV_OP_##symbol;                                                                     \
+        return true;                                                                               \
+    }
+    OP_NAME_MAP(X)
+#undef X
+    *ret = KV_OP_PUT_IF_ABSENT;
+    return strcmp(name, "put-if-absent") == 0;
+}
+
+/* ---- Requests ---- */
+
+/* snprintf into error, for the functions below; evaluates to false. */
+#define REFUSE(operation, ...)                                                                     \
+    (snprintf((operation)->error, sizeof((operation)->error), __VA_ARGS__), false)
+
+/* jansson recurses for each bracket, so they are counted before it sees the line. */
+static bool nesting_fits(const char *line, size_t size)
+{
+    unsigned open = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        const char c = line[i];
+        if (in_string && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (c == '{' || c == '[') && ++open > KVCTL_NESTING_MAX) {
+            return false;
+        } else if (!in_string && (c == '}' || c == ']') && open > 0) {
+            open--;
+        }
+    }
+    return true;
+}
+
+/* A string or {"hex": "..."}. Decoded bytes go behind operation->bytes, which has been made large enough for all of them, so that
+ * it does not move. */
+static bool bytes_parse(struct kvctl_operation *operation, const char *field, const json_t *json,
+                        kv_bytes *ret)
+{
+    if (json_is_string(json)) {
+        *ret = kv_bytes_of(json_string_value(json), json_string_length(json));
+        return true;
+    }
+    const json_t *hex = json_object_size(json) == 1 ? json_object_get(json, "hex") : NULL;
+    if (!json_is_string(hex)) {
+        return REFUSE(operation, "\"%s\" must be a string or {\"hex\":\"...\"}", field);
+    }
+    const size_t before = operation->bytes.size;
+    const char *error = "";
+    if (!kvctl_decode(KVCTL_ENCODING_HEX,
+                      kv_bytes_of(json_string_value(hex), json_string_length(hex)),
+                      &operation->bytes, &error)) {
+        return REFUSE(operation, "\"%s\": %s", field, error);
+    }
+    *ret = kv_bytes_of(operation->bytes.data + before, operation->bytes.size - before);
+    return true;
+}
+
+static bool field_parse(struct kvctl_operation *operation, const char *field, kv_bytes *ret)
+{
+    const json_t *json = json_object_get(operation->request, field);
+    if (json == NULL) {
+        return REFUSE(operation, "%s needs \"%s\"", kvctl_op_name(operation->op.code), field);
+    }
+    return bytes_parse(operation, field, json, ret);
+}
+
+/* A number that may be absent; as a JSON integer, or as a string for those who have only doubles. */
+static bool integer_parse(struct kvctl_operation *operation, const char *field, int64_t min,
+                          int64_t max, int64_t *ret)
+{
+    const json_t *json = json_object_get(operation->request, field);
+    if (json == NULL) {
+        return true;
+    }
+    int64_t number = 0;
+    const bool valid =
+        json_is_integer(json) ||
+        (json_is_string(json) && kvctl_integer_parse(json_string_value(json), &number));
+    if (json_is_integer(json)) {
+        number = json_integer_value(json);
+    }
+    if (!valid || number < min || number > max) {
+        return REFUSE(operation, "\"%s\" must be an integer from %lld to %lld", field,
+                      (long long)min, (long long)max);
+    }
+    *ret = number;
+    return true;
+}
+
+static bool keys_parse(struct kvctl_operation *operation)
+{
+    const json_t *keys = json_object_get(operation->request, "keys");
+    const size_t count = json_array_size(keys);
+    if (!json_is_array(keys) || count == 0 || count > KV_COMMAND_KEYS_MAX) {
+        return REFUSE(operation, "mget needs \"keys\": an array of 1 to %d keys",
+                      KV_COMMAND_KEYS_MAX);
+    }
+    operation->keys = kv_alloc_zero(count, sizeof(*operation->keys));
+    for (size_t i = 0; i < count; i++) {
+        if (!bytes_parse(operation, "keys", json_array_get(keys, i), &operation->keys[i])) {
+            return false;
+        }
+    }
+    operation->op.count = (uint32_t)count;
+    return true;
+}
+
+/* {"a": "1", ...} or [["a", "1"], ...]. */
+static bool pairs_parse(struct kvctl_operation *operation)
+{
+    json_t *pairs = json_object_get(operation->request, "pairs");
+    const size_t count = json_is_object(pairs) ? json_object_size(pairs) : json_array_size(pairs);
+    if (count == 0 || count > KV_COMMAND_KEYS_MAX) {
+        return REFUSE(operation, "mput needs \"pairs\": 1 to %d as {key: value} or [[key, value]]",
+                      KV_COMMAND_KEYS_MAX);
+    }
+    operation->keys = kv_alloc_zero(count, sizeof(*operation->keys));
+    operation->values = kv_alloc_zero(count, sizeof(*operation->values));
+    uint32_t i = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach(pairs, key, value)
+    {
+        operation->keys[i] = kv_bytes_of(key, strlen(key));
+        if (!bytes_parse(operation, "pairs", value, &operation->values[i++])) {
+            return false;
+        }
+    }
+    size_t row;
+    json_array_foreach(pairs, row, value)
+    {
+        if (json_array_size(value) != 2) {
+            return REFUSE(operation, "\"pairs\": each must be [key, value]");
+        }
+        if (!bytes_parse(operation, "pairs", json_array_get(value, 0), &operation->keys[i]) ||
+            !bytes_parse(operation, "pairs", json_array_get(value, 1), &operation->values[i++])) {
+            return false;
+        }
+    }
+    operation->op.count = (uint32_t)count;
+    return true;
+}
+
+static bool scan_parse(struct kvctl_operation *operation)
+{
+    const json_t *from = json_object_get(operation->request, "from");
+    const json_t *to = json_object_get(operation->request, "to");
+    int64_t limit = 0;
+    if ((from != NULL && !json_is_null(from) &&
+         !bytes_parse(operation, "from", from, &operation->op.from)) ||
+        (to != NULL && !json_is_null(to) && !bytes_parse(operation, "to", to, &operation->op.to)) ||
+        !integer_parse(operation, "limit", 1, UINT32_MAX, &limit)) {
+        return false;
+    }
+    operation->op.limit = (uint32_t)limit;
+    return true;
+}
+
+static bool fields_parse(struct kvctl_operation *operation)
+{
+    kv_op *op = &operation->op;
+    switch (op->code) {
+    case KV_OP_GET:
+    case KV_OP_DELETE:
+        return field_parse(operation, "key", &op->key);
+    case KV_OP_PUT:
+    case KV_OP_PUT_IF_ABSENT:
+    case KV_OP_APPEND:
+        return field_parse(operation, "key", &op->key) &&
+               field_parse(operation, "value", &op->value);
+    case KV_OP_CAS:
+        return field_parse(operation, "key", &op->key) &&
+               field_parse(operation, "expect", &op->expect) &&
+               field_parse(operation, "value", &op->value);
+    case KV_OP_INCR:
+        op->number = 1;
+        return field_parse(operation, "key", &op->key) &&
+               integer_parse(operation, "by", INT64_MIN, INT64_MAX, &op->number);
+    case KV_OP_MGET:
+        return keys_parse(operation);
+    case KV_OP_MPUT:
+        return pairs_parse(operation);
+    case KV_OP_SCAN:
+        return scan_parse(operation);
+    }
+    return false;
+}
+
+/* What every request may have: {"stale": true, "timeout_ms": 500}. */
+static bool common_parse(struct kvctl_operation *operation)
+{
+    const json_t *stale = json_object_get(operation->request, "stale");
+    if (stale != NULL && !json_is_boolean(stale)) {
+        return REFUSE(operation, "\"stale\" must be true or false");
+    }
+    operation->op.stale_ok = json_is_true(stale);
+    return integer_parse(operation, "timeout_ms", 1, KVCTL_TIME_MS_MAX, &operation->timeout_ms);
+}
+
+bool kvctl_operation_parse(struct kvctl_operation *operation, const char *line, size_t size)
+{
+    memset(operation, 0, sizeof(*operation));
+    operation->id = json_null();
+    if (size > KVCTL_LINE_BYTES_MAX) {
+        return REFUSE(operation, "a line has at most %d bytes", KVCTL_LINE_BYTES_MAX);
+    }
+    if (!nesting_fits(line, size)) {
+        return REFUSE(operation, "more than %d brackets open at once", KVCTL_NESTING_MAX);
+    }
+    json_error_t json_error;
+    operation->request =
+        json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &json_error);
+    if (operation->request == NULL) {
+        return REFUSE(operation, "not JSON: %.100s", json_error.text);
+    }
+    if (!json_is_object(operation->request)) {
+        return REFUSE(operation, "a request is a JSON object with \"op\"");
+    }
+    json_t *id = json_object_get(operation->request, "id");
+    operation->id = id == NULL ? json_null() : json_incref(id);
+    const json_t *name = json_object_get(operation->request, "op");
+    if (!json_is_string(name)) {
+        return REFUSE(operation, "\"op\" must be a string, as in {\"op\":\"get\",\"key\":\"a\"}");
+    }
+    if (!op_code_parse(json_string_value(name), &operation->op.code)) {
+        return REFUSE(operation, "unknown op \"%.40s\"", json_string_value(name));
+    }
+    kv_buffer_reserve(&operation->bytes, size / 2 + 1);
+    if (!common_parse(operation) || !fields_parse(operation)) {
+        return false;
+    }
+    operation->op.keys = operation->keys;
+    operation->op.values = operation->values;
+    return true;
+}
+
+void kvctl_operation_close(struct kvctl_operation *operation)
+{
+    json_decref(operation->id);
+    json_decref(operation->request);
+    kv_buffer_close(&operation->bytes);
+    kv_free(operation->keys);
+    kv_free(operation->values);
+    memset(operation, 0, sizeof(*operation));
+}
+
+/* ---- Answers ---- */
+
+const char *kvctl_outcome(kv_op_code code, kv_status status)
+{
+    if (status == KV_OK) {
+        return "ok";
+    }
+    return kvctl_is_write(code) && kv_status_in_doubt(status) ? "in_doubt" : "failed";
+}
+
+static json_t *rows_json(kv_op_code code, const kv_result *result, enum kvctl_encoding encoding)
+{
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < kv_result_count(result); i++) {
+        json_t *value = kv_result_present(result, i)
+                            ? kvctl_bytes_json(encoding, kv_result_value(result, i))
+                            : json_null();
+        if (code == KV_OP_SCAN) {
+            json_t *pair = json_array();
+            json_array_append_new(pair, kvctl_bytes_json(encoding, kv_result_key(result, i)));
+            json_array_append_new(pair, value);
+            value = pair;
+        }
+        json_array_append_new(rows, value);
+    }
+    return rows;
+}
+
+static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_encoding encoding)
+{
+    switch (code) {
+    case KV_OP_GET:
+        return kv_result_count(result) > 0 && kv_result_present(result, 0)
+                   ? kvctl_bytes_json(encoding, kv_result_value(result, 0))
+                   : json_null();
+    case KV_OP_INCR:
+        return result == NULL ? json_null() : json_integer(kv_result_number(result));
+    case KV_OP_MGET:
+    case KV_OP_SCAN:
+        return rows_json(code, result, encoding);
+    case KV_OP_PUT:
+    case KV_OP_PUT_IF_ABSENT:
+    case KV_OP_DELETE:
+    case KV_OP_CAS:
+    case KV_OP_APPEND:
+    case KV_OP_MPUT:
+        return json_true();
+    }
+    return json_null();
+}
+
+json_t *kvctl_answer_json(kv_op_code code, kv_status status, const kv_result *result,
+                          enum kvctl_encoding encoding, bool present_or_null)
+{
+    const bool absent = present_or_null && code == KV_OP_GET && status == KV_NOT_FOUND;
+    const bool ok = status == KV_OK || absent;
+    json_t *json = json_object();
+    json_object_set_new(json, "op", json_string(kvctl_op_name(code)));
+    json_object_set_new(json, "status", json_string(ok ? "ok" : kvctl_outcome(code, status)));
+    json_object_set_new(json, "result",
+                        status == KV_OK && (result != NULL || kvctl_is_write(code))
+                            ? result_json(code, result, encoding)
+                            : json_null());
+    if (!ok) {
+        json_object_set_new(json, "error", json_string(kv_status_name(status)));
+        json_object_set_new(json, "text", json_string(kv_status_text(status)));
+    }
+    if (result == NULL) {
+        json_object_set_new(json, "group", json_integer(0));
+        json_object_set_new(json, "index", json_integer(0));
+        return json;
+    }
+    if ((status == KV_MISMATCH || status == KV_EXISTS) && kv_result_count(result) > 0 &&
+        kv_result_present(result, 0)) {
+        json_object_set_new(json, "present",
+                            kvctl_bytes_json(encoding, kv_result_value(result, 0)));
+    }
+    if (code == KV_OP_SCAN && status == KV_OK) {
+        json_object_set_new(json, "more", json_boolean(kv_result_more(result)));
+    }
+    json_object_set_new(json, "group", json_integer(kv_result_group(result)));
+    json_object_set_new(json, "index", json_integer((json_int_t)kv_result_index(result)));
+    if (kv_result_timestamp(result) != 0) {
+        json_object_set_new(
+            json, "timestamp",
+            kvctl_text_json("%llu", (unsigned long long)kv_result_timestamp(result)));
+    }
+    return json;
+}
+
+json_t *kvctl_bad_request_json(const char *error)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "status", json_string("failed"));
+    json_object_set_new(json, "result", json_null());
+    json_object_set_new(json, "error", json_string("BAD_REQUEST"));
+    json_t *text = json_string(error); /* NULL if jansson cut a character in its own text */
+    json_object_set_new(json, "text", text == NULL ? json_string("not a request") : text);
+    return json;
+}
+
+void kvctl_prefix_end(kv_bytes prefix, struct kv_buffer *end)
+{
+    const uint8_t *data = prefix.data;
+    size_t size = prefix.size;
+    while (size > 0 && data[size - 1] == 0xff) {
+        size--;
+    }
+    if (size > 0) {
+        const uint8_t last = (uint8_t)(data[size - 1] + 1);
+        kv_buffer_append(end, data, size - 1);
+        kv_buffer_append(end, &last, 1);
+    }
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options: getopt_long over the table, and the forms of option arguments. */
+#include "client/kvctl/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "multicast/base/limits.h"
+
+/* getopt_long answers a long option with this plus its place in the table; letters are below. */
+#define OPTION_BASE 256
+
+static const struct kvctl_option_text option_texts[KVCTL_OPTIONS] = {
+#define X(name, text, letter, argument, help) {text, letter, argument, help},
+    KVCTL_OPTION_MAP(X)
+#undef X
+};
+
+_Static_assert(KVCTL_OPTIONS <= 64, "a set of options is one 64-bit word");
+_Static_assert(KVCTL_ARGUMENTS_MAX >= 2 * KV_COMMAND_KEYS_MAX + 2, "any mput fits");
+
+const struct kvctl_option_text *kvctl_option_text(enum kvctl_option option)
+{
+    return &option_texts[option];
+}
+
+bool kvctl_number_parse(const char *text, uint64_t max, uint64_t *ret)
+{
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || number > max) {
+        return false;
+    }
+    *ret = number;
+    return true;
+}
+
+bool kvctl_integer_parse(const char *text, int64_t *ret)
+{
+    const bool sign = text[0] == '-' || text[0] == '+';
+    if (!isdigit((unsigned char)text[sign ? 1 : 0])) {
+        return false;
+    }
+    char *end;
+    errno = 0;
+    const long long number = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0') {
+        return false;
+    }
+    *ret = number;
+    return true;
+}
+
+bool kvctl_time_parse(const char *text, uint64_t *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}};
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || number == 0 || number > KVCTL_TIME_MS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].unit) == 0 && number * units[i].ms <= KVCTL_TIME_MS_MAX) {
+            *ret_ms = number * units[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool output_parse(const char *text, enum kvctl_output *ret)
+{
+    static const char *const names[] = {"plain", "json", "table"};
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (enum kvctl_output)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a number may be at most; 0: the option is not a number. */
+static uint64_t number_max(enum kvctl_option option)
+{
+    if (option == KVCTL_OPTION_LIMIT) {
+        return UINT32_MAX;
+    }
+    if (option == KVCTL_OPTION_TO || option == KVCTL_OPTION_NODES) {
+        return KV_NODES_MAX;
+    }
+    if (option == KVCTL_OPTION_PARTITIONS) {
+        return KV_GROUPS_MAX - 1;
+    }
+    return option == KVCTL_OPTION_REPLICAS ? KV_MEMBERS_MAX : 0;
+}
+
+/* Store one option. False: its argument does not have the form; *ret_form says which it must have. */
+static bool set_option(struct kvctl_options *options, enum kvctl_option option, const char *value,
+                       const char **ret_form)
+{
+    static const char time_form[] = "a time with its unit, as in 500ms, 5s or 2m";
+    const char **text = option == KVCTL_OPTION_ENDPOINTS ? &options->endpoints
+                        : option == KVCTL_OPTION_CLUSTER ? &options->cluster
+                        : option == KVCTL_OPTION_PREFIX  ? &options->prefix
+                        : option == KVCTL_OPTION_DIR     ? &options->directory
+                        : option == KVCTL_OPTION_NAME    ? &options->name
+                        : option == KVCTL_OPTION_KVD     ? &options->kvd
+                                                         : NULL;
+    options->given |= UINT64_C(1) << option;
+    if (text != NULL) {
+        *text = value;
+        *ret_form = "a text that is not empty";
+        return value[0] != '\0' || option == KVCTL_OPTION_PREFIX;
+    }
+    if (number_max(option) > 0) {
+        uint32_t *number = option == KVCTL_OPTION_LIMIT        ? &options->limit
+                           : option == KVCTL_OPTION_TO         ? &options->to_node
+                           : option == KVCTL_OPTION_NODES      ? &options->nodes
+                           : option == KVCTL_OPTION_PARTITIONS ? &options->partitions
+                                                               : &options->replicas;
+        uint64_t parsed = 0;
+        *ret_form = option == KVCTL_OPTION_LIMIT        ? "a number from 1 on"
+                    : option == KVCTL_OPTION_PARTITIONS ? "a number from 1 to 63"
+                    : option == KVCTL_OPTION_REPLICAS   ? "a number from 1 to 9"
+                                                        : "a number from 1 to 192";
+        const bool valid = kvctl_number_parse(value, number_max(option), &parsed) && parsed > 0;
+        *number = (uint32_t)parsed;
+        return valid;
+    }
+    if (option == KVCTL_OPTION_OUTPUT) {
+        *ret_form = "plain, json or table";
+        return output_parse(value, &options->output);
+    }
+    if (option == KVCTL_OPTION_ENCODING) {
+        *ret_form = "utf8, hex, base64 or escape";
+        return kvctl_encoding_parse(value, &options->encoding);
+    }
+    *ret_form = time_form;
+    return option == KVCTL_OPTION_TIMEOUT    ? kvctl_time_parse(value, &options->timeout_ms)
+           : option == KVCTL_OPTION_INTERVAL ? kvctl_time_parse(value, &options->interval_ms)
+                                             : true; /* a switch: its bit says all */
+}
+
+static bool is_negative_number(const char *text)
+{
+    return text[0] == '-' && isdigit((unsigned char)text[1]) &&
+           text[1 + strspn(text + 1, "0123456789")] == '\0';
+}
+
+/* The table in the form of getopt_long. The leading '-' of the letters makes it report arguments in their order, the ':' makes it
+ * tell a missing argument from an unknown option. */
+static void make_tables(struct option *longs, char *letters)
+{
+    *letters++ = '-';
+    *letters++ = ':';
+    for (int i = 0; i < KVCTL_OPTIONS; i++) {
+        const bool has_argument = option_texts[i].argument != NULL;
+        longs[i] =
+            (struct option){option_texts[i].name, has_argument ? required_argument : no_argument,
+                            NULL, OPTION_BASE + i};
+        if (option_texts[i].letter != 0) {
+            *letters++ = option_texts[i].letter;
+            if (has_argument) {
+                *letters++ = ':';
+            }
+        }
+    }
+    longs[KVCTL_OPTIONS] = (struct option){NULL, 0, NULL, 0};
+    *letters = '\0';
+}
+
+static int option_of(int code)
+{
+    if (code >= OPTION_BASE) {
+        return code - OPTION_BASE;
+    }
+    for (int i = 0; i < KVCTL_OPTIONS; i++) {
+        if (option_texts[i].letter == code) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* The first error is the one to report. */
+#define REPORT(...)                                                                                \
+    do {                                                                                           \
+        if (error[0] == '\0') {                                                                    \
+            snprintf(error, error_size, __VA_ARGS__);                                              \
+        }                                                                                          \
+    } while (0)
+
+/* shadow is argv with negative numbers hidden from getopt; what it reports is looked up in argv. */
+static void parse(struct kvctl_options *options, int argc, char *const *argv, char **shadow,
+                  char *error, size_t error_size)
+{
+    struct option longs[KVCTL_OPTIONS + 1];
+    char letters[2 * KVCTL_OPTIONS + 3];
+    make_tables(longs, letters);
+    opterr = 0;
+    optind = 0; /* makes glibc start anew */
+    int code;
+    while ((code = getopt_long(argc, shadow, letters, longs, NULL)) != -1) {
+        const char *last = argv[optind - 1];
+        const char *value = optarg == shadow[optind - 1] ? last : optarg;
+        const char *form = "";
+        if (code == 1) {
+            options->arguments[options->argument_count++] = value;
+        } else if (code == '?') {
+            REPORT("unknown option '%s'; see 'kvctl help', and put -- before a key or value that "
+                   "begins with '-'",
+                   last);
+        } else if (code == ':') {
+            REPORT("option '%s' needs an argument", last);
+        } else if (!set_option(options, (enum kvctl_option)option_of(code), value, &form)) {
+            REPORT("--%s takes %s, not '%s'", option_texts[option_of(code)].name, form, value);
+        }
+    }
+    for (int i = optind; i < argc; i++) {
+        options->arguments[options->argument_count++] = argv[i];
+    }
+}
+
+bool kvctl_options_parse(struct kvctl_options *options, int argc, char *const *argv, char *error,
+                         size_t error_size)
+{
+    memset(options, 0, sizeof(*options));
+    error[0] = '\0';
+    if (argc > KVCTL_ARGUMENTS_MAX) {
+        REPORT("more than %d arguments; for many operations use 'kvctl pipe'",
+               KVCTL_ARGUMENTS_MAX - 1);
+        return false;
+    }
+    static char hidden[] = "0";
+    char **shadow = kv_alloc_zero((size_t)argc + 1, sizeof(*shadow));
+    for (int i = 0; i < argc; i++) {
+        shadow[i] = is_negative_number(argv[i]) ? hidden : argv[i];
+    }
+    parse(options, argc, argv, shadow, error, error_size);
+    kv_free(shadow);
+    return error[0] == '\0';
+}

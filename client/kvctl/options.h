@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options: the command line as a checked struct.
+ *
+ * Options may stand anywhere before "--". A negative number ("-5") is an argument, not an option. The table below is the
+ * only list of options: the parser, the help text and the bash completion are made from it. An option that a command does not
+ * know is an error, never ignored. */
+#ifndef KVCTL_OPTIONS_H
+#define KVCTL_OPTIONS_H
+
+#include "client/kvctl/encoding.h"
+#include "client/kvctl/exit_code.h"
+
+/* X(NAME, "name", short or 0, "ARGUMENT" or NULL, "text") */
+#define KVCTL_OPTION_MAP(X)                                                                        \
+    X(OUTPUT, "output", 'o', "FORMAT", "plain (default), json or table")                           \
+    X(QUIET, "quiet", 'q', NULL, "print results only: no OK, no notes, no text of errors")         \
+    X(VERBOSE, "verbose", 'v', NULL, "tell on stderr where and when a command was executed")       \
+    X(HELP, "help", 'h', NULL, "print the help of the command")                                    \
+    X(VERSION, "version", 'V', NULL, "print the version")                                          \
+    X(ENDPOINTS, "endpoints", 0, "HOST:PORT,...", "nodes to ask; default: $KV_ENDPOINTS")          \
+    X(CLUSTER, "cluster", 0, "FILE|DIR",                                                           \
+      "cluster file, or the directory of cluster.yaml; default: $KV_CLUSTER")                      \
+    X(TIMEOUT, "timeout", 0, "TIME", "longest wait, as in 500ms, 5s or 2m; default: 5s")           \
+    X(ENCODING, "encoding", 0, "NAME",                                                             \
+      "utf8 (default), hex, base64 or escape: of keys and values, read and written")               \
+    X(LITERAL, "literal", 0, NULL, "take values as they are: '-' and '@' mean nothing")            \
+    X(STALE, "stale", 0, NULL, "read any member's state: fast, may be old")                        \
+    X(RAW, "raw", 0, NULL, "print the value's bytes only, without a line end")                     \
+    X(LIMIT, "limit", 0, "ROWS", "most rows to read; default: 1000")                               \
+    X(PREFIX, "prefix", 0, "TEXT", "only keys that begin with TEXT")                               \
+    X(WATCH, "watch", 'w', NULL, "repeat until interrupted")                                       \
+    X(INTERVAL, "interval", 0, "TIME", "time between repetitions; default: 1s")                    \
+    X(TO, "to", 0, "NODE", "the node that shall lead; default: any")                               \
+    X(DIR, "dir", 0, "DIR",                                                                        \
+      "directory of the local cluster; default: $KV_CLUSTER, else ./kv-cluster")                   \
+    X(NODES, "nodes", 0, "N", "nodes of a new cluster; default: 3")                                \
+    X(PARTITIONS, "partitions", 0, "N", "partitions of a new cluster; default: 2")                 \
+    X(REPLICAS, "replicas", 0, "N",                                                                \
+      "members of each group of a new cluster; default: 3, or as many as there are nodes")         \
+    X(NAME, "name", 0, "NAME", "name of a new cluster; default: demo")                             \
+    X(KVD, "kvd", 0, "FILE", "the kvd program; default: next to kvctl, else from $PATH")
+
+enum kvctl_option {
+#define X(name, text, letter, argument, help) KVCTL_OPTION_##name,
+    KVCTL_OPTION_MAP(X)
+#undef X
+        KVCTL_OPTIONS
+};
+
+/* The bit of an option in a set of options. */
+#define KVCTL_BIT(name) (UINT64_C(1) << KVCTL_OPTION_##name)
+
+enum kvctl_output {
+    KVCTL_OUTPUT_PLAIN,
+    KVCTL_OUTPUT_JSON,
+    KVCTL_OUTPUT_TABLE,
+};
+
+/* Arguments of one command line: an mput of the most keys and values, and the words of the command. */
+#define KVCTL_ARGUMENTS_MAX 2056
+
+/* Longest --timeout and --interval: one day; beyond it someone has mistaken the unit. */
+#define KVCTL_TIME_MS_MAX (24U * 3600U * 1000U)
+
+struct kvctl_options {
+    uint64_t given; /* set of the options on the command line */
+    enum kvctl_output output;
+    enum kvctl_encoding encoding;
+    uint64_t timeout_ms;  /* 0: the default of the command */
+    uint64_t interval_ms; /* 0: the default */
+    const char *endpoints, *cluster, *prefix, *directory, *name, *kvd; /* NULL: not given */
+    uint32_t limit, to_node, nodes, partitions, replicas;              /* 0: not given */
+    uint32_t argument_count;
+    const char *arguments[KVCTL_ARGUMENTS_MAX]; /* without options, with the words of the command */
+};
+
+/* An entry of the table, for help and completion. */
+struct kvctl_option_text {
+    const char *name;
+    char letter; /* 0: none */
+    const char *argument;
+    const char *help;
+};
+const struct kvctl_option_text *kvctl_option_text(enum kvctl_option option);
+
+static inline bool kvctl_given(const struct kvctl_options *options, uint64_t bit)
+{
+    return (options->given & bit) != 0;
+}
+
+/* Parse a command line. False if it is not valid; *options is filled as far as possible (the wanted output form above all) and
+ * error holds one line. Strings are borrowed from argv. */
+bool kvctl_options_parse(struct kvctl_options *options, int argc, char *const *argv, char *error,
+                         size_t error_size);
+
+/* "500ms", "5s", "2m", "1h" in milliseconds, 1..KVCTL_TIME_MS_MAX; a number without unit is refused. */
+bool kvctl_time_parse(const char *text, uint64_t *ret_ms);
+
+/* A decimal number without sign, at most max. */
+bool kvctl_number_parse(const char *text, uint64_t max, uint64_t *ret);
+
+/* A decimal number of 64 bits with an optional sign. */
+bool kvctl_integer_parse(const char *text, int64_t *ret);
+
+#endif

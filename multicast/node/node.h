@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node: the driver of one kvd process: the only code with clocks, sockets and files around the pure cores.
+ *
+ * Hosts one member of each group assigned to the node, one write-ahead log and one endpoint for all of them. One thread
+ * does everything, in turns (docs/architecture.md):
+ *   1. receive what has arrived, feed it to the cores; tick those whose time has come; flush;
+ *   2. carry out effects: append records to the log, send what may leave at once, execute deliveries, answer;
+ *   3. sync the log once for all members, tell the cores, carry out what follows, send what waited for the sync;
+ *   4. sleep until something arrives or the next deadline.
+ * While a sync runs nothing else does: what arrives meanwhile is the next batch (docs/decisions/0003-inline-sync.md).
+ *
+ * What messages mean is the application's business: one node_application per member.
+ *
+ * Threads. A node is opened, run and closed by one thread. */
+#ifndef KV_NODE_NODE_H
+#define KV_NODE_NODE_H
+
+#include "multicast/base/trace.h"
+#include "multicast/node/node_config.h"
+
+struct node;
+
+/* Exit status of a process whose disk failed (log.h, Failure). */
+#define KV_EXIT_DISK 74
+
+/* What an application says of a request before it is ordered. */
+enum node_admission {
+    NODE_ADMIT,           /* order it */
+    NODE_RECORDED,        /* it has been executed: *ret is its answer */
+    NODE_REFUSED,         /* sequence at or below the session's floor */
+    NODE_SESSION_UNKNOWN, /* the session has ended */
+    NODE_SESSION_FULL,    /* too many above the session's floor */
+    NODE_MALFORMED        /* the body is not a valid command */
+};
+
+/* The answer to an executed message; the slice is valid until the application's next call. */
+struct node_answer {
+    kv_message_id id;
+    kv_timestamp timestamp;
+    kv_index index;
+    kv_slice body;
+};
+
+/* What a member's application says of its state. */
+struct node_application_status {
+    uint64_t digest;
+    uint64_t keys;
+    uint64_t sessions;
+};
+
+/* Slots are called by the node's thread, never block, and keep no pointer to their inputs. */
+struct node_application_ops {
+    /* Look a request up; changes nothing. *ret is set for NODE_RECORDED only. */
+    enum node_admission (*admit)(void *state, const struct wire_request *request,
+                                 struct node_answer *ret);
+    /* Execute a delivered message; calls come in the order of delivery. */
+    void (*deliver)(void *state, const struct wire_entry *entry, kv_timestamp timestamp,
+                    struct node_answer *ret);
+    /* Run a read; false: the body is not a valid read-only command. */
+    bool (*read)(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret);
+    struct node_application_status (*status)(const void *state);
+    void (*destroy)(void *state);
+};
+
+struct node_application {
+    const struct node_application_ops *ops;
+    void *state;
+};
+
+struct node_settings {
+    const struct node_config *config; /* must outlive the node */
+    kv_node_id self;
+    const char *directory; /* made if it does not exist */
+    bool unsafe_no_sync;   /* answers before data is durable; for measuring everything else */
+    int stop_fd;           /* readable when the node is to end; -1: never */
+    enum trace_level trace;
+    uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
+    uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
+    struct node_application (*application)(kv_group_id group,
+                                           void *context); /* makes one per hosted group */
+    void *application_context;
+    void (*report)(const char *line, void *context); /* one line for the operator's log; required */
+    void *report_context;
+};
+
+/* A follower waits this long, and up to as much again, for its leader: several times what a loaded two-core machine or
+ * a slow sync takes, so that only a real failure moves the leader. */
+#define NODE_ELECTION_TIMEOUT_US 1000000
+
+/* Entries' bytes of all members that a node holds; beyond it its leaders answer BUSY. The log of this version is pruned by
+ * nothing, so this bounds memory, disk and the time of a restart. */
+#define NODE_LOG_BYTES_MAX (UINT64_C(8) * 1024 * 1024 * 1024)
+
+#define NODE_ERROR_BYTES   640
+
+struct node_error {
+    char text[NODE_ERROR_BYTES];
+};
+
+/* Open the log, recover every member, bind the endpoint. Statuses of log_open and net_server_open; *ret is NULL then. */
+KV_MUST_CHECK enum status node_open(const struct node_settings *settings, struct node **ret,
+                                    struct node_error *error);
+
+/* Serve until stop_fd is readable, hand leaderships over, sync, and return STATUS_OK; or the status of a failed disk, at once. */
+KV_MUST_CHECK enum status node_run(struct node *node, struct node_error *error);
+
+void node_close(struct node **node);
+
+#endif

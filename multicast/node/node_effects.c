@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_effects: carries out what the cores want, in the order in which it must happen.
+ *
+ * 1. Records go to the log's batch before anything that depends on them is even queued.
+ * 2. Sends are encoded at once: into the frame that leaves now, or into the one that waits for the sync.
+ * 3. Deliveries are executed and answered; a delivered message is committed, so its answer need not wait for our sync.
+ * 4. Reads that raft has decided run after the deliveries that they must see. */
+#include <stdio.h>
+
+#include "multicast/node/node_internal.h"
+
+static void fail(struct node *node, enum status status)
+{
+    if (node->failure == STATUS_OK) {
+        node->failure = status;
+    }
+}
+
+static void append_records(struct node *node, struct node_member *member)
+{
+    const struct raft_effects *effects = &member->effects.raft;
+    for (uint32_t i = 0; i < effects->persist_count; i++) {
+        struct log_record record;
+        const struct raft_persist *persist = &effects->persists[i];
+        node_record_encode(persist, member->group, &node->record, &record);
+        if (persist->kind == RAFT_PERSIST_ENTRY) {
+            node->entry_bytes += persist->entry->body_size + sizeof *persist->entry;
+        }
+        enum status status = log_append(node->log, &record);
+        if (status != STATUS_OK) {
+            snprintf(node->failure_text.text, sizeof node->failure_text.text,
+                     "the log in %s cannot be written: %s", node->settings.directory,
+                     status_text(status));
+            fail(node, status);
+            return;
+        }
+    }
+    member->appended = raft_persist_sequence(order_raft(member->order));
+}
+
+static void queue_sends(struct node *node, struct node_member *member)
+{
+    const struct raft_effects *effects = &member->effects.raft;
+    for (uint32_t i = 0; i < effects->send_count; i++) {
+        const struct raft_send *send = &effects->sends[i];
+        bool waits = send->after > member->durable;
+        if (node_outbox_add(&node->outbox, &send->message, waits) == STATUS_FULL) {
+            /* A frame full of what waits for the sync: sync now. The cores learn of it at the usual place. */
+            struct log_error error = {{0}};
+            enum status status = log_sync(node->log, &error);
+            if (status != STATUS_OK) {
+                node->failure_text = error;
+                fail(node, status);
+                return;
+            }
+            node_outbox_send(&node->outbox, true);
+            status = node_outbox_add(&node->outbox, &send->message, false);
+            KV_ASSERT(status == STATUS_OK);
+        }
+    }
+}
+
+static void execute_deliveries(struct node *node, struct node_member *member)
+{
+    for (uint32_t i = 0; i < member->effects.delivery_count; i++) {
+        const struct order_delivery *delivery = &member->effects.deliveries[i];
+        struct node_answer answer;
+        member->application.ops->deliver(member->application.state, delivery->entry,
+                                         delivery->timestamp, &answer);
+        member->commands++;
+        struct net_route route;
+        if (!node_waiters_take(&node->waiters, member->group, answer.id, &route)) {
+            continue;
+        }
+        struct wire_message reply = {.kind = WIRE_MESSAGE_REPLY, .group = member->group};
+        reply.as.reply = (struct wire_reply){
+            .id = answer.id,
+            .outcome = WIRE_OUTCOME_ANSWERED,
+            .leader = raft_leader(order_raft(member->order)),
+            .timestamp = answer.timestamp,
+            .index = answer.index,
+            .body = answer.body,
+        };
+        node_outbox_answer(&node->outbox, &route, &reply);
+    }
+}
+
+static const char *role_text(enum raft_role role)
+{
+    switch (role) {
+    case RAFT_FOLLOWER:
+        return "follows";
+    case RAFT_CANDIDATE:
+        return "stands for election";
+    case RAFT_LEADER:
+        return "leads";
+    case RAFT_LEARNER:
+        return "learns";
+    }
+    return "?";
+}
+
+/* What an operator wants to see in the log: who leads, not every heartbeat. */
+static void report_role(struct node *node, struct node_member *member)
+{
+    const struct raft *raft = order_raft(member->order);
+    enum raft_role role = raft_role(raft);
+    kv_node_id leader = raft_leader(raft);
+    kv_term term = raft_term(raft);
+    bool same = role == member->told_role && kv_node_equal(leader, member->told_leader) &&
+                (term.value == member->told_term.value || role == RAFT_CANDIDATE);
+    bool in_between = role == RAFT_FOLLOWER && leader.value == 0; /* the next step says whom it follows */
+    if (same || in_between) {
+        return;
+    }
+    member->told_role = role;
+    member->told_leader = leader;
+    member->told_term = term;
+    node_report(node, "group %u: %s in term %llu, leader %u", (unsigned)member->group.value,
+                role_text(role), (unsigned long long)term.value, (unsigned)leader.value);
+}
+
+static void report_trace(struct node *node, struct node_member *member)
+{
+    if (member->trace.text.size > 0) {
+        kv_buffer_append(&member->trace.text, "", 1);
+        node->settings.report((const char *)member->trace.text.data, node->settings.report_context);
+        kv_buffer_clear(&member->trace.text);
+    }
+}
+
+void node_carry_out(struct node *node, struct node_member *member)
+{
+    struct order_effects *effects = &member->effects;
+    append_records(node, member);
+    if (node->failure == STATUS_OK) {
+        queue_sends(node, member);
+    }
+    if (node->failure == STATUS_OK) {
+        execute_deliveries(node, member);
+        for (uint32_t i = 0; i < effects->raft.read_count; i++) {
+            node_read_decided(node, member, &effects->raft.reads[i]);
+        }
+        if (effects->raft.role_changed) {
+            report_role(node, member);
+        }
+    }
+    report_trace(node, member);
+    order_effects_clear(effects);
+}
+
+void node_sync(struct node *node)
+{
+    if (node->failure == STATUS_OK) {
+        struct log_error error = {{0}};
+        enum status status = log_sync(node->log, &error);
+        if (status != STATUS_OK) {
+            node->failure_text = error;
+            fail(node, status);
+        }
+    }
+    if (node->failure != STATUS_OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        struct node_member *member = &node->members[i];
+        if (member->appended > member->durable) {
+            member->durable = member->appended;
+            (void)node_step_raft(
+                node, member,
+                (struct raft_event){.kind = RAFT_EVENT_DURABLE, .sequence = member->durable});
+        }
+    }
+}

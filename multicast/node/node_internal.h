@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_internal: what the files of the driver share. */
+#ifndef KV_NODE_INTERNAL_H
+#define KV_NODE_INTERNAL_H
+
+#include "multicast/base/assert.h"
+#include "multicast/log/log.h"
+#include "multicast/net/net.h"
+#include "multicast/node/node.h"
+#include "multicast/node/node_outbox.h"
+#include "multicast/node/node_records.h"
+#include "multicast/node/node_waiters.h"
+#include "multicast/order/order.h"
+
+/* Reads of one member that await confirmation or delivery: as many as its raft takes. */
+#define NODE_READS_MAX RAFT_READS_MAX
+
+/* A read on its way: its slot is raft's token. */
+struct node_read {
+    bool used;
+    struct net_route route;
+    kv_message_id id;
+    struct kv_buffer body;
+    uint32_t next_free;
+};
+
+/* One group's member on this node. */
+struct node_member {
+    kv_group_id group;
+    struct order *order;
+    struct order_effects effects;
+    struct node_application application;
+    struct trace trace;
+    uint64_t appended; /* persist sequence handed to the log */
+    uint64_t durable;  /* persist sequence synced and told to raft */
+    bool touched;      /* had an event since the last flush */
+    struct node_read *reads;
+    uint32_t read_capacity;
+    uint32_t read_free; /* first free slot + 1; 0: none */
+    uint64_t commands;
+    uint64_t reads_served;
+    enum raft_role told_role; /* last reported to the operator */
+    kv_term told_term;
+    kv_node_id told_leader;
+};
+
+struct node {
+    struct node_settings settings;
+    const struct node_config *config;
+    kv_node_id self;
+    kv_cluster_id cluster;
+    struct log *log;
+    struct net_server *net;
+    struct node_outbox outbox;
+    struct node_waiters waiters;
+    struct wire_frame_reader reader;
+    struct node_member members[KV_GROUPS_MAX]; /* hosted ones, dense */
+    uint32_t member_count;
+    uint8_t member_of[KV_GROUPS_MAX]; /* group -> position in members + 1; 0: not hosted */
+    struct kv_buffer record;
+    struct wire_node welcome_nodes[KV_NODES_MAX];
+    kv_instant now;
+    kv_instant started;
+    kv_instant stop_by; /* KV_INSTANT_NEVER until told to stop */
+    uint64_t entry_bytes;
+    uint64_t frames_dropped;
+    enum status failure; /* of the log; the node ends */
+    struct log_error failure_text;
+};
+
+/* Microseconds of CLOCK_MONOTONIC, and of CLOCK_REALTIME for timestamps. */
+kv_instant node_clock(void);
+kv_clock node_clock_physical(void);
+
+/* One line to the operator. */
+void node_report(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The member of a group, or NULL. */
+struct node_member *node_member_of(struct node *node, kv_group_id group);
+
+/* Feed a member one raft event (kind and arguments set; now is filled in). */
+enum status node_step_raft(struct node *node, struct node_member *member, struct raft_event event);
+
+/* node_turn.c: one turn; returns whether anything happened. */
+bool node_turn(struct node *node);
+
+/* node_turn.c: when the next turn is due. */
+kv_instant node_deadline(const struct node *node);
+
+/* node_effects.c: carry out and clear what the cores want: records, sends, deliveries, reads. */
+void node_carry_out(struct node *node, struct node_member *member);
+
+/* node_effects.c: make everything appended durable and tell the cores. A failure is kept in node->failure. */
+void node_sync(struct node *node);
+
+/* node_requests.c: one message from a client. */
+void node_on_client(struct node *node, const struct net_route *route,
+                    const struct wire_message *message);
+
+/* node_requests.c: answer with an outcome that is no verdict. */
+void node_answer_outcome(struct node *node, const struct net_route *route, kv_group_id group,
+                         kv_message_id id, enum wire_outcome outcome);
+
+/* node_reads.c: start a linearizable read; answer what raft has decided. */
+void node_read_begin(struct node *node, struct node_member *member, const struct net_route *route,
+                     const struct wire_request *request);
+void node_read_decided(struct node *node, struct node_member *member,
+                       const struct raft_read *decided);
+void node_reads_close(struct node_member *member);
+
+/* node_status.c */
+void node_on_hello(struct node *node, const struct net_route *route,
+                   const struct wire_hello *hello);
+void node_on_status_request(struct node *node, const struct net_route *route);
+void node_refuse(struct node *node, const struct net_route *route, enum wire_refusal_reason reason,
+                 const char *text);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_turn: one turn of the loop.
+ *
+ * 1. Frames that have arrived are opened, checked against cluster and addressee, and their messages fed to the cores.
+ * 2. Members whose time has come are ticked; members that had an event are flushed.
+ * 3. Effects are carried out, what may leave leaves, the log is synced once, and what follows from that is done. */
+#include "multicast/node/node_internal.h"
+
+/* Frames taken in one turn: bounds the time between two syncs and two looks at the clock. */
+#define TURN_FRAMES_MAX 256
+
+enum status node_step_raft(struct node *node, struct node_member *member, struct raft_event event)
+{
+    event.now = node->now;
+    struct order_event order_event = {.kind = ORDER_EVENT_RAFT, .raft = event};
+    member->touched = true;
+    return order_step(member->order, &order_event, &member->effects);
+}
+
+/* A message between members; false: nobody here should have got it. */
+static bool on_peer(struct node *node, const struct wire_message *message)
+{
+    struct node_member *member = node_member_of(node, message->group);
+    if (member == NULL) {
+        return false;
+    }
+    switch (message->kind) {
+    case WIRE_MESSAGE_VOTE_REQUEST:
+    case WIRE_MESSAGE_VOTE_REPLY:
+    case WIRE_MESSAGE_APPEND:
+    case WIRE_MESSAGE_APPEND_REPLY:
+    case WIRE_MESSAGE_SNAPSHOT_CHUNK:
+    case WIRE_MESSAGE_SNAPSHOT_REPLY:
+    case WIRE_MESSAGE_TIMEOUT_NOW:
+        /* A message never fails a step: what is stale or wrong in it is ignored inside. */
+        (void)node_step_raft(node, member,
+                             (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
+        return true;
+    case WIRE_MESSAGE_HELLO:
+    case WIRE_MESSAGE_WELCOME:
+    case WIRE_MESSAGE_REQUEST:
+    case WIRE_MESSAGE_REPLY:
+    case WIRE_MESSAGE_STATUS_REQUEST:
+    case WIRE_MESSAGE_STATUS_REPLY:
+    case WIRE_MESSAGE_TRANSFER_REQUEST:
+    case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_REFUSAL:
+        return false;
+    }
+    return false;
+}
+
+/* Whether a frame is meant for this node and comes from a client or a peer of this cluster. */
+static bool accepts_frame(struct node *node, const struct net_route *route,
+                          const struct wire_frame_reader *frame)
+{
+    bool from_client = frame->from.value == 0;
+    bool any_cluster =
+        from_client && frame->cluster.value == 0; /* a client that does not know yet */
+    if (frame->cluster.value != node->cluster.value && !any_cluster) {
+        if (from_client) {
+            node_refuse(node, route, WIRE_REFUSAL_CLUSTER, "this node belongs to another cluster");
+        }
+        return false;
+    }
+    if (from_client) {
+        return frame->to.value == 0 || kv_node_equal(frame->to, node->self);
+    }
+    return kv_node_equal(frame->to, node->self) && !kv_node_equal(frame->from, node->self) &&
+           node_config_find(node->config, frame->from) != NULL;
+}
+
+static void on_frame(struct node *node, const struct net_route *route, kv_slice bytes)
+{
+    struct wire_frame_reader *reader = &node->reader;
+    enum status status = wire_frame_open(reader, bytes);
+    if (status == STATUS_VERSION && reader->from.value == 0) {
+        node_refuse(node, route, WIRE_REFUSAL_VERSION,
+                    "this version of the protocol is not spoken");
+    }
+    if (status != STATUS_OK || !accepts_frame(node, route, reader)) {
+        node->frames_dropped++;
+        return;
+    }
+    struct wire_message message;
+    while ((status = wire_frame_next(reader, &message)) == STATUS_OK) {
+        if (reader->from.value == 0) {
+            node_on_client(node, route, &message);
+        } else if (!on_peer(node, &message)) {
+            node->frames_dropped++;
+        }
+    }
+    if (status != STATUS_END) {
+        node->frames_dropped++;
+        if (reader->from.value == 0) {
+            node_refuse(node, route, WIRE_REFUSAL_MALFORMED, "a message could not be decoded");
+        }
+    }
+}
+
+static bool receive(struct node *node)
+{
+    struct net_route route;
+    kv_slice frame;
+    for (uint32_t i = 0; i < TURN_FRAMES_MAX; i++) {
+        if (net_server_receive(node->net, &route, &frame) != STATUS_OK) {
+            return i > 0;
+        }
+        on_frame(node, &route, frame);
+    }
+    return true;
+}
+
+static void tick(struct node *node)
+{
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        struct node_member *member = &node->members[i];
+        if (kv_instant_reached(raft_deadline(order_raft(member->order)), node->now)) {
+            (void)node_step_raft(node, member, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        }
+    }
+}
+
+/* Flush what was touched and carry it out; returns whether there was anything. */
+static bool flush(struct node *node)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        struct node_member *member = &node->members[i];
+        if (!member->touched) {
+            continue;
+        }
+        any = true;
+        (void)node_step_raft(node, member, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
+        member->touched = false;
+        node_carry_out(node, member);
+    }
+    return any;
+}
+
+/* Whether records wait for a sync. */
+static bool node_is_dirty(const struct node *node)
+{
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        if (node->members[i].appended > node->members[i].durable) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool node_turn(struct node *node)
+{
+    node->now = node_clock();
+    bool busy = receive(node);
+    tick(node);
+    busy = flush(node) || busy;
+    node_outbox_send(&node->outbox, false);
+    node_sync(node);
+    if (node->failure != STATUS_OK) {
+        return false; /* nothing leaves any more: what waited for the sync is lost on purpose */
+    }
+    node_outbox_send(&node->outbox, true);
+    busy = flush(node) || busy;
+    node_outbox_send(&node->outbox, !node_is_dirty(node));
+    return busy || node_is_dirty(node);
+}
+
+kv_instant node_deadline(const struct node *node)
+{
+    kv_instant deadline = node->stop_by;
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        deadline = kv_instant_min(deadline, raft_deadline(order_raft(node->members[i].order)));
+    }
+    return deadline;
+}

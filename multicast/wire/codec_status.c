@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec_status: the messages of an operator: how a node is, and handing a leadership over. */
+#include "multicast/base/assert.h"
+#include "multicast/wire/codec_internal.h"
+
+/* Elements of struct wire_member_status. */
+#define MEMBER_STATUS_FIELDS 13
+
+void wire_pack_status_request(msgpack_packer *packer, const struct wire_status_request *message)
+{
+    wire_pack_uint(packer, message->detail);
+}
+
+void wire_read_status_request(struct wire_reader *reader, struct wire_status_request *ret)
+{
+    ret->detail = (uint8_t)wire_read_uint(reader, UINT8_MAX);
+}
+
+static void pack_member(msgpack_packer *packer, const struct wire_member_status *member)
+{
+    wire_pack_array(packer, MEMBER_STATUS_FIELDS);
+    wire_pack_group(packer, member->group);
+    wire_pack_choice(packer, member->role, WIRE_ROLE_FOLLOWER, WIRE_ROLE_LEARNER);
+    wire_pack_uint(packer, member->term.value);
+    wire_pack_node(packer, member->leader);
+    wire_pack_uint(packer, member->last.value);
+    wire_pack_uint(packer, member->commit.value);
+    wire_pack_uint(packer, member->applied.value);
+    wire_pack_uint(packer, member->delivered);
+    wire_pack_uint(packer, member->digest);
+    wire_pack_uint(packer, member->keys);
+    wire_pack_uint(packer, member->sessions);
+    wire_pack_uint(packer, member->commands);
+    wire_pack_uint(packer, member->reads);
+}
+
+static void read_member(struct wire_reader *reader, struct wire_member_status *ret)
+{
+    wire_read_arity(reader, MEMBER_STATUS_FIELDS);
+    ret->group = wire_read_group(reader);
+    ret->role = wire_read_choice(reader, WIRE_ROLE_FOLLOWER, WIRE_ROLE_LEARNER);
+    ret->term.value = wire_read_u64(reader);
+    ret->leader = wire_read_node(reader);
+    ret->last.value = wire_read_u64(reader);
+    ret->commit.value = wire_read_u64(reader);
+    ret->applied.value = wire_read_u64(reader);
+    ret->delivered = wire_read_u64(reader);
+    ret->digest = wire_read_u64(reader);
+    ret->keys = wire_read_u64(reader);
+    ret->sessions = wire_read_u64(reader);
+    ret->commands = wire_read_u64(reader);
+    ret->reads = wire_read_u64(reader);
+}
+
+void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_reply *message)
+{
+    KV_ASSERT(message->member_count <= KV_GROUPS_MAX);
+    wire_pack_node(packer, message->node);
+    wire_pack_uint(packer, message->uptime_ms);
+    wire_pack_uint(packer, message->log_syncs);
+    wire_pack_uint(packer, message->log_bytes);
+    wire_pack_uint(packer, message->frames_dropped);
+    wire_pack_array(packer, message->member_count);
+    for (uint32_t i = 0; i < message->member_count; i++) {
+        pack_member(packer, &message->members[i]);
+    }
+}
+
+void wire_read_status_reply(struct wire_reader *reader, struct wire_status_reply *ret)
+{
+    struct wire_frame_reader *frame = reader->frame;
+    if (frame->members == NULL) {
+        frame->members = kv_alloc(KV_GROUPS_MAX * sizeof *frame->members);
+    }
+    ret->members = frame->members;
+    ret->node = wire_read_node(reader);
+    ret->uptime_ms = wire_read_u64(reader);
+    ret->log_syncs = wire_read_u64(reader);
+    ret->log_bytes = wire_read_u64(reader);
+    ret->frames_dropped = wire_read_u64(reader);
+    ret->member_count = wire_read_array(reader, KV_GROUPS_MAX);
+    for (uint32_t i = 0; i < ret->member_count; i++) {
+        read_member(reader, &frame->members[i]);
+    }
+}
+
+void wire_pack_transfer_request(msgpack_packer *packer, const struct wire_transfer_request *message)
+{
+    wire_pack_node(packer, message->target);
+}
+
+void wire_read_transfer_request(struct wire_reader *reader, struct wire_transfer_request *ret)
+{
+    ret->target = wire_read_node(reader);
+}
+
+void wire_pack_transfer_reply(msgpack_packer *packer, const struct wire_transfer_reply *message)
+{
+    wire_pack_bool(packer, message->started);
+    wire_pack_node(packer, message->leader);
+}
+
+void wire_read_transfer_reply(struct wire_reader *reader, struct wire_transfer_reply *ret)
+{
+    ret->started = wire_read_bool(reader);
+    ret->leader = wire_read_node(reader);
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loop: what the virtual clients send, what is counted, and how a benchmark ends; on a scripted client. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/run.h"
+#include "bench/value.h"
+#include "bench/worker.h"
+#include "multicast/base/bytes.h"
+#include "tests/unit/bench/scripted_client.h"
+
+/* A worker, a plan and measures, ready to play. */
+struct fixture {
+    struct script *script;
+    struct bench_settings settings;
+    struct bench_acknowledged records;
+    struct bench_chooser chooser;
+    struct bench_plan plan;
+    struct bench_worker *worker;
+    struct bench_measures *measures;
+};
+
+static struct bench_plan *now_playing;
+
+static int setup(void **state)
+{
+    struct fixture *fixture = kv_alloc_zero(1, sizeof *fixture);
+
+    fixture->script = script_begin();
+    fixture->settings = (struct bench_settings){.workload = bench_workload_find("a"),
+                                                .distribution = BENCH_ZIPFIAN,
+                                                .records = 100,
+                                                .operations = 1000,
+                                                .clients = 8,
+                                                .threads = 1,
+                                                .value_bytes = 20,
+                                                .seed = 1,
+                                                .timeout_ms = 1000};
+    fixture->measures = kv_alloc_zero(1, sizeof *fixture->measures);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    bench_worker_close(&fixture->worker);
+    if (fixture->records.window != NULL) {
+        bench_acknowledged_close(&fixture->records);
+    }
+    kv_free(fixture->measures);
+    kv_free(fixture);
+    script_end();
+    return 0;
+}
+
+static void open_worker(struct fixture *fixture)
+{
+    if (fixture->worker == NULL) {
+        assert_int_equal(bench_worker_open(&fixture->settings, 0, "a:1", NULL, &fixture->worker),
+                         KV_OK);
+    }
+}
+
+static void play_load(struct fixture *fixture)
+{
+    open_worker(fixture);
+    fixture->plan = (struct bench_plan){.settings = &fixture->settings,
+                                        .load = true,
+                                        .measure_from_us = kv_now_us(),
+                                        .end_us = UINT64_MAX};
+    bench_worker_run(fixture->worker, &fixture->plan, fixture->measures);
+}
+
+/* Load, forget what was measured, and prepare a run of a workload. */
+static void prepare_run(struct fixture *fixture, const char *workload)
+{
+    fixture->settings.workload = bench_workload_find(workload);
+    fixture->settings.distribution = fixture->settings.workload->distribution;
+    play_load(fixture);
+    *fixture->measures = (struct bench_measures){0};
+    bench_acknowledged_init(&fixture->records, fixture->settings.records);
+    bench_chooser_init(&fixture->chooser, fixture->settings.workload,
+                       fixture->settings.distribution, fixture->settings.records,
+                       fixture->settings.operations);
+    fixture->plan = (struct bench_plan){.settings = &fixture->settings,
+                                        .records = &fixture->records,
+                                        .chooser = &fixture->chooser,
+                                        .measure_from_us = kv_now_us(),
+                                        .end_us = UINT64_MAX};
+    now_playing = &fixture->plan;
+}
+
+static uint64_t play_run(struct fixture *fixture)
+{
+    return bench_worker_run(fixture->worker, &fixture->plan, fixture->measures);
+}
+
+static const struct bench_series *series(const struct fixture *fixture, enum bench_op op)
+{
+    return &fixture->measures->series[op];
+}
+
+static void a_load_inserts_every_record_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    play_load(fixture);
+    assert_int_equal(script_seen()->puts, 100);
+    assert_int_equal(script_seen()->keys, 100);
+    for (uint64_t record = 0; record < 100; record++) {
+        char key[BENCH_KEY_BYTES];
+        size_t size;
+
+        bench_key_name(bench_hash(record), key);
+        assert_true(script_has(key, &size));
+        assert_int_equal(size, 20);
+    }
+    assert_int_equal(series(fixture, BENCH_INSERT)->ok.count, 100);
+    assert_int_equal(fixture->measures->operations, 100);
+    assert_int_equal(fixture->measures->failed, 0);
+}
+
+static void a_record_that_fails_to_load_is_sent_again(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->done_status = KV_IN_DOUBT;
+    fixture->script->done_failures = BENCH_LOAD_ATTEMPTS_MAX - 1;
+    play_load(fixture);
+    assert_int_equal(script_seen()->keys, 100);
+    assert_int_equal(atomic_load(&fixture->plan.load_failure), BENCH_OUTCOME_OK);
+    assert_int_equal(series(fixture, BENCH_INSERT)->outcomes[BENCH_OUTCOME_IN_DOUBT],
+                     BENCH_LOAD_ATTEMPTS_MAX - 1);
+    assert_int_equal(fixture->measures->failed, 0);
+}
+
+static void a_record_that_is_refused_at_once_is_sent_again_later(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->submit_status = KV_BUSY;
+    fixture->script->submit_failures = 10;
+    play_load(fixture);
+    assert_int_equal(script_seen()->keys, 100);
+    assert_int_equal(script_seen()->puts, 100);
+    assert_int_equal(series(fixture, BENCH_INSERT)->outcomes[BENCH_OUTCOME_BUSY], 10);
+}
+
+static void a_load_is_given_up_when_a_record_keeps_failing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.clients = 1;
+    fixture->script->done_status = KV_UNAVAILABLE;
+    fixture->script->done_failures = UINT32_MAX;
+    play_load(fixture);
+    assert_int_equal(atomic_load(&fixture->plan.load_failure), BENCH_OUTCOME_UNAVAILABLE);
+    assert_int_equal(script_seen()->puts, BENCH_LOAD_ATTEMPTS_MAX);
+    assert_int_equal(fixture->measures->failed, 1);
+    assert_int_equal(fixture->measures->operations, 1);
+}
+
+static void every_virtual_client_has_one_operation_in_flight(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->jitter_us = 700;
+    prepare_run(fixture, "a");
+    play_run(fixture);
+    assert_int_equal(script_seen()->outstanding_max, 8);
+    assert_int_equal(script_seen()->outstanding, 0);
+}
+
+static void a_run_does_as_many_operations_as_it_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "a");
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(fixture->measures->failed, 0);
+    assert_int_equal(
+        series(fixture, BENCH_READ)->ok.count + series(fixture, BENCH_UPDATE)->ok.count, 1000);
+    assert_in_range(series(fixture, BENCH_READ)->ok.count, 430, 570);
+    assert_int_equal(fixture->measures->ordered, series(fixture, BENCH_UPDATE)->ok.count);
+    assert_int_equal(bench_worker_progress(fixture->worker).finished, 1100);
+}
+
+static void latencies_are_those_of_the_answers(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->latency_us = 3000;
+    prepare_run(fixture, "c");
+    play_run(fixture);
+    assert_in_range(series(fixture, BENCH_READ)->ok.min, 3000, 3050);
+    assert_in_range(series(fixture, BENCH_READ)->ok.max, 3000, 3050);
+}
+
+static void what_begins_before_measuring_is_done_and_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t before;
+
+    prepare_run(fixture, "c");
+    before = script_seen()->gets;
+    fixture->plan.measure_from_us = kv_now_us() + 100000;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(series(fixture, BENCH_READ)->ok.count, 1000);
+    /* 100 ms at 8 clients and 500 us each. */
+    assert_in_range(script_seen()->gets - before - 1000, 1400, 1650);
+}
+
+static void a_run_ends_at_its_time_with_all_answers_in(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t last;
+
+    fixture->settings.operations = 0;
+    prepare_run(fixture, "a");
+    fixture->plan.end_us = kv_now_us() + 50000;
+    last = play_run(fixture);
+    assert_in_range(last, fixture->plan.end_us, fixture->plan.end_us + 600);
+    assert_int_equal(script_seen()->outstanding, 0);
+    assert_in_range(fixture->measures->operations, 700, 900);
+}
+
+static void stop_after_100(const kv_op *op)
+{
+    static uint32_t count;
+
+    (void)op;
+    if (++count == 100) {
+        atomic_store(&now_playing->stop, true);
+    }
+}
+
+static void a_run_that_is_stopped_begins_nothing_more_and_counts_what_was_done(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "a");
+    fixture->script->on_submit = stop_after_100;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 100);
+    assert_int_equal(script_seen()->outstanding, 0);
+}
+
+static void an_operation_that_is_refused_at_once_is_counted_and_the_loop_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "c");
+    fixture->script->submit_status = KV_BUSY;
+    fixture->script->submit_failures = 20;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(fixture->measures->failed, 20);
+    assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_BUSY], 20);
+    assert_int_equal(series(fixture, BENCH_READ)->ok.count, 980);
+}
+
+static void failures_are_counted_by_status_apart_from_successes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "a");
+    fixture->script->done_status = KV_IN_DOUBT;
+    fixture->script->done_code = KV_OP_PUT;
+    fixture->script->done_failures = 7;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->failed, 7);
+    assert_int_equal(series(fixture, BENCH_UPDATE)->outcomes[BENCH_OUTCOME_IN_DOUBT], 7);
+    assert_int_equal(series(fixture, BENCH_UPDATE)->failed.count, 7);
+    assert_int_equal(fixture->measures->ordered, series(fixture, BENCH_UPDATE)->ok.count);
+    assert_int_equal(bench_worker_progress(fixture->worker).failed, 7);
+}
+
+static void a_value_of_another_key_is_corrupt(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "c");
+    fixture->script->swaps_values = true;
+    play_run(fixture);
+    assert_true(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_CORRUPT] > 900);
+    assert_int_equal(fixture->measures->failed,
+                     series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_CORRUPT]);
+}
+
+static void a_scan_asks_for_up_to_a_hundred_rows_and_is_checked(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_run(fixture, "e");
+    play_run(fixture);
+    assert_int_equal(fixture->measures->failed, 0);
+    assert_int_equal(script_seen()->scan_rows_min, 1);
+    assert_int_equal(script_seen()->scan_rows_max, 100);
+
+    *fixture->measures = (struct bench_measures){0};
+    atomic_store(&fixture->plan.begun, 0);
+    fixture->script->reverses_scans = true;
+    play_run(fixture);
+    assert_true(series(fixture, BENCH_SCAN)->outcomes[BENCH_OUTCOME_CORRUPT] > 500);
+}
+
+static void a_read_modify_write_is_a_read_an_update_and_one_operation(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t both, reads;
+
+    prepare_run(fixture, "f");
+    play_run(fixture);
+    both = series(fixture, BENCH_READ_MODIFY_WRITE)->ok.count;
+    reads = series(fixture, BENCH_READ)->ok.count;
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(series(fixture, BENCH_UPDATE)->ok.count, both);
+    assert_int_equal(reads, 1000);
+    assert_int_equal(fixture->measures->ordered, both);
+    assert_in_range(both, 430, 570);
+    assert_in_range(series(fixture, BENCH_READ_MODIFY_WRITE)->ok.min, 1000, 1100);
+}
+
+static void a_read_modify_write_whose_read_fails_writes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t puts;
+
+    prepare_run(fixture, "f");
+    puts = script_seen()->puts;
+    fixture->script->done_status = KV_UNAVAILABLE;
+    fixture->script->done_code = KV_OP_GET;
+    fixture->script->done_failures = UINT32_MAX;
+    play_run(fixture);
+    assert_int_equal(script_seen()->puts, puts);
+    assert_int_equal(fixture->measures->failed, 1000);
+    assert_in_range(series(fixture, BENCH_READ_MODIFY_WRITE)->outcomes[BENCH_OUTCOME_UNAVAILABLE],
+                    430, 570);
+    assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_UNAVAILABLE], 1000);
+}
+
+static void inserted_records_are_read_only_after_their_answer(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->jitter_us = 5000;
+    fixture->settings.operations = 5000;
+    prepare_run(fixture, "d");
+    play_run(fixture);
+    assert_int_equal(fixture->measures->failed, 0);
+    assert_int_equal(script_seen()->keys, 100 + series(fixture, BENCH_INSERT)->ok.count);
+    assert_in_range(series(fixture, BENCH_INSERT)->ok.count, 200, 300);
+    assert_int_equal(bench_acknowledged_last(&fixture->records), script_seen()->keys - 1);
+}
+
+static void virtual_clients_are_spread_evenly_over_threads(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t sum = 0;
+
+    fixture->settings.clients = 8;
+    fixture->settings.threads = 3;
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bench_worker *worker;
+        struct bench_plan plan = {.settings = &fixture->settings,
+                                  .load = true,
+                                  .measure_from_us = kv_now_us(),
+                                  .end_us = UINT64_MAX};
+        uint32_t most;
+
+        script_end();
+        script_begin();
+        assert_int_equal(bench_worker_open(&fixture->settings, i, "a:1", NULL, &worker), KV_OK);
+        bench_worker_run(worker, &plan, fixture->measures);
+        most = script_seen()->outstanding_max;
+        assert_in_range(most, 2, 3);
+        sum += most;
+        bench_worker_close(&worker);
+    }
+    assert_int_equal(sum, 8);
+}
+
+static void values_carry_the_mark_of_their_key_whatever_their_size(void **state)
+{
+    static const size_t sizes[] = {0, 1, 7, 8, 9, 1000};
+    struct kv_prng prng;
+
+    (void)state;
+    kv_prng_init(&prng, 1);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct bench_values values;
+        kv_bytes value;
+
+        bench_values_init(&values, sizes[i], &prng);
+        value = bench_value_make(&values, UINT64_C(0x1122334455667788), &prng);
+        assert_int_equal(value.size, sizes[i]);
+        assert_true(bench_value_check(value, UINT64_C(0x1122334455667788)));
+        assert_int_equal(bench_value_check(value, 0), sizes[i] == 0);
+        bench_values_close(&values);
+    }
+}
+
+/* A whole benchmark with the real clock; returns how it ended. */
+static enum bench_end run_all(struct fixture *fixture, struct bench_result **ret, char *error)
+{
+    static volatile sig_atomic_t no_interrupt;
+
+    fixture->script->real_clock = true;
+    fixture->script->latency_us = 20;
+    return bench_run(&fixture->settings, "a:1", "scripted", &no_interrupt, ret, error);
+}
+
+static void a_benchmark_loads_runs_and_adds_up_its_threads(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->settings.threads = 2;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_string_equal(error, "");
+    assert_true(result->load.done && result->run.done);
+    assert_int_equal(result->load.measures.operations, 100);
+    assert_int_equal(result->run.measures.operations, 1000);
+    assert_true(result->run.runtime_us > 0);
+    assert_true(result->has_usage);
+    assert_int_equal(result->syncs, 30);
+    assert_int_equal(result->bytes, 3000);
+    assert_string_equal(result->before.cluster, "scripted");
+    kv_free(result);
+}
+
+static void a_benchmark_may_only_load_or_not_load(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->settings.load_only = true;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_true(result->load.done && !result->run.done);
+    assert_int_equal(script_seen()->gets, 0);
+    kv_free(result);
+
+    fixture->settings.load_only = false;
+    fixture->settings.no_load = true;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_true(!result->load.done && result->run.done);
+    kv_free(result);
+}
+
+static void reads_of_records_that_are_not_there_make_the_benchmark_fail(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->settings.no_load = true;
+    fixture->settings.workload = bench_workload_find("get");
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_FAILURES);
+    assert_int_equal(result->run.measures.series[BENCH_READ].outcomes[BENCH_OUTCOME_NOT_FOUND],
+                     1000);
+    kv_free(result);
+}
+
+static void a_cluster_that_cannot_be_used_is_said_before_anything_is_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->script->status_status = KV_UNAVAILABLE;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
+    assert_string_equal(error, "a:1: no node answers");
+    kv_free(result);
+
+    fixture->script->status_status = KV_OK;
+    fixture->script->delete_status = KV_REFUSED;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
+    assert_string_equal(error, "the first command failed: not ok");
+    kv_free(result);
+
+    fixture->script->open_status = KV_INVALID;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
+    assert_string_equal(error, "a:1: not ok");
+    assert_int_equal(script_seen()->submits, 0);
+    kv_free(result);
+}
+
+static void a_load_that_fails_ends_the_benchmark_with_its_reason(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->script->done_status = KV_IN_DOUBT;
+    fixture->script->done_failures = UINT32_MAX;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
+    assert_non_null(strstr(error, "a record could not be inserted: no answer before the deadline"));
+    assert_false(result->run.done);
+    kv_free(result);
+}
+
+static void log_usage_is_unknown_when_a_node_has_restarted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->script->restarts_node = true;
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_false(result->has_usage);
+    kv_free(result);
+}
+
+static void an_interrupt_ends_the_benchmark_with_what_was_done(void **state)
+{
+    static volatile sig_atomic_t interrupt = 1;
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->settings.operations = 0;
+    fixture->settings.seconds = 3600;
+    fixture->settings.no_load = true;
+    fixture->settings.workload = bench_workload_find("put");
+    fixture->script->real_clock = true;
+    fixture->script->latency_us = 20;
+    assert_int_equal(bench_run(&fixture->settings, "a:1", NULL, &interrupt, &result, error),
+                     BENCH_END_INTERRUPTED);
+    assert_true(result->interrupted && result->run.done);
+    assert_true(result->run.measures.operations > 0);
+    assert_int_equal(script_seen()->outstanding, 0);
+    kv_free(result);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_load_inserts_every_record_once),
+        TEST(a_record_that_fails_to_load_is_sent_again),
+        TEST(a_record_that_is_refused_at_once_is_sent_again_later),
+        TEST(a_load_is_given_up_when_a_record_keeps_failing),
+        TEST(every_virtual_client_has_one_operation_in_flight),
+        TEST(a_run_does_as_many_operations_as_it_is_told),
+        TEST(latencies_are_those_of_the_answers),
+        TEST(what_begins_before_measuring_is_done_and_not_counted),
+        TEST(a_run_ends_at_its_time_with_all_answers_in),
+        TEST(a_run_that_is_stopped_begins_nothing_more_and_counts_what_was_done),
+        TEST(an_operation_that_is_refused_at_once_is_counted_and_the_loop_goes_on),
+        TEST(failures_are_counted_by_status_apart_from_successes),
+        TEST(a_value_of_another_key_is_corrupt),
+        TEST(a_scan_asks_for_up_to_a_hundred_rows_and_is_checked),
+        TEST(a_read_modify_write_is_a_read_an_update_and_one_operation),
+        TEST(a_read_modify_write_whose_read_fails_writes_nothing),
+        TEST(inserted_records_are_read_only_after_their_answer),
+        TEST(virtual_clients_are_spread_evenly_over_threads),
+        TEST(values_carry_the_mark_of_their_key_whatever_their_size),
+        TEST(a_benchmark_loads_runs_and_adds_up_its_threads),
+        TEST(a_benchmark_may_only_load_or_not_load),
+        TEST(reads_of_records_that_are_not_there_make_the_benchmark_fail),
+        TEST(a_cluster_that_cannot_be_used_is_said_before_anything_is_sent),
+        TEST(a_load_that_fails_ends_the_benchmark_with_its_reason),
+        TEST(log_usage_is_unknown_when_a_node_has_restarted),
+        TEST(an_interrupt_ends_the_benchmark_with_what_was_done),
+    };
+#undef TEST
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* options: defaults, relations between options, and what errors say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/options.h"
+
+#define WORDS_MAX 16
+
+static struct bench_settings settings;
+static char error[BENCH_ERROR_BYTES];
+
+/* Parse "kvbench" and the words of a line. */
+static enum bench_command parse(const char *line)
+{
+    static char text[256];
+    char *words[WORDS_MAX + 1] = {"kvbench"};
+    int count = 1;
+
+    snprintf(text, sizeof text, "%s", line);
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
+        assert_true(count < WORDS_MAX);
+        words[count++] = word;
+    }
+    error[0] = '\0';
+    return bench_options_parse(count, words, &settings, error);
+}
+
+static void without_options_workload_a_runs_for_ten_seconds(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run"), BENCH_COMMAND_RUN);
+    assert_string_equal(settings.workload->name, "a");
+    assert_int_equal(settings.distribution, BENCH_ZIPFIAN);
+    assert_int_equal(settings.records, 10000);
+    assert_int_equal(settings.seconds, 10);
+    assert_int_equal(settings.operations, 0);
+    assert_int_equal(settings.clients, 16);
+    assert_int_equal(settings.threads, 1);
+    assert_int_equal(settings.value_bytes, 1000);
+    assert_int_equal(settings.timeout_ms, 5000);
+    assert_false(settings.no_load || settings.load_only || settings.json || settings.progress);
+    assert_null(settings.endpoints);
+    assert_null(settings.cluster);
+}
+
+static void every_option_reaches_its_setting(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run -w d --records 5 --seconds 6 --operations 7 --warmup 8"),
+                     BENCH_COMMAND_RUN);
+    assert_string_equal(settings.workload->name, "d");
+    assert_int_equal(settings.records, 5);
+    assert_int_equal(settings.seconds, 6);
+    assert_int_equal(settings.operations, 7);
+    assert_int_equal(settings.warmup_seconds, 8);
+    assert_int_equal(settings.distribution, BENCH_LATEST);
+
+    assert_int_equal(parse("--clients 9 --threads 3 --value-bytes 0 --seed 11 --timeout 12ms run"),
+                     BENCH_COMMAND_RUN);
+    assert_int_equal(settings.clients, 9);
+    assert_int_equal(settings.threads, 3);
+    assert_int_equal(settings.value_bytes, 0);
+    assert_int_equal(settings.seed, 11);
+    assert_int_equal(settings.timeout_ms, 12);
+
+    assert_int_equal(parse("run --no-load --endpoints a:1 --cluster f -o json --progress"),
+                     BENCH_COMMAND_RUN);
+    assert_true(settings.no_load && settings.json && settings.progress);
+    assert_string_equal(settings.endpoints, "a:1");
+    assert_string_equal(settings.cluster, "f");
+    assert_int_equal(parse("run --load-only --distribution hotspot --timeout 2s"),
+                     BENCH_COMMAND_RUN);
+    assert_true(settings.load_only);
+    assert_int_equal(settings.distribution, BENCH_HOTSPOT);
+    assert_int_equal(settings.timeout_ms, 2000);
+}
+
+static void a_number_of_operations_replaces_the_default_time(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --operations 100"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.seconds, 0);
+}
+
+static void pure_workloads_have_small_values_and_uniform_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --workload put"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.value_bytes, 100);
+    assert_int_equal(settings.distribution, BENCH_UNIFORM);
+    assert_int_equal(parse("run --workload get --value-bytes 7"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.value_bytes, 7);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("help"), BENCH_COMMAND_HELP);
+    assert_int_equal(parse("run --help"), BENCH_COMMAND_HELP);
+    assert_int_equal(parse("-h"), BENCH_COMMAND_HELP);
+    assert_int_equal(parse("--version"), BENCH_COMMAND_VERSION);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *line, *error;
+    } wrong[] = {
+        {"", "what to do? Try: kvbench run, or kvbench help"},
+        {"load", "there is no command \"load\": try run or help"},
+        {"run now", "\"now\" is one argument too many"},
+        {"run --speed 3", "no such option: --speed"},
+        {"run --records", "argument missing: --records"},
+        {"run -w g", "--workload \"g\": must be one of a b c d e f put get"},
+        {"run --records 1", "--records \"1\": must be a number from 2 to 1000000000"},
+        {"run --records 1e6", "--records \"1e6\": must be a number from 2 to 1000000000"},
+        {"run --seconds 0", "--seconds \"0\": must be a number of seconds from 1 to 86400"},
+        {"run --seconds -1", "--seconds \"-1\": must be a number of seconds from 1 to 86400"},
+        {"run --value-bytes 1048577", "--value-bytes \"1048577\": must be a number up to 1048576"},
+        {"run --timeout 5", "--timeout \"5\": must be a time with its unit: 500ms or 5s"},
+        {"run -o xml", "--output \"xml\": must be plain or json"},
+        {"run --distribution flat",
+         "--distribution \"flat\": must be one of zipfian latest uniform hotspot exponential"},
+        {"run --no-load --load-only", "--no-load and --load-only leave nothing to do"},
+        {"run --clients 2 --threads 3",
+         "more --threads than --clients: a thread needs a client to run"},
+        {"run --clients 1025", "more than 1024 --clients per thread: give more --threads"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(parse(wrong[i].line), BENCH_COMMAND_INVALID);
+        assert_string_equal(error, wrong[i].error);
+    }
+    assert_int_equal(parse("run --clients 2048 --threads 2"), BENCH_COMMAND_RUN);
+}
+
+static void the_help_names_every_option_and_workload(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    bench_options_help(out);
+    assert_int_equal(fclose(out), 0);
+#define X(NAME, name, letter, argument, help) assert_non_null(strstr(text, "--" name));
+    BENCH_OPTION_MAP(X)
+#undef X
+#define X(name, a, b, c, d, e, distribution, bytes, meaning) assert_non_null(strstr(text, meaning));
+    BENCH_WORKLOAD_MAP(X)
+#undef X
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_options_workload_a_runs_for_ten_seconds),
+        cmocka_unit_test(every_option_reaches_its_setting),
+        cmocka_unit_test(a_number_of_operations_replaces_the_default_time),
+        cmocka_unit_test(pure_workloads_have_small_values_and_uniform_keys),
+        cmocka_unit_test(help_and_version_need_nothing_else),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(the_help_names_every_option_and_workload),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

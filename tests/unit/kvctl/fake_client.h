@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_client: the functions of kv.h over a sorted array in memory, so that kvctl is tested without a cluster.
+ *
+ * Operations complete in kv_client_run, in the order of submission. All keys live on partition 1; the index counts writes. Faults are
+ * set in `fake`. The rows live beyond a client: each run of kvctl opens one of its own. */
+#ifndef FAKE_CLIENT_H
+#define FAKE_CLIENT_H
+
+#include "client/lib/kv.h"
+
+#define FAKE_NODES_MAX   8
+#define FAKE_MEMBERS_MAX 24
+
+struct fake {
+    kv_status next_status; /* other than KV_OK: the next operation ends with it, untouched */
+    kv_status open_status; /* what kv_client_open returns */
+    uint32_t busy; /* so many submissions are answered KV_BUSY while something is in flight */
+    uint32_t outstanding_max; /* beyond it submissions are answered KV_BUSY; 0: 1024 */
+    uint32_t hold; /* complete only when so many are in flight or none is submitted any more */
+    uint32_t outstanding_seen; /* most in flight */
+    kv_status cluster_status;
+    uint32_t partitions;
+    uint32_t node_count;
+    kv_node_status nodes[FAKE_NODES_MAX];
+    uint32_t member_count;
+    kv_member_status members[FAKE_MEMBERS_MAX];
+    char endpoints[256]; /* of the last open */
+    char cluster_name[64];
+    uint64_t timeout_ms;
+    bool stale_seen;
+    uint32_t transfer_group, transfer_node;
+};
+extern struct fake fake;
+
+/* Forget all rows and faults. */
+void fake_reset(void);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The oracle machine, under its engine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "multicast/base/prng.h"
+#include "oracle/oracle_machine.h"
+#include "tests/unit/engine/fixture.h"
+
+#define PARTITIONS   5
+#define SESSIONS_MAX 3
+
+static struct engine *new_oracle(void)
+{
+    return engine_new(KV_GROUP_ORACLE, oracle_machine_new(PARTITIONS, SESSIONS_MAX), 0);
+}
+
+static int setup(void **state)
+{
+    *state = fixture_new_with(KV_GROUP_ORACLE, oracle_machine_new(PARTITIONS, SESSIONS_MAX), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    engine_check(fixture->engine);
+    fixture_destroy(&fixture);
+    return 0;
+}
+
+/* Register with a nonce; *ret_session is the id that the reply gives. */
+static enum wire_verdict register_session(struct fixture *fixture, uint64_t nonce,
+                                          kv_session_id *ret_session)
+{
+    fixture_plain(fixture, WIRE_OP_SESSION_OPEN);
+    const kv_message_id id = {.sequence = nonce, .attempt = 1};
+    const enum wire_verdict verdict = fixture_deliver(fixture, id, 0);
+    ret_session->registered = fixture->reply.timestamp;
+    if (verdict == WIRE_VERDICT_EXISTS) {
+        ret_session->registered.clock.value = (uint64_t)fixture->answer.number;
+        ret_session->registered.group.value = (uint16_t)fixture->answer.hint;
+    }
+    return verdict;
+}
+
+static enum wire_verdict end_session(struct fixture *fixture, kv_session_id session,
+                                     uint64_t sequence)
+{
+    fixture_plain(fixture, WIRE_OP_SESSION_CLOSE);
+    return fixture_deliver(fixture, (kv_message_id){session, sequence, 1}, sequence - 1);
+}
+
+static uint64_t open_sessions(const struct fixture *fixture)
+{
+    return engine_keys(fixture->engine);
+}
+
+static void the_id_of_a_session_is_the_timestamp_of_its_registration(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id a;
+    kv_session_id b;
+    assert_int_equal(register_session(fixture, 1000, &a), WIRE_VERDICT_OK);
+    assert_int_equal(fixture->answer.number, 0);
+    assert_int_equal(a.registered.clock.value, fixture->clock);
+    assert_int_equal(register_session(fixture, 1001, &b), WIRE_VERDICT_OK);
+    assert_true(kv_session_compare(a, b) < 0);
+    assert_int_equal(open_sessions(fixture), 2);
+}
+
+static void a_resent_registration_gets_the_first_id(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id first;
+    kv_session_id other;
+    kv_session_id again;
+    register_session(fixture, 7, &first);
+    register_session(fixture, 8, &other);
+    assert_int_equal(register_session(fixture, 7, &again), WIRE_VERDICT_EXISTS);
+    assert_int_equal(kv_session_compare(first, again), 0);
+    assert_int_equal(open_sessions(fixture), 2);
+}
+
+static void an_ended_session_frees_its_nonce(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id first;
+    kv_session_id again;
+    register_session(fixture, 7, &first);
+    assert_int_equal(end_session(fixture, first, 1), WIRE_VERDICT_OK);
+    assert_int_equal(open_sessions(fixture), 0);
+    /* The answer is recorded in the engine's session; another message of it finds none. */
+    assert_int_equal(end_session(fixture, first, 1), WIRE_VERDICT_OK);
+    assert_int_equal(end_session(fixture, first, 2), WIRE_VERDICT_SESSION_UNKNOWN);
+    assert_int_equal(register_session(fixture, 7, &again), WIRE_VERDICT_OK);
+    assert_true(kv_session_compare(first, again) < 0);
+}
+
+static void beyond_the_maximum_the_session_opened_first_ends(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id sessions[SESSIONS_MAX + 1];
+    kv_session_id again;
+    for (uint64_t i = 0; i <= SESSIONS_MAX; i++) {
+        register_session(fixture, 50 - i, &sessions[i]);
+    }
+    assert_int_equal(open_sessions(fixture), SESSIONS_MAX);
+    assert_int_equal(end_session(fixture, sessions[0], 1), WIRE_VERDICT_SESSION_UNKNOWN);
+    for (uint64_t i = 1; i <= SESSIONS_MAX; i++) {
+        assert_int_equal(register_session(fixture, 50 - i, &again), WIRE_VERDICT_EXISTS);
+        assert_int_equal(kv_session_compare(again, sessions[i]), 0);
+    }
+    assert_int_equal(register_session(fixture, 50, &again), WIRE_VERDICT_OK);
+}
+
+static void the_map_names_its_version_and_the_partitions(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_plain(fixture, WIRE_OP_MAP);
+    assert_int_equal(fixture_read(fixture), WIRE_VERDICT_OK);
+    assert_int_equal(fixture->answer.number, 1);
+    assert_int_equal(fixture->answer.hint, PARTITIONS);
+    assert_int_equal(fixture_deliver(fixture, fixture_id(1, 1, 1), 0), WIRE_VERDICT_OK);
+    assert_int_equal(fixture->answer.hint, PARTITIONS);
+}
+
+static void keys_do_not_live_here(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_get(fixture, "k");
+    assert_int_equal(fixture_read(fixture), WIRE_VERDICT_UNSUPPORTED);
+    fixture_put_text(fixture, "k", "v");
+    assert_int_equal(fixture_deliver(fixture, fixture_id(1, 1, 1), 0), WIRE_VERDICT_UNSUPPORTED);
+}
+
+static void the_digest_tells_which_sessions_are_open(void **state)
+{
+    struct fixture *fixture = *state;
+    struct machine a = oracle_machine_new(PARTITIONS, SESSIONS_MAX);
+    struct machine b = oracle_machine_new(PARTITIONS, SESSIONS_MAX);
+    struct machine c = oracle_machine_new(PARTITIONS - 1, SESSIONS_MAX);
+    struct machine_context context = {.timestamp = {{5}, {0}}, .id = {.sequence = 9}};
+    assert_int_equal(a.ops->digest(a.state), b.ops->digest(b.state));
+    assert_int_not_equal(a.ops->digest(a.state), c.ops->digest(c.state));
+    fixture_plain(fixture, WIRE_OP_SESSION_OPEN);
+    a.ops->execute(a.state, &context, &fixture->command, &fixture->answer);
+    assert_int_not_equal(a.ops->digest(a.state), b.ops->digest(b.state));
+    context.id.sequence = 10;
+    b.ops->execute(b.state, &context, &fixture->command, &fixture->answer);
+    assert_int_not_equal(a.ops->digest(a.state), b.ops->digest(b.state));
+    context.id.session.registered = context.timestamp;
+    fixture_plain(fixture, WIRE_OP_SESSION_CLOSE);
+    a.ops->execute(a.state, &context, &fixture->command, &fixture->answer);
+    b.ops->execute(b.state, &context, &fixture->command, &fixture->answer);
+    assert_int_equal(a.ops->digest(a.state), b.ops->digest(b.state));
+    a.ops->destroy(a.state);
+    b.ops->destroy(b.state);
+    c.ops->destroy(c.state);
+}
+
+static void the_registry_survives_save_and_load(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id sessions[SESSIONS_MAX];
+    kv_session_id again;
+    for (uint64_t i = 0; i < SESSIONS_MAX; i++) {
+        register_session(fixture, 50 - i, &sessions[i]);
+    }
+    struct kv_buffer saved = {0};
+    engine_save(fixture->engine, &saved);
+    struct engine *copy = new_oracle();
+    assert_int_equal(engine_load(copy, kv_buffer_slice(&saved)), STATUS_OK);
+    assert_int_equal(engine_digest(copy), engine_digest(fixture->engine));
+    kv_buffer_close(&saved);
+    engine_destroy(&fixture->engine);
+    fixture->engine = copy;
+
+    assert_int_equal(register_session(fixture, 50, &again), WIRE_VERDICT_EXISTS);
+    assert_int_equal(kv_session_compare(again, sessions[0]), 0);
+    register_session(fixture, 99, &again); /* the order of opening is kept: the first ends */
+    assert_int_equal(end_session(fixture, sessions[0], 1), WIRE_VERDICT_SESSION_UNKNOWN);
+    assert_int_equal(end_session(fixture, sessions[1], 1), WIRE_VERDICT_OK);
+}
+
+static void hostile_bytes_are_refused_and_leave_an_empty_registry(void **state)
+{
+    struct fixture *fixture = *state;
+    kv_session_id session;
+    for (uint64_t i = 0; i < SESSIONS_MAX; i++) {
+        register_session(fixture, i, &session);
+    }
+    struct machine source = oracle_machine_new(PARTITIONS, SESSIONS_MAX);
+    struct machine_context context = {.timestamp = {{5}, {0}}, .id = {.sequence = 9}};
+    fixture_plain(fixture, WIRE_OP_SESSION_OPEN);
+    for (uint64_t i = 0; i < SESSIONS_MAX; i++) {
+        context.timestamp.clock.value++;
+        context.id.sequence++;
+        source.ops->execute(source.state, &context, &fixture->command, &fixture->answer);
+    }
+    struct kv_buffer saved = {0};
+    struct kv_buffer again = {0};
+    source.ops->save(source.state, &saved);
+    for (size_t size = 0; size < saved.size; size++) {
+        assert_int_equal(source.ops->load(source.state, kv_slice_of(saved.data, size)),
+                         STATUS_CORRUPT);
+        assert_int_equal(source.ops->keys(source.state), 0);
+    }
+    struct kv_prng prng;
+    kv_prng_init(&prng, 1);
+    for (uint32_t i = 0; i < 20000; i++) {
+        const uint64_t at = kv_prng_below(&prng, saved.size);
+        const uint8_t with = (uint8_t)kv_prng_between(&prng, 1, 255);
+        saved.data[at] ^= with;
+        if (source.ops->load(source.state, kv_buffer_slice(&saved)) == STATUS_OK) {
+            kv_buffer_clear(&again);
+            source.ops->save(source.state, &again);
+            assert_memory_equal(again.data, saved.data, saved.size);
+        } else {
+            assert_int_equal(source.ops->keys(source.state), 0);
+        }
+        saved.data[at] ^= with;
+    }
+    kv_buffer_close(&saved);
+    kv_buffer_close(&again);
+    source.ops->destroy(source.state);
+}
+
+/* The same in the plainest form: open sessions in the order of opening. */
+struct naive {
+    uint32_t count;
+    struct {
+        uint64_t nonce;
+        uint64_t clock;
+    } open[SESSIONS_MAX];
+};
+
+static uint32_t naive_find(const struct naive *naive, uint64_t nonce, uint64_t clock)
+{
+    uint32_t i = 0;
+    while (i < naive->count && naive->open[i].nonce != nonce && naive->open[i].clock != clock) {
+        i++;
+    }
+    return i;
+}
+
+static void naive_close(struct naive *naive, uint32_t i)
+{
+    naive->count--;
+    memmove(&naive->open[i], &naive->open[i + 1], (naive->count - i) * sizeof(naive->open[0]));
+}
+
+static void random_registrations_give_what_a_list_gives(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kv_prng prng;
+    struct naive naive = {0};
+    kv_session_id session;
+    kv_prng_init(&prng, 11);
+    for (uint64_t sequence = 1; sequence < 5000; sequence++) {
+        if (kv_prng_chance(&prng, 1, 3)) {
+            const uint64_t clock =
+                fixture->clock - kv_prng_below(&prng, fixture->clock < 8 ? fixture->clock : 8);
+            const uint32_t i = naive_find(&naive, UINT64_MAX, clock);
+            session = (kv_session_id){{{clock}, {1}}};
+            if (clock == 0) {
+                continue;
+            }
+            const bool open = i < naive.count;
+            assert_int_equal(end_session(fixture, session, sequence),
+                             open ? WIRE_VERDICT_OK : WIRE_VERDICT_SESSION_UNKNOWN);
+            if (open) {
+                naive_close(&naive, i);
+            }
+        } else {
+            const uint64_t nonce = kv_prng_below(&prng, 6);
+            const uint32_t i = naive_find(&naive, nonce, UINT64_MAX);
+            const enum wire_verdict verdict = register_session(fixture, nonce, &session);
+            if (i < naive.count) {
+                assert_int_equal(verdict, WIRE_VERDICT_EXISTS);
+                assert_int_equal(session.registered.clock.value, naive.open[i].clock);
+                continue;
+            }
+            assert_int_equal(verdict, WIRE_VERDICT_OK);
+            if (naive.count == SESSIONS_MAX) {
+                naive_close(&naive, 0);
+            }
+            naive.open[naive.count].nonce = nonce;
+            naive.open[naive.count].clock = fixture->clock;
+            naive.count++;
+        }
+        assert_int_equal(open_sessions(fixture), naive.count);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(the_id_of_a_session_is_the_timestamp_of_its_registration),
+        TEST(a_resent_registration_gets_the_first_id),
+        TEST(an_ended_session_frees_its_nonce),
+        TEST(beyond_the_maximum_the_session_opened_first_ends),
+        TEST(the_map_names_its_version_and_the_partitions),
+        TEST(keys_do_not_live_here),
+        TEST(the_digest_tells_which_sessions_are_open),
+        TEST(the_registry_survives_save_and_load),
+        TEST(hostile_bytes_are_refused_and_leave_an_empty_registry),
+        TEST(random_registrations_give_what_a_list_gives),
+#undef TEST
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

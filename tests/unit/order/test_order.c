@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* order: timestamps grow along the log, messages are delivered once, in order, and only when committed.
+ *
+ * A group of one voter: it leads after its vote is durable and commits what is durable, so each rule can be seen alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "multicast/base/assert.h"
+#include "multicast/order/order.h"
+
+#define RECORDS_MAX 256
+
+struct fixture {
+    struct order *order;
+    struct order_effects effects;
+    struct raft_persist records[RECORDS_MAX]; /* what a log would hold */
+    uint32_t record_count;
+    uint32_t recorded; /* of effects */
+    kv_instant now;
+};
+
+static struct order_settings settings_of(uint32_t voters)
+{
+    struct order_settings settings = {.raft = {.group = {1},
+                                               .self = {1},
+                                               .election_timeout_us = 100000,
+                                               .heartbeat_us = 10000,
+                                               .seed = 7,
+                                               .bootstrap = {.count = voters}}};
+    for (uint16_t i = 0; i < voters; i++) {
+        settings.raft.bootstrap.members[i] =
+            (struct wire_config_member){.node = {(uint16_t)(i + 1)}, .voter = true};
+    }
+    return settings;
+}
+
+static void record_effects(struct fixture *f)
+{
+    for (; f->recorded < f->effects.raft.persist_count; f->recorded++) {
+        assert_true(f->record_count < RECORDS_MAX);
+        struct raft_persist *kept = &f->records[f->record_count++];
+        *kept = f->effects.raft.persists[f->recorded];
+        if (kept->entry != NULL) {
+            wire_entry_keep(kept->entry);
+        }
+    }
+}
+
+static enum status step(struct fixture *f, struct order_event event)
+{
+    event.raft.now = f->now;
+    enum status status = order_step(f->order, &event, &f->effects);
+    record_effects(f);
+    return status;
+}
+
+static void step_raft(struct fixture *f, struct raft_event event)
+{
+    assert_int_equal(step(f, (struct order_event){.kind = ORDER_EVENT_RAFT, .raft = event}),
+                     STATUS_OK);
+}
+
+static void sync_all(struct fixture *f)
+{
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_DURABLE,
+                                     .sequence = raft_persist_sequence(order_raft(f->order))});
+}
+
+static void clear(struct fixture *f)
+{
+    order_effects_clear(&f->effects);
+    f->recorded = 0;
+}
+
+static void lead(struct fixture *f)
+{
+    for (int i = 0; i < 10 && !raft_can_serve(order_raft(f->order)); i++) {
+        kv_instant due = raft_deadline(order_raft(f->order));
+        f->now = due.us > f->now.us && due.us != UINT64_MAX ? due : f->now;
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        sync_all(f);
+    }
+    assert_true(raft_can_serve(order_raft(f->order)));
+    clear(f);
+}
+
+static struct order_event submit_of(uint64_t sequence, uint64_t physical)
+{
+    return (struct order_event){.kind = ORDER_EVENT_SUBMIT,
+                                .physical = {physical},
+                                .submit = {.id = {.session = {{{9}, {0}}}, .sequence = sequence},
+                                           .destinations = kv_group_set_of((kv_group_id){1}),
+                                           .body = kv_slice_of("body", 4)}};
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = kv_alloc_zero(1, sizeof *f);
+    struct order_settings settings = settings_of(1);
+    f->now = (kv_instant){1000};
+    f->order = order_new(&settings, f->now);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    order_effects_close(&f->effects);
+    order_destroy(&f->order);
+    for (uint32_t i = 0; i < f->record_count; i++) {
+        wire_entry_drop(&f->records[i].entry);
+    }
+    kv_free(f);
+    return 0;
+}
+
+static void a_message_is_delivered_once_it_is_durable_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    assert_int_equal(step(f, submit_of(1, 500)), STATUS_OK);
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
+    assert_int_equal(f->effects.delivery_count, 0);
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 1);
+    assert_int_equal(f->effects.deliveries[0].entry->id.sequence, 1);
+    assert_int_equal(f->effects.deliveries[0].position, 1);
+    assert_int_equal(order_delivered(f->order), 1);
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 1);
+}
+
+static void timestamps_grow_even_when_the_physical_clock_goes_back(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    const uint64_t physical[] = {1000, 1000, 5, UINT32_MAX, 7};
+    for (uint64_t i = 0; i < 5; i++) {
+        assert_int_equal(step(f, submit_of(i + 1, physical[i])), STATUS_OK);
+    }
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 5);
+    const uint64_t expected[] = {1000, 1001, 1002, UINT32_MAX, (uint64_t)UINT32_MAX + 1};
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_equal(f->effects.deliveries[i].timestamp.clock.value, expected[i]);
+        assert_int_equal(f->effects.deliveries[i].timestamp.group.value, 1);
+        assert_int_equal(f->effects.deliveries[i].position, i + 1);
+    }
+}
+
+static void a_message_in_the_log_is_not_appended_again(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    assert_int_equal(step(f, submit_of(1, 0)), STATUS_OK);
+    kv_index last = raft_last(order_raft(f->order));
+    assert_int_equal(step(f, submit_of(1, 0)), STATUS_EXISTS);
+    assert_int_equal(raft_last(order_raft(f->order)).value, last.value);
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 1);
+}
+
+static void only_a_leader_takes_messages(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(step(f, submit_of(1, 0)), STATUS_NOT_LEADER);
+    assert_int_equal(raft_last(order_raft(f->order)).value, 0);
+}
+
+static void a_message_for_another_group_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    struct order_event foreign = submit_of(1, 0);
+    foreign.submit.destinations = kv_group_set_of((kv_group_id){2});
+    assert_int_equal(step(f, foreign), STATUS_INVALID);
+    foreign.submit.destinations.bits |= kv_group_set_of((kv_group_id){1}).bits;
+    assert_int_equal(step(f, foreign), STATUS_INVALID);
+}
+
+static void restart(struct fixture *f)
+{
+    struct order_settings settings = settings_of(1);
+    clear(f);
+    order_destroy(&f->order);
+    f->order = order_new(&settings, f->now);
+    for (uint32_t i = 0; i < f->record_count; i++) {
+        assert_int_equal(order_restore(f->order, &f->records[i]), STATUS_OK);
+    }
+}
+
+static void a_restart_delivers_the_same_sequence_again(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    for (uint64_t i = 1; i <= 20; i++) {
+        assert_int_equal(step(f, submit_of(i, i * 10)), STATUS_OK);
+    }
+    sync_all(f);
+    kv_timestamp first[20];
+    for (uint32_t i = 0; i < 20; i++) {
+        first[i] = f->effects.deliveries[i].timestamp;
+    }
+    restart(f);
+    assert_int_equal(order_delivered(f->order), 0);
+    for (int i = 0; i < 10 && order_delivered(f->order) < 20; i++) {
+        f->now = kv_instant_add(f->now, 200000);
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        sync_all(f);
+    }
+    assert_int_equal(f->effects.delivery_count, 20);
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(kv_timestamp_compare(first[i], f->effects.deliveries[i].timestamp), 0);
+        assert_int_equal(f->effects.deliveries[i].entry->id.sequence, i + 1);
+    }
+}
+
+static void an_undelivered_message_is_known_after_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    assert_int_equal(step(f, submit_of(1, 0)), STATUS_OK);
+    restart(f);
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+    for (int i = 0; i < 10 && raft_role(order_raft(f->order)) != RAFT_LEADER; i++) {
+        f->now = kv_instant_add(f->now, 200000);
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        if (raft_role(order_raft(f->order)) != RAFT_LEADER) {
+            sync_all(f);
+        }
+    }
+    /* The entry of the old term is in the log; the leader's NOOP may not be durable yet. */
+    enum status status = step(f, submit_of(1, 0));
+    assert_true(status == STATUS_EXISTS || order_delivered(f->order) == 1);
+    sync_all(f);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 1);
+}
+
+static void a_snapshot_moves_the_cursor_and_nothing_before_it_is_delivered(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_int_equal(step(f, submit_of(i, 0)), STATUS_OK);
+    }
+    sync_all(f);
+    kv_timestamp cursor = order_cursor(f->order);
+    struct raft_snapshot_point point =
+        raft_snapshot_point_at(order_raft(f->order), order_delivered_index(f->order));
+    clear(f);
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &point});
+    assert_int_equal(step(f, submit_of(4, 0)), STATUS_OK);
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 1);
+    restart(f);
+    order_restore_cursor(f->order, cursor, 3);
+    for (int i = 0; i < 10 && order_delivered(f->order) < 4; i++) {
+        f->now = kv_instant_add(f->now, 200000);
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        sync_all(f);
+    }
+    assert_int_equal(f->effects.delivery_count, 1);
+    assert_int_equal(f->effects.deliveries[0].position, 4);
+    assert_int_equal(f->effects.deliveries[0].entry->id.sequence, 4);
+}
+
+static void entries_that_break_their_promise_never_enter_the_log(void **state)
+{
+    struct fixture *f = *state;
+    order_destroy(&f->order);
+    struct order_settings settings = settings_of(3);
+    f->order = order_new(&settings, f->now);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_slice_of("x", 1));
+    entry->term = (kv_term){1};
+    entry->index = (kv_index){1};
+    entry->timestamp = (kv_timestamp){{10}, {1}};
+    struct wire_message append = {
+        .kind = WIRE_MESSAGE_APPEND, .group = {1}, .from = {2}, .to = {1}};
+    append.as.append =
+        (struct wire_append){.term = {1}, .commit = {1}, .count = 1, .entries = &entry};
+    struct raft_event event = {.kind = RAFT_EVENT_MESSAGE, .message = &append};
+
+    entry->reach = (kv_clock){9}; /* below its own timestamp */
+    step_raft(f, event);
+    assert_int_equal(raft_last(order_raft(f->order)).value, 0);
+    entry->reach = (kv_clock){10};
+    entry->kind = WIRE_ENTRY_PROPOSE; /* this version cannot deliver it */
+    step_raft(f, event);
+    assert_int_equal(raft_last(order_raft(f->order)).value, 0);
+    entry->kind = WIRE_ENTRY_CMD;
+    step_raft(f, event);
+    assert_int_equal(raft_last(order_raft(f->order)).value, 1);
+    clear(f);
+    wire_entry_drop(&entry);
+}
+
+#define ORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ORDER_TEST(a_message_is_delivered_once_it_is_durable_and_not_before),
+        ORDER_TEST(timestamps_grow_even_when_the_physical_clock_goes_back),
+        ORDER_TEST(a_message_in_the_log_is_not_appended_again),
+        ORDER_TEST(only_a_leader_takes_messages),
+        ORDER_TEST(a_message_for_another_group_is_refused),
+        ORDER_TEST(a_restart_delivers_the_same_sequence_again),
+        ORDER_TEST(an_undelivered_message_is_known_after_a_restart),
+        ORDER_TEST(a_snapshot_moves_the_cursor_and_nothing_before_it_is_delivered),
+        ORDER_TEST(entries_that_break_their_promise_never_enter_the_log),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire_equal: compares structs field by field, written out so that a field the codec forgets
+ * shows. */
+#include "tests/unit/wire/wire_random.h"
+
+#define SAME(field)           (a->field == b->field)
+#define SAME_ID(field)        (kv_message_id_equal(a->field, b->field))
+#define SAME_TIMESTAMP(field) (kv_timestamp_compare(a->field, b->field) == 0)
+#define SAME_BYTES(field)     (kv_slice_equal(a->field, b->field))
+
+bool wire_config_equal(const struct wire_config *a, const struct wire_config *b)
+{
+    bool same = SAME(count);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = SAME(members[i].node.value) && SAME(members[i].voter);
+    }
+    return same;
+}
+
+bool wire_entry_equal(const struct wire_entry *a, const struct wire_entry *b)
+{
+    return SAME(kind) && SAME(term.value) && SAME(index.value) && SAME(reach.value) &&
+           SAME_TIMESTAMP(timestamp) && SAME_ID(id) && SAME(destinations.bits) && SAME(floor) &&
+           SAME(source.value) && kv_slice_equal(wire_entry_body(a), wire_entry_body(b));
+}
+
+static bool equal_vote_request(const struct wire_vote_request *a, const struct wire_vote_request *b)
+{
+    return SAME(term.value) && SAME(last_index.value) && SAME(last_term.value) && SAME(pre) &&
+           SAME(transfer);
+}
+
+static bool equal_vote_reply(const struct wire_vote_reply *a, const struct wire_vote_reply *b)
+{
+    return SAME(term.value) && SAME(pre) && SAME(granted);
+}
+
+static bool equal_append(const struct wire_append *a, const struct wire_append *b)
+{
+    bool same = SAME(term.value) && SAME(previous_index.value) && SAME(previous_term.value) &&
+                SAME(commit.value) && SAME(round) && SAME(count);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = wire_entry_equal(a->entries[i], b->entries[i]);
+    }
+    return same;
+}
+
+static bool equal_append_reply(const struct wire_append_reply *a, const struct wire_append_reply *b)
+{
+    return SAME(term.value) && SAME(success) && SAME(match.value) && SAME(conflict.value) &&
+           SAME(conflict_term.value) && SAME(round);
+}
+
+static bool equal_snapshot_chunk(const struct wire_snapshot_chunk *a,
+                                 const struct wire_snapshot_chunk *b)
+{
+    return SAME(term.value) && SAME(index.value) && SAME(index_term.value) && SAME(reach.value) &&
+           wire_config_equal(&a->config, &b->config) && SAME(total) && SAME(offset) &&
+           SAME_BYTES(bytes) && SAME(round);
+}
+
+static bool equal_snapshot_reply(const struct wire_snapshot_reply *a,
+                                 const struct wire_snapshot_reply *b)
+{
+    return SAME(term.value) && SAME(index.value) && SAME(received) && SAME(round);
+}
+
+static bool equal_timeout_now(const struct wire_timeout_now *a, const struct wire_timeout_now *b)
+{
+    return SAME(term.value);
+}
+
+static bool equal_hello(const struct wire_hello *a, const struct wire_hello *b)
+{
+    return SAME(version_min) && SAME(version_max);
+}
+
+static bool equal_welcome(const struct wire_welcome *a, const struct wire_welcome *b)
+{
+    bool same = SAME(version) && SAME_BYTES(cluster_name) && SAME(map_version) &&
+                SAME(partitions) && SAME(node_count) && SAME(group_count) && SAME(key_bytes_max) &&
+                SAME(value_bytes_max) && SAME(command_keys_max) && SAME(session_outstanding_max);
+    for (uint32_t i = 0; same && i < a->node_count; i++) {
+        same = SAME(nodes[i].node.value) && SAME_BYTES(nodes[i].endpoint);
+    }
+    for (uint32_t i = 0; same && i < a->group_count; i++) {
+        same = SAME(groups[i].group.value) && SAME(groups[i].leader.value) &&
+               wire_config_equal(&a->groups[i].config, &b->groups[i].config);
+    }
+    return same;
+}
+
+static bool equal_request(const struct wire_request *a, const struct wire_request *b)
+{
+    return SAME_ID(id) && SAME(mode) && SAME(destinations.bits) && SAME(floor) && SAME(budget_ms) &&
+           SAME_BYTES(body);
+}
+
+static bool equal_reply(const struct wire_reply *a, const struct wire_reply *b)
+{
+    return SAME_ID(id) && SAME(outcome) && SAME(leader.value) && SAME_TIMESTAMP(timestamp) &&
+           SAME(index.value) && SAME_BYTES(body);
+}
+
+static bool equal_status_request(const struct wire_status_request *a,
+                                 const struct wire_status_request *b)
+{
+    return SAME(detail);
+}
+
+static bool equal_status_reply(const struct wire_status_reply *a, const struct wire_status_reply *b)
+{
+    bool same = SAME(node.value) && SAME(uptime_ms) && SAME(log_syncs) && SAME(log_bytes) &&
+                SAME(frames_dropped) && SAME(member_count);
+    for (uint32_t i = 0; same && i < a->member_count; i++) {
+        same = SAME(members[i].group.value) && SAME(members[i].role) &&
+               SAME(members[i].term.value) && SAME(members[i].leader.value) &&
+               SAME(members[i].last.value) && SAME(members[i].commit.value) &&
+               SAME(members[i].applied.value) && SAME(members[i].delivered) &&
+               SAME(members[i].digest) && SAME(members[i].keys) && SAME(members[i].sessions) &&
+               SAME(members[i].commands) && SAME(members[i].reads);
+    }
+    return same;
+}
+
+static bool equal_transfer_request(const struct wire_transfer_request *a,
+                                   const struct wire_transfer_request *b)
+{
+    return SAME(target.value);
+}
+
+static bool equal_transfer_reply(const struct wire_transfer_reply *a,
+                                 const struct wire_transfer_reply *b)
+{
+    return SAME(started) && SAME(leader.value);
+}
+
+static bool equal_refusal(const struct wire_refusal *a, const struct wire_refusal *b)
+{
+    return SAME(reason) && SAME(version_min) && SAME(version_max) && SAME_BYTES(text);
+}
+
+bool wire_message_equal(const struct wire_message *a, const struct wire_message *b)
+{
+    if (!SAME(kind) || !SAME(group.value) || !SAME(from.value) || !SAME(to.value)) {
+        return false;
+    }
+    switch (a->kind) {
+#define X(NAME, name, number, from, to, purpose)                                                   \
+    case WIRE_MESSAGE_##NAME:                                                                      \
+        return equal_##name(&a->as.name, &b->as.name);
+        WIRE_MESSAGE_MAP(X)
+#undef X
+    }
+    return false;
+}
+
+bool wire_command_equal(const struct wire_command *a, const struct wire_command *b)
+{
+    bool same = SAME(op) && SAME(key_count) && SAME(value_count) && SAME(number) && SAME(limit);
+    for (uint32_t i = 0; same && i < a->key_count; i++) {
+        same = SAME_BYTES(keys[i]);
+    }
+    for (uint32_t i = 0; same && i < a->value_count; i++) {
+        same = SAME_BYTES(values[i]);
+    }
+    return same;
+}
+
+bool wire_answer_equal(const struct wire_answer *a, const struct wire_answer *b)
+{
+    bool same = SAME(verdict) && SAME(number) && SAME(row_count) && SAME(more) && SAME(hint);
+    for (uint32_t i = 0; same && i < a->row_count; i++) {
+        same = SAME_BYTES(rows[i].key) && SAME(rows[i].present) && SAME_BYTES(rows[i].value);
+    }
+    return same;
+}
