@@ -2,7 +2,7 @@
 # Install what building, testing and the demo need on Debian 12; does nothing, and needs no root, when all is there.
 set -euo pipefail
 
-build="gcc cmake ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libxxhash-dev libyaml-dev
+build="gcc g++ libc6-dev make cmake ninja-build pkg-config libzmq3-dev libmsgpack-dev liblmdb-dev libxxhash-dev libyaml-dev
 libjansson-dev libbsd-dev uthash-dev libcmocka-dev jq"
 checks="clang clang-format valgrind"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oracle_machine: the machine of the oracle group: sessions and the bucket map.
  *
- * SESSION_OPEN registers a session: its id is the final timestamp of that message, which the reply carries. The nonce (the message's
- * sequence) is remembered while the session is open, and a resend is answered EXISTS with number = clock of the first id and
- * hint = its group. SESSION_CLOSE ends the session of its message. At most KV_SESSIONS_MAX are open: beyond it the one
- * opened first ends. MAP answers number = version of the bucket map, hint = number of partitions. */
+ * SESSION_OPEN registers a session: its id is the final timestamp of that message, which the reply
+ * carries. The nonce (the message's sequence) is remembered while the session is open, and a resend
+ * is answered EXISTS with number = clock of the first id and hint = its group. SESSION_CLOSE ends
+ * the session of its message. At most KV_SESSIONS_MAX are open: beyond it the one opened first
+ * ends. MAP answers number = version of the bucket map, hint = number of partitions. The keys that
+ * it counts are the open sessions. */
 #ifndef KV_ORACLE_MACHINE_H
 #define KV_ORACLE_MACHINE_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oracle_save: the registry as bytes, and back.
  *
- *   u8 form (1)  u32 partitions  u32 sessions, then for each in the order of opening: u64+u16 id
- * u64 nonce */
+ *   u8 form (1)  u32 partitions  u32 sessions, then for each in the order of opening:
+ *   u64+u16 id  u64 nonce */
 #include "oracle/oracle_internal.h"
 #include "partition/engine/state_bytes.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client: one door: dispatches events, keeps effects and time.
  *
- * 1. next_wake is a lower bound of all times at which anything is due. Scheduling only lowers it; when it is reached, one pass over
- *    the pool does what is due and computes it anew. So an operation that is answered in time costs no timer at all.
- * 2. Operations released in a step are recycled at the start of the next one: effects may point to their bodies. */
+ * 1. next_wake is a lower bound of all times at which anything is due. Scheduling only lowers it;
+ *    when it is reached, one pass over the pool does what is due and computes it anew. So an
+ *    operation that is answered in time costs no timer at all.
+ * 2. Operations released in a step are recycled at the start of the next one: effects may point to
+ *    their bodies. */
 #include "client/core/client_internal.h"
 
 #include <string.h>
@@ -11,7 +13,10 @@
 /* Effects that one step is likely to have; more is fine. */
 #define CLIENT_EFFECTS_INITIAL 32
 
-void client_effects_clear(struct client_effects *effects) { effects->count = 0; }
+void client_effects_clear(struct client_effects *effects)
+{
+    effects->count = 0;
+}
 
 void client_effects_close(struct client_effects *effects)
 {
@@ -19,13 +24,15 @@ void client_effects_close(struct client_effects *effects)
     *effects = (struct client_effects){.effects = NULL};
 }
 
-struct client_effect *client_emit(struct client *client, enum client_effect_kind kind, uint32_t slot)
+struct client_effect *client_emit(struct client *client, enum client_effect_kind kind,
+                                  uint32_t slot)
 {
     struct client_effects *effects = client->effects;
     KV_ASSERT(effects != NULL);
     if (effects->count == effects->capacity) {
         effects->capacity = effects->capacity == 0 ? CLIENT_EFFECTS_INITIAL : 2 * effects->capacity;
-        effects->effects = kv_realloc(effects->effects, effects->capacity * sizeof *effects->effects);
+        effects->effects =
+            kv_realloc(effects->effects, effects->capacity * sizeof *effects->effects);
     }
     struct client_effect *effect = &effects->effects[effects->count++];
     effect->kind = kind;
@@ -59,10 +66,12 @@ struct client *client_new(const struct client_settings *settings, kv_instant now
     client->hello_us = CLIENT_HELLO_US;
     client->trace = settings->trace;
     client->outstanding_max = settings->outstanding_max;
-    client->limits = (struct client_limits){KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX, KV_COMMAND_KEYS_MAX};
+    client->limits =
+        (struct client_limits){KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX, KV_COMMAND_KEYS_MAX};
     client->window = CLIENT_OUTSTANDING_MAX;
     kv_prng_init(&client->prng, settings->seed);
-    kv_buffer_append(&client->cluster_name, settings->cluster_name.data, settings->cluster_name.size);
+    kv_buffer_append(&client->cluster_name, settings->cluster_name.data,
+                     settings->cluster_name.size);
     client->endpoint_count = settings->endpoint_count;
     for (uint32_t i = 0; i < settings->endpoint_count; i++) {
         KV_ASSERT(settings->endpoints[i].size <= WIRE_ENDPOINT_BYTES_MAX);
@@ -137,17 +146,18 @@ static void client_on_time(struct client *client)
         return;
     }
     client->next_wake = KV_INSTANT_NEVER;
-    /* By place, not by list: what one operation does may end others. One that begins meanwhile is scheduled anyway. */
+    /* By place, not by list: what one operation does may end others. One that begins meanwhile is
+     * scheduled anyway. */
     for (uint32_t i = 0; i < client->pool_end; i++) {
         client_on_operation_time(client, client->pool[i]);
     }
     if (kv_instant_reached(client->hello_at, client->now) && !client->closed) {
         client_say_hello(client);
     }
-    client_wake_at(client, client->hello_at);
 }
 
-static void client_on_message(struct client *client, uint32_t slot, const struct wire_message *message)
+static void client_on_message(struct client *client, uint32_t slot,
+                              const struct wire_message *message)
 {
     client_heard(client, message->from);
     /* Enumerated so that a new kind makes the compiler ask whether clients hear it. */
@@ -237,13 +247,20 @@ enum status client_step(struct client *client, const struct client_event *event,
         client_on_close(client);
         break;
     }
+    client_wake_at(client, client->hello_at);
     client->effects = NULL;
     return status;
 }
 
-kv_instant client_deadline(const struct client *client) { return client->next_wake; }
+kv_instant client_deadline(const struct client *client)
+{
+    return client->next_wake;
+}
 
-uint32_t client_outstanding(const struct client *client) { return client->outstanding; }
+uint32_t client_outstanding(const struct client *client)
+{
+    return client->outstanding;
+}
 
 bool client_is_idle(const struct client *client)
 {
@@ -255,4 +272,7 @@ bool client_is_idle(const struct client *client)
     return true;
 }
 
-struct client_counters client_counters(const struct client *client) { return client->counters; }
+struct client_counters client_counters(const struct client *client)
+{
+    return client->counters;
+}

@@ -1,32 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client: routes operations to the groups that own their keys, resends them, and says what became of them. A pure core.
+/* client: routes operations to the groups that own their keys, resends them, and says what became
+ * of them. A pure core.
  *
  * Model.      client_step(event) -> effects; one thread. Time and a seed are inputs.
  *
- * Map.        HELLO to one endpoint after the other until a WELCOME names nodes, groups and limits. An operation goes to the
- *             believed leader of its group. NOT_LEADER with a hint is followed at once; without one the members take turns
- *             with a pause. BUSY backs off. A time-out resends the same id to the next member. A node that said nothing
- *             since a sending that timed out is skipped for a while.
- * Sessions.   A session is registered with the oracle before the first write. Each write gets the next sequence of the session and keeps
- *             that id for all its sendings. The floor is the largest f such that all sequences <= f have a definitive answer [X5]; it
- *             goes along with every message.
- * In doubt.   At its deadline a write is UNAVAILABLE if no sending can have been ordered: it was never sent, or each sending
- *             was answered by a refusal. Otherwise it is IN_DOUBT. A write in doubt is resent in the background for CLIENT_ABANDONED_US, so that the
- *             floor can pass it; after that the client leaves the session and takes a new one. The old session's floor then stands
- *             still for ever, so nothing of it can be forgotten too early.
- * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means that it was not executed: it
- *             starts again, in a new session, under a new id. Otherwise it is IN_DOUBT.
- * Assumes.    A node answers each sending at most once, and answers with a refusal only what it has not ordered and will not
- *             order. The network may lose, delay and reorder sendings, and repeat replies; it does not repeat sendings.
+ * Map.        HELLO to one endpoint after the other until a WELCOME names nodes, groups and limits.
+ *             An operation goes to the believed leader of its group. NOT_LEADER with a hint is
+ *             followed at once; without one the members take turns with a pause. BUSY backs off. A
+ *             time-out resends the same id to the next member. A node that said nothing since a
+ *             sending that timed out is skipped for a while.
+ * Sessions.   A session is registered with the oracle before the first write. Each write gets the
+ *             next sequence of the session and keeps that id for all its sendings. The floor is the
+ *             largest f such that all sequences <= f have a definitive answer [X5]; it goes along
+ *             with every message.
+ * In doubt.   At its deadline a write is UNAVAILABLE if no sending can have been ordered: it was
+ *             never sent, or each sending was answered by a refusal. Otherwise it is IN_DOUBT. A
+ *             write in doubt is resent in the background for CLIENT_ABANDONED_US, so that the floor
+ *             can pass it; after that the client leaves the session and takes a new one. The old
+ *             session's floor then stands still for ever, so nothing of it can be forgotten too
+ *             early.
+ * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means
+ *             that it was not executed: it starts again, in a new session, under a new id.
+ *             Otherwise it is IN_DOUBT.
+ * Assumes.    A node answers with a refusal only what it has not ordered and will not order. The
+ *             network may lose, delay and reorder sendings and replies, and repeat answers; it does
+ *             not repeat sendings or refusals (TCP does not): a refusal does not say which sending
+ *             to its node it means, so a repeated one could be booked on a later sending.
  *
- * Invariants. L1 Every sequence at or below a session's floor has a definitive answer, or was never ordered.
+ * Invariants. L1 Every sequence at or below a session's floor has a definitive answer, or was never
+ *                ordered.
  *             L2 Two operations never share an id; an id has one body and one group.
  *             L3 Sequences above the floor of a session that takes writes are at most its window.
- *             L4 Each submitted operation completes exactly once, at its deadline at the latest (as soon as time is told).
+ *             L4 Each submitted operation completes exactly once, at its deadline at the latest (as
+ *                soon as time is told).
  *             L5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX.
  *             Asserted in client_invariants.c.
- * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's struct; what they point to is
- *             valid until the next step that is not a SUBMIT. */
+ * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's
+ *             struct; what they point to is valid until the next step that is not a SUBMIT. */
 #ifndef KV_CLIENT_CLIENT_H
 #define KV_CLIENT_CLIENT_H
 
@@ -43,13 +53,16 @@
 /* Operations in flight: what one session may have unanswered. */
 #define CLIENT_OUTSTANDING_MAX KV_SESSION_OUTSTANDING_MAX
 
-/* Writes in doubt that are still being resent; beyond it the newest is dropped and the session left. */
+/* Writes in doubt that are still being resent; beyond it the newest is dropped and the session
+ * left. */
 #define CLIENT_ABANDONED_MAX KV_SESSION_OUTSTANDING_MAX
 
-/* How long a write in doubt is resent before its session is left: covers an election and a restart of a node. */
+/* How long a write in doubt is resent before its session is left: covers an election and a restart
+ * of a node. */
 #define CLIENT_ABANDONED_US (10 * 1000 * 1000)
 
-/* Time until an unanswered sending is repeated: first, and at most. Longer than a sync and an election step. */
+/* Time until an unanswered sending is repeated: first, and at most. Longer than a sync and an
+ * election step. */
 #define CLIENT_TIMEOUT_US     (200 * 1000)
 #define CLIENT_TIMEOUT_US_MAX (2 * 1000 * 1000)
 
@@ -64,8 +77,8 @@
 /* How long a node that does not answer is skipped: two of the longest reconnection pauses of net. */
 #define CLIENT_SILENT_US (1000 * 1000)
 
-/* Time to answer a HELLO before the next endpoint is asked, and at most; and the least time between two of them once
- * the map is known. */
+/* Time to answer a HELLO before the next endpoint is asked, and at most; and the least time between
+ * two of them once the map is known. */
 #define CLIENT_HELLO_US     (200 * 1000)
 #define CLIENT_HELLO_US_MAX (2 * 1000 * 1000)
 #define CLIENT_REFRESH_US   (1000 * 1000)
@@ -103,11 +116,12 @@ struct client;
 
 struct client_settings {
     uint64_t seed;
-    uint32_t outstanding_max;   /* 1..CLIENT_OUTSTANDING_MAX */
-    kv_slice cluster_name;      /* refuse any other cluster; empty: the first one that answers */
-    uint32_t endpoint_count;    /* 1..CLIENT_ENDPOINTS_MAX */
-    kv_slice endpoints[CLIENT_ENDPOINTS_MAX]; /* "tcp://host:port", at most WIRE_ENDPOINT_BYTES_MAX */
-    struct trace *trace;        /* may be NULL */
+    uint32_t outstanding_max; /* 1..CLIENT_OUTSTANDING_MAX */
+    kv_slice cluster_name;    /* refuse any other cluster; empty: the first one that answers */
+    uint32_t endpoint_count;  /* 1..CLIENT_ENDPOINTS_MAX */
+    kv_slice
+        endpoints[CLIENT_ENDPOINTS_MAX]; /* "tcp://host:port", at most WIRE_ENDPOINT_BYTES_MAX */
+    struct trace *trace;                 /* may be NULL */
 };
 
 /* An operation to start. */
@@ -139,9 +153,9 @@ enum client_result {
     CLIENT_UNAVAILABLE,     /* no answer before the deadline; not executed */
     CLIENT_IN_DOUBT,        /* a write that may have been or may yet be executed */
     CLIENT_CROSS_PARTITION, /* the keys live on several partitions; not executed */
-    CLIENT_REFUSED,         /* the cluster does not accept this client or this operation; not executed */
-    CLIENT_CLOSED,          /* not executed */
-    CLIENT_PROTOCOL         /* an answer that could not be understood; may have been executed */
+    CLIENT_REFUSED, /* the cluster does not accept this client or this operation; not executed */
+    CLIENT_CLOSED,  /* not executed */
+    CLIENT_PROTOCOL /* an answer that could not be understood; may have been executed */
 };
 
 enum client_effect_kind {
@@ -164,8 +178,9 @@ struct client_send {
 struct client_completion {
     void *context;
     enum client_result result;
-    const struct wire_answer *answer; /* ANSWERED, else NULL; MGET and GET rows carry their keys, too */
-    kv_group_id group;                /* that answered; 0 for a SCAN of several */
+    const struct wire_answer
+        *answer;       /* ANSWERED, else NULL; MGET and GET rows carry their keys, too */
+    kv_group_id group; /* that answered; 0 for a SCAN of several */
     kv_index index;
     kv_timestamp timestamp;
     uint32_t attempts; /* sendings */
@@ -196,7 +211,8 @@ void client_destroy(struct client **client);
 
 /* Feed one event. Only SUBMIT can fail; a SUBMIT never completes anything at once.
  * STATUS_OK           effects are to be carried out in order.
- * STATUS_FULL         outstanding_max operations are in flight (or too many parts of scans); nothing changed.
+ * STATUS_FULL         outstanding_max operations are in flight (or too many parts of scans);
+ *                     nothing changed.
  * STATUS_INVALID      the keys live on several partitions; nothing changed.
  * STATUS_UNAVAILABLE  the client was closed; nothing changed. */
 KV_MUST_CHECK enum status client_step(struct client *client, const struct client_event *event,

@@ -20,7 +20,8 @@
 #define CLIENT_ENDING_MAX 64
 
 /* Twice, because what a step has released can be used again only in the next one. */
-_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS_MAX + CLIENT_ENDING_MAX + 1) <=
+_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS_MAX +
+                    CLIENT_ENDING_MAX + 1) <=
                    CLIENT_POOL_MAX,
                "the pool has room for every operation of every role");
 
@@ -41,17 +42,14 @@ _Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS
 
 /* Life of an operation.
  *
- *   FREE -> WAITING       [client_submit, client_route]    for the map, a session or room in its window
- *   FREE -> GATHERING     [client_scan_start]              a scan; its parts are sent
- *   FREE -> PAUSED, SENT  [client_send]                    parts, registrations and ends of sessions
- *   WAITING -> GATHERING  [client_scan_start]              the map has come
- *   WAITING -> SENT       [client_send]
- *   SENT -> SENT          [client_send]                    a resend
- *   SENT -> PAUSED        [client_pause]                   refused for now
- *   WAITING -> PAUSED     [client_pause]                   nobody to send to
- *   PAUSED -> SENT        [client_send]
- *   PAUSED, SENT -> WAITING [client_restart]               a new id is needed
- *   any -> FREE           [client_release] */
+ *   FREE -> WAITING       [client_submit, client_route]    for the map, a session or room in its
+ *   window FREE -> GATHERING     [client_scan_start]              a scan; its parts are sent FREE
+ *   -> PAUSED, SENT  [client_send]                    parts, registrations and ends of sessions
+ *   WAITING -> GATHERING  [client_scan_start]              the map has come WAITING -> SENT
+ *   [client_send] SENT -> SENT          [client_send]                    a resend SENT -> PAUSED
+ *   [client_pause]                   refused for now WAITING -> PAUSED     [client_pause]
+ *   nobody to send to PAUSED -> SENT        [client_send] PAUSED, SENT -> WAITING [client_restart]
+ *   a new id is needed any -> FREE           [client_release] */
 enum client_operation_state {
     CLIENT_OPERATION_FREE,
     CLIENT_OPERATION_WAITING,
@@ -77,7 +75,7 @@ struct client_target {
 
 TAILQ_HEAD(client_operation_list, client_operation);
 struct client_operation {
-    TAILQ_ENTRY(client_operation) link;  /* WAITING: in `list`; FREE: in the free or released ones */
+    TAILQ_ENTRY(client_operation) link; /* WAITING: in `list`; FREE: in the free or released ones */
     struct client_operation_list *list; /* WAITING: where */
     enum client_operation_state state;
     enum client_operation_role role;
@@ -89,17 +87,17 @@ struct client_operation {
     kv_message_id id;
     struct client_session *session; /* of the id; NULL: a read, or a write without id */
     kv_instant deadline;
-    kv_instant wake;    /* SENT: resend; PAUSED: send */
+    kv_instant wake; /* SENT: resend; PAUSED: send */
     kv_instant sent_at;
     uint64_t timeout_us;
-    kv_node_id target;  /* of the last sending */
-    kv_node_id avoid;   /* not again right away */
+    kv_node_id target; /* of the last sending */
+    kv_node_id avoid;  /* not again right away */
     uint32_t attempts;
     uint32_t pauses;
     uint32_t busy;
     uint32_t hops;
     uint32_t restarts;
-    bool doubt;         /* a sending may have been ordered whatever the targets say */
+    bool doubt; /* a sending may have been ordered whatever the targets say */
     uint32_t target_count;
     struct client_target targets[KV_MEMBERS_MAX];
     struct kv_buffer body;
@@ -108,16 +106,18 @@ struct client_operation {
     uint32_t part;                   /* PART: which of the scan */
 };
 
-/* A session and its unanswered writes: ring[sequence % window] for sequences above the floor, NULL once definitive. */
+/* A session and its unanswered writes: ring[sequence % window] for sequences above the floor, NULL
+ * once definitive. */
 struct client_session {
     TAILQ_ENTRY(client_session) link;
     kv_session_id id;
     kv_instant opened;
     uint64_t next_sequence;
     uint64_t floor;
-    uint32_t live;   /* entries of ring that are not NULL */
-    bool retired;    /* takes no more writes */
-    bool frozen;     /* an operation was left without a definitive answer: the floor stands still (L1) */
+    uint32_t live; /* entries of ring that are not NULL */
+    bool retired;  /* takes no more writes */
+    bool
+        frozen; /* an operation was left without a definitive answer: the floor stands still (L1) */
     bool ending;     /* its END is in flight */
     uint32_t window; /* a power of two */
     struct client_operation **ring;
@@ -164,9 +164,9 @@ struct client {
     struct client_group groups[KV_GROUPS_MAX];
     uint32_t endpoint_count;
     struct client_endpoint endpoints[CLIENT_ENDPOINTS_MAX];
-    kv_instant hello_at;   /* say hello again */
+    kv_instant hello_at; /* say hello again */
     kv_instant hello_last;
-    uint64_t hello_us;     /* patience with the next one */
+    uint64_t hello_us; /* patience with the next one */
     uint32_t hello_turn;
     char refusal[CLIENT_REFUSAL_BYTES_MAX];
 
@@ -179,8 +179,8 @@ struct client {
     struct client_operation *pool[CLIENT_POOL_MAX];
     uint32_t pool_end; /* places in use or used before */
     struct client_operation_list free_operations;
-    struct client_operation_list released;        /* free, but their memory is borrowed by effects */
-    struct client_operation_list waiting_map;     /* for the first WELCOME */
+    struct client_operation_list released;    /* free, but their memory is borrowed by effects */
+    struct client_operation_list waiting_map; /* for the first WELCOME */
     struct client_operation_list waiting_session; /* writes, in order */
 
     struct client_session *session; /* takes writes, or NULL */
@@ -195,7 +195,8 @@ struct client {
 #define CLIENT_TRACE(client, level, ...) TRACE_LINE((client)->trace, level, "client", __VA_ARGS__)
 
 /* client.c */
-struct client_effect *client_emit(struct client *client, enum client_effect_kind kind, uint32_t slot);
+struct client_effect *client_emit(struct client *client, enum client_effect_kind kind,
+                                  uint32_t slot);
 void client_wake_at(struct client *client, kv_instant at);
 
 /* client_operation.c: the pool, and how operations end */
@@ -209,19 +210,21 @@ void client_wait(struct client_operation *operation, struct client_operation_lis
 bool client_is_write(const struct client_operation *operation);
 bool client_is_in_doubt(const struct client_operation *operation);
 /* Tell the caller and count; the operation is released by whoever calls. */
-void client_tell(struct client *client, struct client_operation *operation, enum client_result result,
-                 const struct wire_reply *reply, const char *why);
-/* End at the deadline: a user's write in doubt is told so and abandoned, anything else was not executed. */
+void client_tell(struct client *client, struct client_operation *operation,
+                 enum client_result result, const struct wire_reply *reply, const char *why);
+/* End at the deadline: a user's write in doubt is told so and abandoned, anything else was not
+ * executed. */
 void client_give_up(struct client *client, struct client_operation *operation);
 /* End with this result: tell the user, if there is one, and release. */
-void client_fail(struct client *client, struct client_operation *operation, enum client_result result,
-                 const char *why);
+void client_fail(struct client *client, struct client_operation *operation,
+                 enum client_result result, const char *why);
 enum status client_on_submit(struct client *client, const struct client_submit *submit);
 /* Find the group of an operation and send it, or let it wait for a session. `command` is its body. */
 void client_route(struct client *client, struct client_operation *operation,
                   const struct wire_command *command);
 /* True and *ret: all keys live there. */
-bool client_group_of(const struct client *client, const struct wire_command *command, kv_group_id *ret);
+bool client_group_of(const struct client *client, const struct wire_command *command,
+                     kv_group_id *ret);
 
 /* client_send.c: whom to ask, and when again */
 void client_send(struct client *client, struct client_operation *operation);
@@ -240,10 +243,12 @@ void client_on_reply(struct client *client, kv_node_id from, const struct wire_r
 /* client_session.c */
 /* Give waiting writes their ids and send them, as far as session and window allow. */
 void client_pump(struct client *client);
-void client_on_opened(struct client *client, struct client_operation *operation, const struct wire_reply *reply);
+void client_on_opened(struct client *client, struct client_operation *operation,
+                      const struct wire_reply *reply);
 /* The operation's id has a definitive answer or was never ordered: the floor may pass it. */
 void client_settle(struct client *client, struct client_operation *operation);
-/* The operation's id goes without a definitive answer: its session is left and the floor stands still. */
+/* The operation's id goes without a definitive answer: its session is left and the floor stands
+ * still. */
 void client_leave(struct client *client, struct client_operation *operation);
 /* The session takes no more writes; it is ended when its last one is gone. */
 void client_retire(struct client *client, struct client_session *session);
@@ -262,7 +267,8 @@ uint32_t client_connect_node(struct client *client, kv_node_id node);
 
 /* client_scan.c */
 void client_scan_start(struct client *client, struct client_operation *scan);
-void client_scan_on_part(struct client *client, struct client_operation *part, const struct wire_reply *reply);
+void client_scan_on_part(struct client *client, struct client_operation *part,
+                         const struct wire_reply *reply);
 /* Release the parts that are left and the merge. */
 void client_scan_drop(struct client *client, struct client_operation *scan);
 void client_scan_free(struct client_operation *scan);

@@ -27,7 +27,8 @@ static void client_check_session(const struct client *client, const struct clien
     KV_ASSERT(live > 0 || session == client->session); /* others end with their last write */
 }
 
-static void client_check_operation(const struct client *client, const struct client_operation *operation)
+static void client_check_operation(const struct client *client,
+                                   const struct client_operation *operation)
 {
     if (operation->state == CLIENT_OPERATION_FREE) {
         KV_ASSERT(operation->session == NULL && operation->list == NULL);
@@ -56,11 +57,13 @@ void client_check(const struct client *client)
         const struct client_operation *operation = client->pool[i];
         client_check_operation(client, operation);
         const bool in_use = operation->state != CLIENT_OPERATION_FREE;
-        outstanding += in_use && (operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
+        outstanding +=
+            in_use && (operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
         abandoned += in_use && operation->role == CLIENT_ROLE_ABANDONED;
         parts += in_use && operation->role == CLIENT_ROLE_PART;
     }
-    KV_ASSERT(outstanding == client->outstanding && outstanding <= client->outstanding_max); /* L5 */
+    KV_ASSERT(outstanding == client->outstanding &&
+              outstanding <= client->outstanding_max); /* L5 */
     KV_ASSERT(abandoned == client->abandoned && abandoned <= CLIENT_ABANDONED_MAX);
     KV_ASSERT(parts == client->parts && parts <= CLIENT_PARTS_MAX);
     const struct client_session *session;

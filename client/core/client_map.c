@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_map: nodes, groups and limits, and how they are learnt.
  *
- * 1. Until the first WELCOME, the endpoints are greeted in turn, each with more patience than the one before.
- * 2. After it, nodes are connected when something is sent to them, and the endpoints only serve again when all nodes are
- *    silent.
- * 3. A refusal concerns one endpoint. When all have refused, what waits for the map is told so at once. */
+ * 1. Until the first WELCOME, the endpoints are greeted in turn, each with more patience than the
+ *    one before.
+ * 2. After it, nodes are connected when something is sent to them, and the endpoints only serve
+ *    again when all nodes are silent.
+ * 3. A refusal concerns one endpoint. When all have refused, what waits for the map is told so at
+ *    once. */
 #include "client/core/client_internal.h"
 
 #include <stdio.h>
@@ -23,7 +25,10 @@ void client_heard(struct client *client, kv_node_id node)
     }
 }
 
-static uint32_t client_slot_of(kv_node_id node) { return CLIENT_ENDPOINTS_MAX + node.value - 1U; }
+static uint32_t client_slot_of(kv_node_id node)
+{
+    return CLIENT_ENDPOINTS_MAX + node.value - 1U;
+}
 
 uint32_t client_connect_node(struct client *client, kv_node_id id)
 {
@@ -76,7 +81,6 @@ void client_say_hello(struct client *client)
     client->hello_last = client->now;
     client->hello_at = kv_instant_add(client->now, client->hello_us);
     client->hello_us = client_backoff(client->hello_us, CLIENT_HELLO_US_MAX, 1);
-    client_wake_at(client, client->hello_at);
 }
 
 void client_refresh(struct client *client)
@@ -85,7 +89,6 @@ void client_refresh(struct client *client)
         return; /* one is under way or due */
     }
     client->hello_at = kv_instant_add(client->hello_last, CLIENT_REFRESH_US);
-    client_wake_at(client, client->hello_at);
 }
 
 static void client_learn_nodes(struct client *client, const struct wire_welcome *welcome)
@@ -96,7 +99,8 @@ static void client_learn_nodes(struct client *client, const struct wire_welcome 
     for (uint32_t i = 0; i < welcome->node_count; i++) {
         const kv_slice endpoint = welcome->nodes[i].endpoint;
         const uint16_t id = welcome->nodes[i].node.value;
-        if (id < 1 || id > KV_NODES_MAX || endpoint.size == 0 || endpoint.size > WIRE_ENDPOINT_BYTES_MAX) {
+        if (id < 1 || id > KV_NODES_MAX || endpoint.size == 0 ||
+            endpoint.size > WIRE_ENDPOINT_BYTES_MAX) {
             continue;
         }
         struct client_node *node = &client->nodes[id];
@@ -127,14 +131,18 @@ static void client_learn_groups(struct client *client, const struct wire_welcome
         if (leader.value < 1 || leader.value > KV_NODES_MAX || !client->nodes[leader.value].known) {
             continue;
         }
-        /* A node that is not the leader may be behind in what it believes: what we know better stays. */
+        /* A node that is not the leader may be behind in what it believes: what we know better
+         * stays. */
         if (kv_node_equal(group->leader, KV_NODE_NONE) || client_is_silent(client, group->leader)) {
             group->leader = leader;
         }
     }
 }
 
-static uint32_t client_lower(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t client_lower(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
 
 static void client_learn_limits(struct client *client, const struct wire_welcome *welcome)
 {
@@ -142,14 +150,17 @@ static void client_learn_limits(struct client *client, const struct wire_welcome
     client->limits.value_bytes_max = client_lower(welcome->value_bytes_max, KV_VALUE_BYTES_MAX);
     client->limits.command_keys_max = client_lower(welcome->command_keys_max, KV_COMMAND_KEYS_MAX);
     client->window = 1;
-    while (2 * client->window <= client_lower(welcome->session_outstanding_max, CLIENT_OUTSTANDING_MAX)) {
+    while (2 * client->window <=
+           client_lower(welcome->session_outstanding_max, CLIENT_OUTSTANDING_MAX)) {
         client->window *= 2;
     }
 }
 
-static void client_set_refusal(struct client *client, uint32_t slot, const char *reason, kv_slice text)
+static void client_set_refusal(struct client *client, uint32_t slot, const char *reason,
+                               kv_slice text)
 {
-    (void)snprintf(client->refusal, sizeof client->refusal, "%s%s%.*s", reason, text.size > 0 ? ": " : "",
+    (void)snprintf(client->refusal, sizeof client->refusal, "%s%s%.*s", reason,
+                   text.size > 0 ? ": " : "",
                    (int)(text.size < sizeof client->refusal ? text.size : sizeof client->refusal),
                    text.size > 0 ? (const char *)text.data : "");
     CLIENT_TRACE(client, TRACE_DECISION, "slot %u refuses us -> %s", slot, client->refusal);
@@ -209,11 +220,13 @@ void client_on_welcome(struct client *client, uint32_t slot, kv_node_id from,
 {
     const kv_slice expected = kv_buffer_slice(&client->cluster_name);
     if (expected.size > 0 && !kv_slice_equal(expected, welcome->cluster_name)) {
-        client_set_refusal(client, slot, "the node belongs to another cluster", welcome->cluster_name);
+        client_set_refusal(client, slot, "the node belongs to another cluster",
+                           welcome->cluster_name);
         return;
     }
     if (welcome->version < WIRE_VERSION_MIN || welcome->version > WIRE_VERSION) {
-        client_set_refusal(client, slot, "the node speaks other versions of the protocol", (kv_slice){NULL, 0});
+        client_set_refusal(client, slot, "the node speaks other versions of the protocol",
+                           (kv_slice){NULL, 0});
         return;
     }
     if (welcome->partitions < 1 || welcome->partitions >= KV_GROUPS_MAX ||
@@ -221,10 +234,12 @@ void client_on_welcome(struct client *client, uint32_t slot, kv_node_id from,
         return;
     }
     if (expected.size == 0) {
-        kv_buffer_append(&client->cluster_name, welcome->cluster_name.data, welcome->cluster_name.size);
+        kv_buffer_append(&client->cluster_name, welcome->cluster_name.data,
+                         welcome->cluster_name.size);
     }
-    CLIENT_TRACE(client, TRACE_DECISION, "node %u welcomes us, %u partitions on %u nodes -> %s", from.value,
-                 welcome->partitions, welcome->node_count, client->map_known ? "refreshed" : "begin");
+    CLIENT_TRACE(client, TRACE_DECISION, "node %u welcomes us, %u partitions on %u nodes -> %s",
+                 from.value, welcome->partitions, welcome->node_count,
+                 client->map_known ? "refreshed" : "begin");
     client->partitions = welcome->partitions;
     client->map_version = welcome->map_version;
     client_learn_nodes(client, welcome);
@@ -236,16 +251,25 @@ void client_on_welcome(struct client *client, uint32_t slot, kv_node_id from,
     client_begin(client);
 }
 
-kv_slice client_cluster_name(const struct client *client) { return kv_buffer_slice(&client->cluster_name); }
+kv_slice client_cluster_name(const struct client *client)
+{
+    return kv_buffer_slice(&client->cluster_name);
+}
 
-uint32_t client_partitions(const struct client *client) { return client->partitions; }
+uint32_t client_partitions(const struct client *client)
+{
+    return client->partitions;
+}
 
 kv_group_id client_partition_of(const struct client *client, kv_slice key)
 {
     return client->map_known ? wire_home_of(key, client->partitions) : KV_GROUP_ORACLE;
 }
 
-struct client_limits client_limits(const struct client *client) { return client->limits; }
+struct client_limits client_limits(const struct client *client)
+{
+    return client->limits;
+}
 
 kv_slice client_node_endpoint(const struct client *client, kv_node_id id)
 {
@@ -268,4 +292,7 @@ kv_node_id client_leader_of(const struct client *client, kv_group_id group)
     return group.value < KV_GROUPS_MAX ? client->groups[group.value].leader : KV_NODE_NONE;
 }
 
-const char *client_refusal(const struct client *client) { return client->refusal; }
+const char *client_refusal(const struct client *client)
+{
+    return client->refusal;
+}

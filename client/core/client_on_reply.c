@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_on_reply: what each outcome of a request means for its operation.
  *
- * 1. Only ANSWERED with a verdict about the command is definitive [X2]. A refusal says that one sending was not ordered.
- * 2. A refusal of an older sending only clears its booking: the latest sending is on its way and will be answered.
- * 3. REFUSED and SESSION_UNKNOWN come as outcomes (not ordered) or as verdicts (ordered, and found so at its turn); both mean
- *    that this sending has had no effect, and nothing about others of the same id. */
+ * 1. Only ANSWERED with a verdict about the command is definitive [X2]. A refusal says that one
+ *    sending was not ordered.
+ * 2. A refusal of an older sending only clears its booking: the latest sending is on its way and
+ *    will be answered.
+ * 3. REFUSED and SESSION_UNKNOWN come as outcomes (not ordered) or as verdicts (ordered, and found
+ *    so at its turn); both mean that this sending has had no effect, and nothing about others of
+ *    the same id. */
 #include "client/core/client_internal.h"
 
 /* What became of the operation's latest sending, rather than of an older one. */
@@ -45,7 +48,8 @@ static void client_on_not_leader(struct client *client, struct client_operation 
         return;
     }
     const bool follow = !kv_node_equal(group->leader, KV_NODE_NONE) &&
-                        !client_is_silent(client, group->leader) && operation->hops < CLIENT_HOPS_MAX;
+                        !client_is_silent(client, group->leader) &&
+                        operation->hops < CLIENT_HOPS_MAX;
     CLIENT_TRACE(client, TRACE_DETAIL, "node %u does not lead group %u, hint %u -> %s", from.value,
                  operation->group.value, hint.value, follow ? "follow" : "pause");
     operation->avoid = from;
@@ -57,7 +61,8 @@ static void client_on_not_leader(struct client *client, struct client_operation 
     }
 }
 
-static void client_on_busy(struct client *client, struct client_operation *operation, kv_node_id from)
+static void client_on_busy(struct client *client, struct client_operation *operation,
+                           kv_node_id from)
 {
     const bool latest = client_is_latest(operation, from);
     client->counters.busy++;
@@ -90,7 +95,8 @@ static void client_restart(struct client *client, struct client_operation *opera
     operation->restarts++;
     client->counters.restarted++;
     if (operation->restarts > 1) {
-        client_pause(client, operation); /* once is a session that has ended; more often asks for patience */
+        client_pause(
+            client, operation); /* once is a session that has ended; more often asks for patience */
         return;
     }
     client_wait(operation, &client->waiting_session);
@@ -119,13 +125,16 @@ static void client_on_session_unknown(struct client *client, struct client_opera
         client_restart(client, operation);
         return;
     }
-    /* An earlier sending may have been executed before the session, and its record with it, went away. */
-    client_fail(client, operation, CLIENT_IN_DOUBT, "the session ended while the write was under way");
+    /* An earlier sending may have been executed before the session, and its record with it, went
+     * away. */
+    client_fail(client, operation, CLIENT_IN_DOUBT,
+                "the session ended while the write was under way");
 }
 
-/* [X2] No verdict: an earlier sending may have been executed and its record have lost its body. Its answer may still
- * come, so ask again later; the doubt remains. */
-static void client_on_refused(struct client *client, struct client_operation *operation, kv_node_id from)
+/* [X2] No verdict: an earlier sending may have been executed and its record have lost its body. Its
+ * answer may still come, so ask again later; the doubt remains. */
+static void client_on_refused(struct client *client, struct client_operation *operation,
+                              kv_node_id from)
 {
     operation->doubt = true;
     if (client_is_latest(operation, from)) {
@@ -154,7 +163,8 @@ static void client_on_stale(struct client *client, struct client_operation *oper
     }
 }
 
-/* The answer to a user's operation has the form that its operation asks for. Rows of GET and MGET get their keys. */
+/* The answer to a user's operation has the form that its operation asks for. Rows of GET and MGET
+ * get their keys. */
 static bool client_is_answer_sound(struct client *client, const struct client_operation *operation)
 {
     struct wire_answer *answer = &client->answer;
@@ -164,7 +174,8 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
     if (operation->op != WIRE_OP_GET && operation->op != WIRE_OP_MGET) {
         return answer->row_count == 0;
     }
-    const enum status status = wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
+    const enum status status =
+        wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
     KV_ASSERT(status == STATUS_OK); /* our own bytes */
     if (answer->row_count != client->command.key_count) {
         return false;
@@ -254,7 +265,8 @@ static void client_on_answered(struct client *client, struct client_operation *o
 }
 
 /* This sending is not a valid command to the node: it was not ordered, and never will be. */
-static void client_on_malformed(struct client *client, struct client_operation *operation, kv_node_id from)
+static void client_on_malformed(struct client *client, struct client_operation *operation,
+                                kv_node_id from)
 {
     client_resolve(operation, from);
     client_fail(client, operation, client_is_in_doubt(operation) ? CLIENT_IN_DOUBT : CLIENT_REFUSED,

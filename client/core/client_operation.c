@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_operation: the pool of operations, how they begin and how they end.
  *
- * 1. A reply finds its operation without a search: a write's sequence is its place in the session's ring, a read's
- *    sequence contains its place in the pool.
+ * 1. A reply finds its operation without a search: a write's sequence is its place in the session's
+ *    ring, a read's sequence contains its place in the pool.
  * 2. Memory is reused: an operation and its body buffer go back to the pool. */
 #include "client/core/client_internal.h"
 
@@ -138,16 +138,17 @@ static void client_count_result(struct client *client, enum client_result result
     }
 }
 
-void client_tell(struct client *client, struct client_operation *operation, enum client_result result,
-                 const struct wire_reply *reply, const char *why)
+void client_tell(struct client *client, struct client_operation *operation,
+                 enum client_result result, const struct wire_reply *reply, const char *why)
 {
     KV_ASSERT(operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
     KV_ASSERT(client->outstanding > 0);
     client->outstanding--;
     client_count_result(client, result);
     CLIENT_TRACE(client, result == CLIENT_ANSWERED ? TRACE_DETAIL : TRACE_DECISION,
-                 "%s, sequence %llu, %u sendings: %s -> completed as %d", wire_op_name(operation->op),
-                 (unsigned long long)operation->id.sequence, operation->attempts, why, (int)result);
+                 "%s, sequence %llu, %u sendings: %s -> completed as %d",
+                 wire_op_name(operation->op), (unsigned long long)operation->id.sequence,
+                 operation->attempts, why, (int)result);
     struct client_effect *effect = client_emit(client, CLIENT_EFFECT_COMPLETE, 0);
     effect->as.complete = (struct client_completion){
         .context = operation->context,
@@ -174,12 +175,13 @@ static void client_abandon(struct client *client, struct client_operation *opera
     operation->role = CLIENT_ROLE_ABANDONED;
     operation->context = NULL;
     operation->deadline = kv_instant_add(client->now, CLIENT_ABANDONED_US);
-    operation->wake = kv_instant_min(operation->wake, kv_instant_add(client->now, operation->timeout_us));
+    operation->wake =
+        kv_instant_min(operation->wake, kv_instant_add(client->now, operation->timeout_us));
     client_wake_at(client, operation->wake);
 }
 
-void client_fail(struct client *client, struct client_operation *operation, enum client_result result,
-                 const char *why)
+void client_fail(struct client *client, struct client_operation *operation,
+                 enum client_result result, const char *why)
 {
     switch (operation->role) {
     case CLIENT_ROLE_USER:
@@ -198,7 +200,8 @@ void client_fail(struct client *client, struct client_operation *operation, enum
         client_fail(client, operation->parent, result, why);
         return;
     case CLIENT_ROLE_OPEN:
-        client_pause(client, operation); /* writes wait for it: there is nothing better than to try again */
+        client_pause(client,
+                     operation); /* writes wait for it: there is nothing better than to try again */
         return;
     case CLIENT_ROLE_ABANDONED:
     case CLIENT_ROLE_END:
@@ -213,9 +216,9 @@ static const char *client_why(const struct client *client, const struct client_o
     switch (operation->state) {
     case CLIENT_OPERATION_WAITING:
         return !client->map_known && client->refusal[0] != '\0' ? client->refusal
-               : !client->map_known                            ? "no node of the cluster has answered"
-               : client->session == NULL                       ? "no session could be registered"
-                                                               : "writes in doubt fill the session";
+               : !client->map_known      ? "no node of the cluster has answered"
+               : client->session == NULL ? "no session could be registered"
+                                         : "writes in doubt fill the session";
     case CLIENT_OPERATION_SENT:
         return "no answer from the group that owns the key";
     case CLIENT_OPERATION_PAUSED:
@@ -238,13 +241,15 @@ void client_give_up(struct client *client, struct client_operation *operation)
     }
     if (operation->role == CLIENT_ROLE_ABANDONED) {
         client->counters.sessions_left++;
-        CLIENT_TRACE(client, TRACE_DECISION, "sequence %llu is still in doubt -> its session is left",
+        CLIENT_TRACE(client, TRACE_DECISION,
+                     "sequence %llu is still in doubt -> its session is left",
                      (unsigned long long)operation->id.sequence);
     }
     client_fail(client, operation, CLIENT_UNAVAILABLE, why);
 }
 
-bool client_group_of(const struct client *client, const struct wire_command *command, kv_group_id *ret)
+bool client_group_of(const struct client *client, const struct wire_command *command,
+                     kv_group_id *ret)
 {
     *ret = wire_home_of(command->keys[0], client->partitions);
     for (uint32_t i = 1; i < command->key_count; i++) {
@@ -264,7 +269,8 @@ void client_route(struct client *client, struct client_operation *operation,
         return;
     }
     if (!client_group_of(client, command, &operation->group)) {
-        client_fail(client, operation, CLIENT_CROSS_PARTITION, "the keys live on several partitions");
+        client_fail(client, operation, CLIENT_CROSS_PARTITION,
+                    "the keys live on several partitions");
         return;
     }
     if (!client_is_write(operation)) {
@@ -275,7 +281,8 @@ void client_route(struct client *client, struct client_operation *operation,
     client_pump(client);
 }
 
-static enum status client_ignore_submit(const struct client *client, const struct client_submit *submit)
+static enum status client_ignore_submit(const struct client *client,
+                                        const struct client_submit *submit)
 {
     const struct wire_command *command = submit->command;
     kv_group_id group;

@@ -2,8 +2,9 @@
 /* client_scan: one page of a scan from every partition, merged in key order.
  *
  * 1. Each partition is asked for the whole page: all rows wanted may live on one of them.
- * 2. A partition that stopped early (`more`) says nothing about keys behind its last row. So rows behind the smallest such
- *    last key, the horizon, are not given out: the next page, from there on, brings them.
+ * 2. A partition that stopped early (`more`) says nothing about keys behind its last row. So rows
+ *    behind the smallest such last key, the horizon, are not given out: the next page, from there
+ *    on, brings them.
  * 3. Only the first `limit` rows of the merge can be needed, so no more are kept. */
 #include "client/core/client_internal.h"
 
@@ -17,14 +18,15 @@ struct client_scan {
     bool more;
     bool has_horizon;
     kv_slice horizon;
-    struct wire_row *rows; /* limit; they point into answers */
+    struct wire_row *rows;                         /* limit; they point into answers */
     struct client_operation *parts[KV_GROUPS_MAX]; /* NULL: answered */
     struct kv_buffer answers[KV_GROUPS_MAX];
 };
 
 void client_scan_start(struct client *client, struct client_operation *operation)
 {
-    const enum status status = wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
+    const enum status status =
+        wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
     KV_ASSERT(status == STATUS_OK); /* our own bytes */
     if (client->parts + client->partitions > CLIENT_PARTS_MAX) {
         client_fail(client, operation, CLIENT_UNAVAILABLE, "too many scans are under way");
@@ -88,15 +90,16 @@ static bool client_is_page_sound(const struct wire_answer *answer, uint32_t limi
     return sound;
 }
 
-static void client_scan_merge(struct client *client, struct client_scan *scan, const struct wire_answer *page)
+static void client_scan_merge(struct client *client, struct client_scan *scan,
+                              const struct wire_answer *page)
 {
     uint32_t a = 0;
     uint32_t b = 0;
     uint32_t count = 0;
     while (count < scan->limit && (a < scan->row_count || b < page->row_count)) {
-        const bool first = b == page->row_count ||
-                           (a < scan->row_count &&
-                            kv_slice_compare(scan->rows[a].key, page->rows[b].key) <= 0);
+        const bool first =
+            b == page->row_count ||
+            (a < scan->row_count && kv_slice_compare(scan->rows[a].key, page->rows[b].key) <= 0);
         client->merged[count++] = first ? scan->rows[a++] : page->rows[b++];
     }
     scan->more = scan->more || page->more || a < scan->row_count || b < page->row_count;
@@ -131,7 +134,8 @@ static void client_scan_finish(struct client *client, struct client_operation *o
     client_release(client, operation);
 }
 
-void client_scan_on_part(struct client *client, struct client_operation *part, const struct wire_reply *reply)
+void client_scan_on_part(struct client *client, struct client_operation *part,
+                         const struct wire_reply *reply)
 {
     struct client_operation *operation = part->parent;
     struct client_scan *scan = operation->scan;

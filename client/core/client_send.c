@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_send: whom an operation is sent to, and when it is sent again.
  *
- * 1. The believed leader of the group, unless it is silent or has just let a sending time out; else the members in turn.
- * 2. Every pause has jitter, so that the clients of a group that has lost its leader do not come back in step.
- * 3. Each sending is booked under its node until that node refuses it: this decides between IN_DOUBT and not executed. */
+ * 1. The believed leader of the group, unless it is silent or has just let a sending time out; else
+ *    the members in turn.
+ * 2. Every pause has jitter, so that the clients of a group that has lost its leader do not come
+ *    back in step.
+ * 3. Each sending is booked under its node until that node refuses it: this decides between
+ *    IN_DOUBT and not executed. */
 #include "client/core/client_internal.h"
 
 /* `first` doubled `times` times, at most `max`. */
@@ -28,11 +31,14 @@ static uint32_t client_member_index(const struct client_group *group, kv_node_id
 
 static bool client_can_ask(const struct client *client, kv_node_id node, kv_node_id avoid)
 {
-    return !kv_node_equal(node, avoid) && client->nodes[node.value].known && !client_is_silent(client, node);
+    return !kv_node_equal(node, avoid) && client->nodes[node.value].known &&
+           !client_is_silent(client, node);
 }
 
-/* The next member in turn, better one that answers than a silent one. None if the group is not known. */
-static kv_node_id client_next_member(struct client *client, struct client_group *group, kv_node_id avoid)
+/* The next member in turn, better one that answers than a silent one. None if the group is not
+ * known. */
+static kv_node_id client_next_member(struct client *client, struct client_group *group,
+                                     kv_node_id avoid)
 {
     const uint32_t count = group->config.count;
     if (count == 0) {
@@ -76,7 +82,8 @@ static void client_book(struct client_operation *operation, kv_node_id node)
     while (i < operation->target_count && !kv_node_equal(operation->targets[i].node, node)) {
         i++;
     }
-    if (i == KV_MEMBERS_MAX || (i < operation->target_count && operation->targets[i].unresolved == UINT16_MAX)) {
+    if (i == KV_MEMBERS_MAX ||
+        (i < operation->target_count && operation->targets[i].unresolved == UINT16_MAX)) {
         operation->doubt = true; /* nothing to book it in: it counts as unresolved for ever */
         return;
     }
@@ -97,7 +104,8 @@ void client_resolve(struct client_operation *operation, kv_node_id node)
     }
 }
 
-static uint32_t client_budget_ms(const struct client *client, const struct client_operation *operation)
+static uint32_t client_budget_ms(const struct client *client,
+                                 const struct client_operation *operation)
 {
     if (operation->deadline.us == KV_INSTANT_NEVER.us) {
         return UINT32_MAX;
@@ -115,7 +123,8 @@ void client_send(struct client *client, struct client_operation *operation)
         client_pause(client, operation);
         return;
     }
-    if (operation->session == NULL && operation->role != CLIENT_ROLE_OPEN && operation->attempts == 0) {
+    if (operation->session == NULL && operation->role != CLIENT_ROLE_OPEN &&
+        operation->attempts == 0) {
         KV_ASSERT(!client_is_write(operation));
         operation->id.sequence =
             (client->read_count++ << CLIENT_POOL_BITS | operation->place) & ~CLIENT_NONCE_BIT;
@@ -124,8 +133,9 @@ void client_send(struct client *client, struct client_operation *operation)
     operation->target = node;
     operation->sent_at = client->now;
     operation->attempts++;
-    operation->wake = kv_instant_add(
-        client->now, operation->timeout_us + kv_prng_below(&client->prng, operation->timeout_us / 4));
+    operation->wake =
+        kv_instant_add(client->now, operation->timeout_us +
+                                        kv_prng_below(&client->prng, operation->timeout_us / 4));
     client_book(operation, node);
     client_wake_at(client, kv_instant_min(operation->wake, operation->deadline));
     client->counters.sendings++;
@@ -157,7 +167,8 @@ void client_pause(struct client *client, struct client_operation *operation)
 {
     const uint32_t times = operation->pauses++;
     operation->hops = 0;
-    client_pause_for(client, operation, client_backoff(CLIENT_PAUSE_US, CLIENT_PAUSE_US_MAX, times));
+    client_pause_for(client, operation,
+                     client_backoff(CLIENT_PAUSE_US, CLIENT_PAUSE_US_MAX, times));
     if (operation->pauses >= CLIENT_PAUSES_REFRESH) {
         client_refresh(client);
     }
@@ -172,7 +183,8 @@ void client_pause_busy(struct client *client, struct client_operation *operation
 void client_resume(struct client *client, struct client_operation *operation)
 {
     KV_ASSERT(operation->state == CLIENT_OPERATION_PAUSED);
-    if (client_is_write(operation) && operation->session == NULL && operation->role == CLIENT_ROLE_USER) {
+    if (client_is_write(operation) && operation->session == NULL &&
+        operation->role == CLIENT_ROLE_USER) {
         client_wait(operation, &client->waiting_session);
         client_wake_at(client, operation->deadline);
         client_pump(client);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_session: registrations, sequences, floors, and the end of sessions.
  *
- * 1. One session takes writes; it is registered when the first write needs it. Others only finish what they have begun.
- * 2. The floor moves over sequences with a definitive answer. Where one is left without, the floor stops for ever and
- *    the session takes no more writes, so the groups keep every record that a late duplicate could meet (L1).
- * 3. A session whose last write is gone is ended at the oracle, as far as that is heard. Sessions are bounded by the operations that
- *    keep them alive. */
+ * 1. One session takes writes; it is registered when the first write needs it. Others only finish
+ *    what they have begun.
+ * 2. The floor moves over sequences with a definitive answer. Where one is left without, the floor
+ *    stops for ever and the session takes no more writes, so the groups keep every record that a
+ *    late duplicate could meet (L1).
+ * 3. A session whose last write is gone is ended at the oracle, as far as that is heard. Sessions
+ *    are bounded by the operations that keep them alive. */
 #include "client/core/client_internal.h"
 
 struct client_session *client_session_of(const struct client *client, kv_session_id id)
@@ -56,7 +58,8 @@ static void client_give_id(struct client_session *session, struct client_operati
     session->live++;
 }
 
-static void client_encode_bare(struct client *client, struct client_operation *operation, enum wire_op op)
+static void client_encode_bare(struct client *client, struct client_operation *operation,
+                               enum wire_op op)
 {
     client->command.op = op;
     client->command.key_count = 0;
@@ -191,7 +194,8 @@ void client_pump(struct client *client)
     }
 }
 
-void client_on_opened(struct client *client, struct client_operation *operation, const struct wire_reply *reply)
+void client_on_opened(struct client *client, struct client_operation *operation,
+                      const struct wire_reply *reply)
 {
     kv_session_id id = {reply->timestamp};
     if (client->answer.verdict == WIRE_VERDICT_EXISTS) { /* an earlier sending has registered it */

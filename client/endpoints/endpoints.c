@@ -175,5 +175,6 @@ void kv_endpoints_close(struct kv_endpoints *endpoints)
 {
     kv_free(endpoints->list);
     kv_free(endpoints->cluster);
+    kv_free(endpoints->file);
     *endpoints = (struct kv_endpoints){0};
 }

@@ -30,6 +30,7 @@ struct kv_endpoints_options {
 struct kv_endpoints {
     char *list;     /* "host:port,host:port,...", without "tcp://", as kv_client_open wants it */
     char *cluster;  /* name of the cluster when it came from a file, else NULL */
+    char *file;     /* that file, else NULL */
     uint32_t count; /* 1..KV_ENDPOINTS_MAX */
 };
 

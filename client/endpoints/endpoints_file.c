@@ -62,6 +62,10 @@ enum status kv_endpoints_from_file(const char *path, struct kv_endpoints *ret,
         snprintf(error->text, sizeof error->text, "%s", config_error.text);
     }
     kv_free(config);
-    kv_free(name);
+    if (status == STATUS_OK) {
+        ret->file = name;
+    } else {
+        kv_free(name);
+    }
     return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster: start, stop, status, kill, restart, pause, resume and destroy of a local cluster.
  *
- * start of a new cluster chooses ports, writes the cluster file and starts all nodes. Between the choice and kvd's bind another
- * process may take a port; then kvd says so and ends, and as nobody has used the cluster yet, it is made anew on other ports. */
+ * start of a new cluster chooses ports, writes the cluster file and starts all nodes. Between
+ * the choice and kvd's bind another process may take a port; then kvd says so and ends, and as
+ * nobody has used the cluster yet, it is made anew on other ports. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,7 +16,8 @@
 #include "client/kvctl/health.h"
 #include "client/kvctl/target.h"
 
-/* How often a new cluster is made on other ports before we give up: two collisions in a row mean something else. */
+/* How often a new cluster is made on other ports before we give up: two collisions in a row mean
+ * something else. */
 #define START_ATTEMPTS_MAX 5
 
 /* How long nodes may take until they serve, and to end after SIGTERM. */
@@ -221,7 +223,8 @@ static void undo(struct kvctl_cluster *cluster)
     unlink(path);
 }
 
-/* One attempt: files, processes, wait. KVCTL_WAIT_ENDED with an address in use may be tried again. */
+/* One attempt: files, processes, wait. KVCTL_WAIT_ENDED with an address in use may be tried
+ * again. */
 static enum kvctl_exit start_once(struct kvctl_cluster *cluster, enum kvctl_wait *ret_wait,
                                   uint32_t *ret_place)
 {
@@ -411,9 +414,9 @@ enum kvctl_exit kvctl_run_cluster_status(const struct kvctl_command *command,
     kv_client *client = NULL;
     enum kvctl_exit code = kvctl_cluster_open(cluster, true);
     if (code == KVCTL_EXIT_OK) {
-        struct kvctl_target target = {0};
-        kvctl_target_of_config(&cluster->file, &target);
-        code = kvctl_connect(options, &target, &client);
+        struct kvctl_target target;
+        code = kvctl_target_of_path(options, cluster->local.directory, &target);
+        code = code == KVCTL_EXIT_OK ? kvctl_connect(options, &target, &client) : code;
         kvctl_target_close(&target);
     }
     if (code == KVCTL_EXIT_OK) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster: what the commands on a local cluster have in common.
  *
- * Commands that start or signal processes hold a lock on the directory while they do, but not while they wait for the cluster: two
- * restarts at the same time may need each other to find a leader. */
+ * Commands that start or signal processes hold a lock on the directory while they do, but not
+ * while they wait for the cluster: two restarts at the same time may need each other to find a
+ * leader. */
 #ifndef KVCTL_CLUSTER_H
 #define KVCTL_CLUSTER_H
 
@@ -30,8 +31,8 @@ enum kvctl_wait {
     KVCTL_WAIT_INTERRUPTED,
 };
 
-/* Wait until every group has a leader and a quorum (node 0), or until one node serves: all its members answer and know a leader.
- * *ret_place is the place of the node that has ended. */
+/* Wait until every group has a leader and a quorum (node 0), or until one node serves: all its
+ * members answer and know a leader. *ret_place is the place of the node that has ended. */
 enum kvctl_wait kvctl_cluster_wait(struct kvctl_cluster *cluster, uint32_t node,
                                    uint64_t timeout_ms, uint32_t *ret_place);
 
@@ -45,8 +46,8 @@ enum kvctl_exit kvctl_cluster_start_node(struct kvctl_cluster *cluster, uint32_t
 enum kvctl_exit kvctl_cluster_fail_wait(const struct kvctl_cluster *cluster, enum kvctl_wait wait,
                                         uint32_t place);
 
-/* Find the directory; read its file if there is one (required: there must be). A failure has been reported. Returned
- * cluster is freed with kvctl_cluster_close, always. */
+/* Find the directory; read its file if there is one (required: there must be). A failure has
+ * been reported. Returned cluster is freed with kvctl_cluster_close, always. */
 struct kvctl_cluster *kvctl_cluster_new(const struct kvctl_command *command,
                                         const struct kvctl_options *options);
 enum kvctl_exit kvctl_cluster_open(struct kvctl_cluster *cluster, bool required);

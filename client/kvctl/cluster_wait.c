@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster_wait: opening the directory of a local cluster, its lock, starting nodes and waiting until they serve. */
+/* cluster_wait: opening the directory of a local cluster, its lock, starting nodes and waiting
+ * until they serve. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,7 +15,8 @@
 #include "client/kvctl/health.h"
 #include "client/kvctl/target.h"
 
-/* How long the nodes have for one answer, and the pause between two questions: a new cluster is up within some hundred ms. */
+/* How long the nodes have for one answer, and the pause between two questions: a new cluster is
+ * up within some hundred ms. */
 #define ASK_TIMEOUT_MS 250
 #define ASK_PAUSE_MS   20
 
@@ -41,7 +43,7 @@ static void directory_of(const struct kvctl_options *options, char *directory, s
     const char *variable = getenv("KV_CLUSTER");
     const char *path = options->directory != NULL                ? options->directory
                        : variable != NULL && variable[0] != '\0' ? variable
-                                                                 : KVCTL_DIRECTORY_DEFAULT;
+                                                                 : KV_ENDPOINTS_DEFAULT_PATH;
     size_t length = strlen(path);
     if (length > sizeof(file_name) - 1 &&
         strcmp(path + length - (sizeof(file_name) - 1), file_name) == 0) {
@@ -178,12 +180,13 @@ static bool is_ready(const struct kvctl_cluster *cluster, kv_client *client, uin
 enum kvctl_wait kvctl_cluster_wait(struct kvctl_cluster *cluster, uint32_t node,
                                    uint64_t timeout_ms, uint32_t *ret_place)
 {
-    struct kvctl_target target = {0};
+    struct kvctl_target target;
     kv_client *client = NULL;
     enum kvctl_wait wait = KVCTL_WAIT_TIMEOUT;
     const uint64_t end_us = kv_now_us() + timeout_ms * 1000;
-    kvctl_target_of_config(&cluster->file, &target);
-    if (kvctl_connect(cluster->options, &target, &client) != KVCTL_EXIT_OK) {
+    if (kvctl_target_of_path(cluster->options, cluster->local.directory, &target) !=
+            KVCTL_EXIT_OK ||
+        kvctl_connect(cluster->options, &target, &client) != KVCTL_EXIT_OK) {
         kvctl_target_close(&target);
         return KVCTL_WAIT_TIMEOUT;
     }

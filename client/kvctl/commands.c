@@ -136,7 +136,8 @@ static const struct kvctl_command commands[] = {
      0, kvctl_run_cluster_start, "start a local cluster, make it if there is none",
      "Real kvd processes on 127.0.0.1. A new cluster gets free ports and D/cluster.yaml; of one "
      "that exists the nodes that do not run "
-     "are started. Waits until every group has a leader. With -q only the export line is printed.\n"
+     "are started. Waits until every group has a leader, --timeout (15s) at most. With -q only the "
+     "export line is printed.\n"
      "\n"
      "  kvctl cluster start\n"
      "  kvctl cluster start --dir /tmp/kv --nodes 5 --partitions 4\n"

@@ -3,7 +3,8 @@
  *
  * 1. Arguments are decoded into buffers that live until the operation has been submitted.
  * 2. The operation runs; SIGINT ends it with exit code 130.
- * 3. The result is printed in the form of -o; a status other than OK becomes one line on stderr and an exit code. */
+ * 3. The result is printed in the form of -o; a status other than OK becomes one line on stderr
+ *    and an exit code. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@
 #include "client/kvctl/operation.h"
 #include "client/kvctl/target.h"
 
-/* Bytes read from a file or stdin as one value: the largest value in the longest encoding (\xNN), plus line ends. */
+/* Bytes read from a file or stdin as one value: the largest value in the longest encoding
+ * (\xNN), plus line ends. */
 #define INPUT_BYTES_MAX (4 * KV_VALUE_BYTES_MAX + 64 * 1024)
 
 /* Decoded arguments: at most one buffer for each word, or the end of a prefix. */
@@ -336,8 +338,8 @@ static enum kvctl_exit report_failure(const struct request *request, const kv_cl
     return code;
 }
 
-/* Rows that are not there, and rows behind the last one, are told. An mget with an absent key ends with NOT_FOUND: what was found
- * is printed all the same. */
+/* Rows that are not there, and rows behind the last one, are told. An mget with an absent key
+ * ends with NOT_FOUND: what was found is printed all the same. */
 static enum kvctl_exit note_rows(const struct request *request, const kv_result *result)
 {
     enum kvctl_exit code = KVCTL_EXIT_OK;

@@ -32,7 +32,8 @@ bool kvctl_encoding_parse(const char *name, enum kvctl_encoding *ret);
 /* Append the text of bytes. */
 void kvctl_encode(enum kvctl_encoding encoding, kv_bytes bytes, struct kv_buffer *text);
 
-/* Append the bytes of a text. False if it does not have the form; *ret_error is then a fixed text that says why. */
+/* Append the bytes of a text. False if it does not have the form; *ret_error is then a fixed
+ * text that says why. */
 bool kvctl_decode(enum kvctl_encoding encoding, kv_bytes text, struct kv_buffer *bytes,
                   const char **ret_error);
 

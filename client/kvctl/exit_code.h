@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exit_code: what the exit code of kvctl says, as one table.
  *
- * Scripts branch on it, so a code never changes its meaning. The help text and the bash completion are made from the
- * same table. 5 and 6 are kept apart because they ask for different acts: after 5 a write may be sent again, after 6
- * one has to look first. */
+ * Scripts branch on it, so a code never changes its meaning. The help text and the bash
+ * completion are made from the same table. 5 and 6 are kept apart because they ask for different
+ * acts: after 5 a write may be sent again, after 6 one has to look first. */
 #ifndef KVCTL_EXIT_CODE_H
 #define KVCTL_EXIT_CODE_H
 
@@ -32,13 +32,15 @@ enum kvctl_exit {
 /* "NOT_FOUND" */
 const char *kvctl_exit_name(enum kvctl_exit code);
 
-/* The exit code of an operation that ended with this status. A read has no effect, so it is never in doubt. */
+/* The exit code of an operation that ended with this status. A read has no effect, so it is
+ * never in doubt. */
 enum kvctl_exit kvctl_exit_of(kv_status status, bool is_write);
 
 /* Whether a code of operation can change the state. */
 bool kvctl_is_write(kv_op_code code);
 
-/* What the user can do about a status, as the end of a sentence; "" if the text of the status says it all. */
+/* What the user can do about a status, as the end of a sentence; "" if the text of the status
+ * says it all. */
 const char *kvctl_hint(kv_status status);
 
 #endif

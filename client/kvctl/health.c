@@ -25,7 +25,8 @@ static void add_problem(struct kvctl_health *health, json_t *sentence)
     health->healthy = false;
 }
 
-/* The member of a group with the smallest node above `after`. Nodes answer in any order; people look for them by number. */
+/* The member of a group with the smallest node above `after`. Nodes answer in any order; people
+ * look for them by number. */
 static bool next_member(const kv_cluster_status *status, uint32_t group, uint32_t after,
                         kv_member_status *ret)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health: what the members say of themselves, judged and printed.
  *
- * A group is healthy if a member that answered leads it in the highest term that was heard of, and a majority of its members
- * answered. How many members a group has is known from the cluster file; without one the default rule for placing groups is
- * assumed. Members that have delivered the same prefix and have different digests are a fault of the store itself, and are told. */
+ * A group is healthy if a member that answered leads it in the highest term that was heard of,
+ * and a majority of its members answered. How many members a group has is known from the cluster
+ * file; without one the default rule for placing groups is assumed. Members that have delivered
+ * the same prefix and have different digests are a fault of the store itself, and are told. */
 #ifndef KVCTL_HEALTH_H
 #define KVCTL_HEALTH_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help: help texts, completion and version, made from the tables of commands, options and exit codes. */
+/* help: help texts, completion and version, made from the tables of commands, options and exit
+ * codes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -181,16 +182,17 @@ enum kvctl_exit kvctl_run_help(const struct kvctl_command *command,
         kvctl_help_command(found, stdout);
         return kvctl_flush(options, KVCTL_EXIT_OK);
     }
-    bool family = false; /* 'kvctl help cluster' lists what can follow */
+    struct kvctl_table table = {.columns = 2}; /* 'kvctl help cluster' lists what can follow */
     const size_t size = strlen(arguments.words[0]);
     for (uint32_t i = 0; i < count && arguments.count == 1; i++) {
         if (strncmp(commands[i].name, arguments.words[0], size) == 0 &&
             commands[i].name[size] == ' ') {
-            printf("kvctl %s %s - %s\n", commands[i].name, commands[i].arguments,
-                   commands[i].summary);
-            family = true;
+            kvctl_table_add(&table, "kvctl %s %s", commands[i].name, commands[i].arguments);
+            kvctl_table_add(&table, "%s", commands[i].summary);
         }
     }
+    const bool family = table.cell_count > 0;
+    kvctl_table_print(&table, stdout);
     return family ? kvctl_flush(options, KVCTL_EXIT_OK)
                   : kvctl_fail(options, KVCTL_EXIT_USAGE,
                                "there is no command '%s'; see 'kvctl help'", arguments.words[0]);

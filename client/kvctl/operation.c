@@ -71,8 +71,8 @@ static bool nesting_fits(const char *line, size_t size)
     return true;
 }
 
-/* A string or {"hex": "..."}. Decoded bytes go behind operation->bytes, which has been made large enough for all of them, so that
- * it does not move. */
+/* A string or {"hex": "..."}. Decoded bytes go behind operation->bytes, which has been made
+ * large enough for all of them, so that it does not move. */
 static bool bytes_parse(struct kvctl_operation *operation, const char *field, const json_t *json,
                         kv_bytes *ret)
 {
@@ -104,7 +104,8 @@ static bool field_parse(struct kvctl_operation *operation, const char *field, kv
     return bytes_parse(operation, field, json, ret);
 }
 
-/* A number that may be absent; as a JSON integer, or as a string for those who have only doubles. */
+/* A number that may be absent; as a JSON integer, or as a string for those who have only
+ * doubles. */
 static bool integer_parse(struct kvctl_operation *operation, const char *field, int64_t min,
                           int64_t max, int64_t *ret)
 {

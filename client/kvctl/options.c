@@ -110,7 +110,8 @@ static uint64_t number_max(enum kvctl_option option)
     return option == KVCTL_OPTION_REPLICAS ? KV_MEMBERS_MAX : 0;
 }
 
-/* Store one option. False: its argument does not have the form; *ret_form says which it must have. */
+/* Store one option. False: its argument does not have the form; *ret_form says which it must
+ * have. */
 static bool set_option(struct kvctl_options *options, enum kvctl_option option, const char *value,
                        const char **ret_form)
 {
@@ -163,8 +164,8 @@ static bool is_negative_number(const char *text)
            text[1 + strspn(text + 1, "0123456789")] == '\0';
 }
 
-/* The table in the form of getopt_long. The leading '-' of the letters makes it report arguments in their order, the ':' makes it
- * tell a missing argument from an unknown option. */
+/* The table in the form of getopt_long. The leading '-' of the letters makes it report arguments
+ * in their order, the ':' makes it tell a missing argument from an unknown option. */
 static void make_tables(struct option *longs, char *letters)
 {
     *letters++ = '-';

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* options: the command line as a checked struct.
  *
- * Options may stand anywhere before "--". A negative number ("-5") is an argument, not an option. The table below is the
- * only list of options: the parser, the help text and the bash completion are made from it. An option that a command does not
- * know is an error, never ignored. */
+ * Options may stand anywhere before "--". A negative number ("-5") is an argument, not an
+ * option. The table below is the only list of options: the parser, the help text and the bash
+ * completion are made from it. An option that a command does not know is an error, never
+ * ignored. */
 #ifndef KVCTL_OPTIONS_H
 #define KVCTL_OPTIONS_H
 
@@ -56,7 +57,8 @@ enum kvctl_output {
     KVCTL_OUTPUT_TABLE,
 };
 
-/* Arguments of one command line: an mput of the most keys and values, and the words of the command. */
+/* Arguments of one command line: an mput of the most keys and values, and the words of the
+ * command. */
 #define KVCTL_ARGUMENTS_MAX 2056
 
 /* Longest --timeout and --interval: one day; beyond it someone has mistaken the unit. */
@@ -88,12 +90,13 @@ static inline bool kvctl_given(const struct kvctl_options *options, uint64_t bit
     return (options->given & bit) != 0;
 }
 
-/* Parse a command line. False if it is not valid; *options is filled as far as possible (the wanted output form above all) and
- * error holds one line. Strings are borrowed from argv. */
+/* Parse a command line. False if it is not valid; *options is filled as far as possible (the
+ * wanted output form above all) and error holds one line. Strings are borrowed from argv. */
 bool kvctl_options_parse(struct kvctl_options *options, int argc, char *const *argv, char *error,
                          size_t error_size);
 
-/* "500ms", "5s", "2m", "1h" in milliseconds, 1..KVCTL_TIME_MS_MAX; a number without unit is refused. */
+/* "500ms", "5s", "2m", "1h" in milliseconds, 1..KVCTL_TIME_MS_MAX; a number without unit is
+ * refused. */
 bool kvctl_time_parse(const char *text, uint64_t *ret_ms);
 
 /* A decimal number without sign, at most max. */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pipe: one JSON operation per input line, one JSON answer per output line, many in flight.
  *
- * One loop over three descriptors: stdin, the client and stdout. Nothing in it waits for one while another could go on:
- * 1. Complete lines of the input buffer are submitted while less than PIPE_OUTSTANDING_MAX are in flight.
- * 2. kv_client_run(0) completes what has been answered; the callback appends the answer to the output buffer.
- * 3. The output buffer is written as far as stdout takes it, in pieces that a pipe takes without blocking.
+ * One loop over three descriptors: stdin, the client and stdout. Nothing in it waits for one
+ * while another could go on:
+ * 1. Complete lines of the input buffer are submitted while less than PIPE_OUTSTANDING_MAX are
+ *    in flight.
+ * 2. kv_client_run(0) completes what has been answered; the callback appends the answer to the
+ *    output buffer.
+ * 3. The output buffer is written as far as stdout takes it, in pieces that a pipe takes without
+ *    blocking.
  * 4. poll. stdin is watched only when there is room for what it would bring.
  * At the end of the input the loop goes on until nothing is in flight and everything is written. */
 #include <errno.h>
@@ -24,8 +28,8 @@
 /* Bytes read from stdin at once: what a pipe holds. */
 #define READ_BYTES (64 * 1024)
 
-/* Bytes of answers not yet written beyond which no new operation is started: bounds memory when nobody reads. Answers of what is in
- * flight still fit behind it. */
+/* Bytes of answers not yet written beyond which no new operation is started: bounds memory when
+ * nobody reads. Answers of what is in flight still fit behind it. */
 #define OUTPUT_BYTES_MAX (16 * 1024 * 1024)
 
 /* Longest sleep, so that an interrupt is seen. */
@@ -293,7 +297,8 @@ static enum kvctl_exit run_pipeline(struct pipeline *pipeline, const struct kvct
             wait_for_something(pipeline, more_lines);
         }
     }
-    /* Interrupted or unread: everything that has been started still gets its answer, closed or in doubt. */
+    /* Interrupted or unread: everything that has been started still gets its answer, closed or
+     * in doubt. */
     kv_client_close(&pipeline->client);
     while (pipeline->output_start < pipeline->output.size && !pipeline->output_lost) {
         struct pollfd writable = {.fd = STDOUT_FILENO, .events = POLLOUT};

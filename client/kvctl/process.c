@@ -23,6 +23,9 @@
 /* How often a process that shall end is looked at. */
 #define PROCESS_POLL_MS 5
 
+/* How long a new process may take to show its command line: some milliseconds on a busy machine. */
+#define START_WAIT_MS 1000
+
 /* How long a killed process may take to go: the kernel writes nothing out, it only frees memory. */
 #define KILL_WAIT_MS 10000
 
@@ -32,8 +35,9 @@
 /* Bytes at the end of a log in which a text is looked for. */
 #define LOG_TAIL_BYTES (16 * 1024)
 
-/* Ports of new clusters. They are below the range from which Linux takes ports of outgoing connections (32768 on): a port from that
- * range can be taken by any connection while its node is down, even by the client's own attempt to connect to it. */
+/* Ports of new clusters. They are below the range from which Linux takes ports of outgoing
+ * connections (32768 on): a port from that range can be taken by any connection while its node
+ * is down, even by the client's own attempt to connect to it. */
 #define PORT_FIRST 20000
 #define PORT_COUNT 12000
 
@@ -196,8 +200,22 @@ static bool write_pid(const struct kvctl_local *local, uint32_t node, pid_t pid)
     return fclose(file) == 0 && written && rename(temporary, path) == 0;
 }
 
-/* posix_spawn returns when the program runs, or with the reason why it does not; the child has a session of its own, nothing
- * of our descriptors (nobody shall wait for a pipe that kvd holds), and no signal that kvctl ignores. */
+/* posix_spawn may return before the kernel shows the new command line; until then the process
+ * would not be known as ours. One that has ended by then never is. */
+static void wait_until_known(const struct kvctl_local *local, uint32_t node, pid_t pid)
+{
+    const uint64_t end_us = kv_now_us() + START_WAIT_MS * 1000;
+    siginfo_t ended = {.si_pid = 0};
+    while (!is_ours(local, node, pid) && kv_now_us() < end_us &&
+           waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+/* posix_spawn returns when the program runs, or with the reason why it does not; the child has a
+ * session of its own, nothing of our descriptors (nobody shall wait for a pipe that kvd holds),
+ * and no signal that kvctl ignores. */
 static int spawn(char *const *words, const char *log, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
@@ -254,6 +272,7 @@ pid_t kvctl_process_start(const struct kvctl_local *local, uint32_t node, off_t 
         kill(pid, SIGKILL);
         return 0;
     }
+    wait_until_known(local, node, pid);
     return pid;
 }
 
@@ -346,7 +365,8 @@ bool kvctl_log_has(const struct kvctl_local *local, uint32_t node, off_t from, c
     return strcasestr(tail, text) != NULL;
 }
 
-/* Whether one can listen on a port now. SO_REUSEADDR as kvd has it, so that old connections in TIME_WAIT do not count. */
+/* Whether one can listen on a port now. SO_REUSEADDR as kvd has it, so that old connections in
+ * TIME_WAIT do not count. */
 static bool port_is_free(uint16_t *port)
 {
     struct sockaddr_in address = {
@@ -378,7 +398,8 @@ static bool is_taken(uint16_t port, const uint16_t *taken, uint32_t taken_count)
 
 uint16_t kvctl_free_port(const uint16_t *taken, uint32_t taken_count)
 {
-    /* The first one at random, as two kvctl may start clusters at the same time; the others behind it. */
+    /* The first one at random, as two kvctl may start clusters at the same time; the others
+     * behind it. */
     const uint64_t start = taken_count > 0 && taken[taken_count - 1] >= PORT_FIRST
                                ? taken[taken_count - 1] + 1U - PORT_FIRST
                                : (kv_now_us() ^ (uint64_t)getpid() * 2654435761U) % PORT_COUNT;

@@ -6,8 +6,8 @@
  *   D/node-N/log      its stdout and stderr, appended
  *   D/node-N/data     what kvd keeps
  *
- * A pid file is only a hint: a process is ours if its command line has our "--config D/cluster.yaml --node N". Nothing else is
- * ever signalled. */
+ * A pid file is only a hint: a process is ours if its command line has our "--config
+ * D/cluster.yaml --node N". Nothing else is ever signalled. */
 #ifndef KVCTL_PROCESS_H
 #define KVCTL_PROCESS_H
 
@@ -42,8 +42,8 @@ const char *kvctl_process_state_name(enum kvctl_process_state state);
 /* Find kvd: given, next to this program, or in PATH. False: error says where it was looked for. */
 bool kvctl_find_kvd(struct kvctl_local *local, const char *given, char *error, size_t error_size);
 
-/* Start a node in a session of its own and write its pid file. Returns the pid, 0 on failure (error says why). *ret_log is the
- * size of its log before. */
+/* Start a node in a session of its own and write its pid file. Returns the pid, 0 on failure
+ * (error says why). *ret_log is the size of its log before. */
 pid_t kvctl_process_start(const struct kvctl_local *local, uint32_t node, off_t *ret_log,
                           char *error, size_t error_size);
 
@@ -53,7 +53,8 @@ bool kvctl_process_ended(pid_t pid);
 /* Wait until a node has no process. False: it still has after ms. */
 bool kvctl_process_wait(const struct kvctl_local *local, uint32_t node, uint64_t ms);
 
-/* End a node: SIGTERM, and SIGKILL if it is still there after the grace time. False: it is still there even so. */
+/* End a node: SIGTERM, and SIGKILL if it is still there after the grace time. False: it is still
+ * there even so. */
 bool kvctl_process_stop(const struct kvctl_local *local, uint32_t node, uint64_t grace_ms,
                         bool *ret_killed);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report: what kvctl says.
  *
- * Results go to stdout; everything else goes to stderr, as one line, in the form that -o asks for. So a script may parse stdout
- * without looking at it first, and stderr is JSON too when it asked for JSON. */
+ * Results go to stdout; everything else goes to stderr, as one line, in the form that -o asks
+ * for. So a script may parse stdout without looking at it first, and stderr is JSON too when it
+ * asked for JSON. */
 #ifndef KVCTL_REPORT_H
 #define KVCTL_REPORT_H
 
@@ -10,7 +11,8 @@
 
 #include "client/kvctl/options.h"
 
-/* Version of the JSON forms of -o json and of kvctl pipe; rises when a field changes its meaning or goes. */
+/* Version of the JSON forms of -o json and of kvctl pipe; rises when a field changes its meaning
+ * or goes. */
 #define KVCTL_JSON_SCHEMA 1
 
 /* Say on stderr why the command failed, with what to do. Returns code. */
@@ -24,7 +26,8 @@ void kvctl_note(const struct kvctl_options *options, const char *format, ...)
 /* Print one JSON value as a line. Frees value. */
 void kvctl_print_json(FILE *file, json_t *value);
 
-/* Bytes as JSON: a string in the encoding; with utf8, bytes that are not UTF-8 as {"hex": "..."}. */
+/* Bytes as JSON: a string in the encoding; with utf8, bytes that are not UTF-8 as {"hex":
+ * "..."}. */
 json_t *kvctl_bytes_json(enum kvctl_encoding encoding, kv_bytes bytes);
 
 /* A JSON string from "%016llx" and the like. */
@@ -47,8 +50,8 @@ void kvctl_table_add(struct kvctl_table *table, const char *format, ...)
 /* Print all rows and forget them. */
 void kvctl_table_print(struct kvctl_table *table, FILE *file);
 
-/* SIGINT and SIGTERM only set a flag, so that what is in flight can be told. SIGPIPE is ignored: a closed stdout shows
- * when it is written. */
+/* SIGINT and SIGTERM only set a flag, so that what is in flight can be told. SIGPIPE is ignored:
+ * a closed stdout shows when it is written. */
 void kvctl_catch_signals(void);
 bool kvctl_interrupted(void);
 

@@ -22,7 +22,7 @@ static enum kvctl_exit report_silence(const struct kvctl_options *options,
     return kvctl_fail(options, KVCTL_EXIT_UNHEALTHY,
                       "status: no node answered; asked %s; are they running? ('kvctl cluster "
                       "start' starts a local cluster)",
-                      target->endpoints);
+                      target->endpoints.list);
 }
 
 static enum kvctl_exit print_status(const struct kvctl_options *options,

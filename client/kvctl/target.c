@@ -4,115 +4,53 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* How long an interrupt may wait to be seen. */
 #define INTERRUPT_POLL_MS 100
 
-/* Nodes of a cluster file that are given to the library as first contacts; it learns the others from them, and takes no more. */
-#define ENDPOINTS_MAX 16
-
-static const char *without_scheme(const char *endpoint)
+/* The rest of a target whose endpoints have been found, or the report that they have not. */
+static enum kvctl_exit complete(const struct kvctl_options *options, enum status found,
+                                const struct kv_endpoints_error *error, struct kvctl_target *target)
 {
-    static const char scheme[] = "tcp://";
-    return strncmp(endpoint, scheme, sizeof(scheme) - 1) == 0 ? endpoint + sizeof(scheme) - 1
-                                                              : endpoint;
-}
-
-/* The library takes "host:port,host:port"; people also write tcp:// and spaces. */
-static char *normal_endpoints(const char *text)
-{
-    struct kv_buffer list = {0};
-    while (*text != '\0') {
-        const size_t size = strcspn(text, ", ");
-        if (size > 0) {
-            char *one = strndup(text, size);
-            const char *bare = one == NULL ? "" : without_scheme(one);
-            if (list.size > 0) {
-                kv_buffer_append(&list, ",", 1);
-            }
-            kv_buffer_append(&list, bare, strlen(bare));
-            free(one);
-        }
-        text += size + (text[size] == '\0' ? 0 : 1);
+    if (found != STATUS_OK) {
+        return kvctl_fail(options, KVCTL_EXIT_USAGE, "%s", error->text);
     }
-    kv_buffer_append(&list, "", 1);
-    return (char *)list.data;
-}
-
-void kvctl_target_of_config(const struct node_config *config, struct kvctl_target *target)
-{
-    struct kv_buffer list = {0};
-    for (uint32_t i = 0; i < config->node_count && i < ENDPOINTS_MAX; i++) {
-        const char *bare = without_scheme(config->nodes[i].endpoint);
-        kv_buffer_append(&list, ",", i == 0 ? 0 : 1);
-        kv_buffer_append(&list, bare, strlen(bare));
+    if (target->endpoints.file == NULL) {
+        return KVCTL_EXIT_OK;
     }
-    kv_buffer_append(&list, "", 1);
-    target->endpoints = (char *)list.data;
-    target->config = kv_alloc(sizeof(*config));
-    memcpy(target->config, config, sizeof(*config));
-}
-
-static enum kvctl_exit target_of_path(const struct kvctl_options *options, const char *path,
-                                      struct kvctl_target *target)
-{
-    char file_path[4096];
-    struct node_config_error error;
-    struct stat status;
-    const bool directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    snprintf(file_path, sizeof(file_path), "%s%s", path, directory ? "/" KVCTL_FILE_NAME : "");
-    struct node_config *config = kv_alloc(sizeof(*config));
-    enum kvctl_exit code = KVCTL_EXIT_OK;
-    if (node_config_read(file_path, config, &error) == STATUS_OK) {
-        kvctl_target_of_config(config, target);
-    } else {
-        code = kvctl_fail(options, KVCTL_EXIT_USAGE,
-                          "the cluster file cannot be used: %s; check --cluster or KV_CLUSTER",
-                          error.text);
-    }
-    kv_free(config);
-    return code;
-}
-
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-    return value == NULL || value[0] == '\0' ? NULL : value;
+    struct node_config_error config_error;
+    target->config = kv_alloc(sizeof(*target->config));
+    return node_config_read(target->endpoints.file, target->config, &config_error) == STATUS_OK
+               ? KVCTL_EXIT_OK
+               : kvctl_fail(options, KVCTL_EXIT_USAGE, "%s", config_error.text);
 }
 
 enum kvctl_exit kvctl_target_find(const struct kvctl_options *options, struct kvctl_target *target)
 {
+    const struct kv_endpoints_options given = {.list = options->endpoints,
+                                               .path = options->cluster};
+    struct kv_endpoints_error error;
     memset(target, 0, sizeof(*target));
-    if (options->endpoints != NULL && options->cluster != NULL) {
+    if (given.list != NULL && given.path != NULL) {
         return kvctl_fail(options, KVCTL_EXIT_USAGE,
                           "--endpoints and --cluster exclude each other; give one of them");
     }
-    const bool by_option = options->endpoints != NULL || options->cluster != NULL;
-    const char *endpoints = by_option ? options->endpoints : environment("KV_ENDPOINTS");
-    const char *cluster = by_option ? options->cluster : environment("KV_CLUSTER");
-    struct stat status;
-    if (endpoints != NULL) {
-        target->endpoints = normal_endpoints(endpoints);
-        return KVCTL_EXIT_OK;
-    }
-    if (cluster == NULL && stat(KVCTL_DIRECTORY_DEFAULT "/" KVCTL_FILE_NAME, &status) == 0) {
-        cluster = KVCTL_DIRECTORY_DEFAULT;
-    }
-    if (cluster != NULL) {
-        return target_of_path(options, cluster, target);
-    }
-    return kvctl_fail(
-        options, KVCTL_EXIT_USAGE,
-        "no cluster is given: use --endpoints HOST:PORT,... or --cluster DIR, set KV_ENDPOINTS or "
-        "KV_CLUSTER, or start one here with 'kvctl cluster start'");
+    return complete(options, kv_endpoints_find(&given, &target->endpoints, &error), &error, target);
+}
+
+enum kvctl_exit kvctl_target_of_path(const struct kvctl_options *options, const char *path,
+                                     struct kvctl_target *target)
+{
+    struct kv_endpoints_error error;
+    memset(target, 0, sizeof(*target));
+    return complete(options, kv_endpoints_from_file(path, &target->endpoints, &error), &error,
+                    target);
 }
 
 void kvctl_target_close(struct kvctl_target *target)
 {
-    kv_free(target->endpoints);
+    kv_endpoints_close(&target->endpoints);
     kv_free(target->config);
     memset(target, 0, sizeof(*target));
 }
@@ -123,14 +61,14 @@ enum kvctl_exit kvctl_connect(const struct kvctl_options *options,
     const kv_client_options client_options = {
         .struct_size = sizeof(client_options),
         .timeout_ms = kvctl_timeout_ms(options, KVCTL_TIMEOUT_MS_DEFAULT),
-        .cluster_name = target->config == NULL ? NULL : target->config->name,
+        .cluster_name = target->endpoints.cluster,
     };
     *ret = NULL;
-    const kv_status status = kv_client_open(target->endpoints, &client_options, ret);
+    const kv_status status = kv_client_open(target->endpoints.list, &client_options, ret);
     if (status == KV_INVALID) {
         return kvctl_fail(options, KVCTL_EXIT_USAGE,
                           "'%s' is not a list of endpoints; give HOST:PORT,HOST:PORT,...",
-                          target->endpoints);
+                          target->endpoints.list);
     }
     return status == KV_OK ? KVCTL_EXIT_OK : kvctl_fail_status(options, NULL, status, "connect");
 }

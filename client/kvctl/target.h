@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target: which cluster a command speaks to, and a client for it.
  *
- * The first of these that is given: --endpoints, --cluster, $KV_ENDPOINTS, $KV_CLUSTER, ./kv-cluster. A cluster may be
- * the file or its directory. With a file the name of the cluster is known, and any other cluster is refused. */
+ * endpoints.h says where to look. With a file the name of the cluster is known, and any other
+ * cluster is refused. */
 #ifndef KVCTL_TARGET_H
 #define KVCTL_TARGET_H
 
+#include "client/endpoints/endpoints.h"
 #include "client/kvctl/report.h"
 #include "multicast/node/node_config.h"
 
-/* The directory that cluster commands use by default, and others when nothing else is given. */
-#define KVCTL_DIRECTORY_DEFAULT "kv-cluster"
-#define KVCTL_FILE_NAME         "cluster.yaml"
+#define KVCTL_FILE_NAME "cluster.yaml"
 
 /* Default deadline of an operation. */
 #define KVCTL_TIMEOUT_MS_DEFAULT 5000
 
 struct kvctl_target {
-    char *endpoints;            /* "host:port,host:port" */
+    struct kv_endpoints endpoints;
     struct node_config *config; /* NULL if only endpoints are known */
 };
 
 /* Find it. A failure has been reported. Close it in any case. */
 enum kvctl_exit kvctl_target_find(const struct kvctl_options *options, struct kvctl_target *target);
-void kvctl_target_close(struct kvctl_target *target);
 
-/* The target of a cluster file that has been read. */
-void kvctl_target_of_config(const struct node_config *config, struct kvctl_target *target);
+/* The same for a cluster file or the directory of one. */
+enum kvctl_exit kvctl_target_of_path(const struct kvctl_options *options, const char *path,
+                                     struct kvctl_target *target);
+void kvctl_target_close(struct kvctl_target *target);
 
 /* Open a client. A failure has been reported. */
 enum kvctl_exit kvctl_connect(const struct kvctl_options *options,
@@ -35,8 +35,9 @@ enum kvctl_exit kvctl_connect(const struct kvctl_options *options,
 /* Both in one, for commands that do not need the target any more. */
 enum kvctl_exit kvctl_connect_any(const struct kvctl_options *options, kv_client **ret);
 
-/* Submit and wait, like kv_execute, but end when the user interrupts: the client is then closed and NULL, and the status
- * tells whether the operation is in doubt. *ret_result may be NULL; free it. */
+/* Submit and wait, like kv_execute, but end when the user interrupts: the client is then closed
+ * and NULL, and the status tells whether the operation is in doubt. *ret_result may be NULL;
+ * free it. */
 kv_status kvctl_execute(kv_client **client, const kv_op *op, kv_result **ret_result);
 
 /* Report a status of the library other than KV_OK. what is the command and its key. */

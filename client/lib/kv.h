@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv.h: the C client library of the store. The only public header; C99, C11 and C++.
  *
- * A kv_client is one conversation with a cluster: connections, a session (exactly-once context), a cache of who leads which group. Every
- * operation is linearizable. A write takes effect exactly once however often the library resends it.
+ * A kv_client is one conversation with a cluster: connections, a session (exactly-once context), a
+ * cache of who leads which group. Every operation is linearizable. A write takes effect exactly
+ * once however often the library resends it.
  *
- * Three styles on one engine: blocking (kv_put ...), completion callbacks (kv_submit + kv_client_run), or inside of a foreign event
- * loop (kv_client_fd + kv_client_run with timeout 0). There is no hidden thread.
+ * Three styles on one engine: blocking (kv_put ...), completion callbacks (kv_submit +
+ * kv_client_run), or inside of a foreign event loop (kv_client_fd + kv_client_run with timeout 0).
+ * There is no hidden thread.
  *
- * Threads.   A kv_client is used by one thread at a time; have one per thread. Callbacks run inside kv_client_run and the blocking
- *            calls of the same client; they may submit, but not run, block on or close the client.
- * Ownership. Inputs are copied before a call returns. A kv_result owns what its accessors return until kv_result_free. A callback
- *            borrows its result until it returns, unless it takes it with kv_result_keep.
- * Errors.    Every call returns a kv_status. KV_OK and the answers (KV_NOT_FOUND, KV_EXISTS, KV_MISMATCH, KV_NOT_A_NUMBER, KV_OVERFLOW,
- *            KV_TOO_LARGE) are definitive. Of the failures, kv_status_in_doubt tells those after which a write may have taken or may yet
+ * Threads.   A kv_client is used by one thread at a time; have one per thread. Callbacks run inside
+ *            kv_client_run and the blocking calls of the same client; they may submit, but not run,
+ *            block on or close the client.
+ * Ownership. Inputs are copied before a call returns. A kv_result owns what its accessors return
+ *            until kv_result_free. A callback borrows its result until it returns, unless it takes
+ *            it with kv_result_keep.
+ * Errors.    Every call returns a kv_status. KV_OK and the answers (KV_NOT_FOUND, KV_EXISTS,
+ *            KV_MISMATCH, KV_NOT_A_NUMBER, KV_OVERFLOW, KV_TOO_LARGE) are definitive. Of the
+ *            failures, kv_status_in_doubt tells those after which a write may have taken or may yet
  *            take effect from those after which it never will.
  * fork.      A client must not be used in a child process. */
 #ifndef KV_H
@@ -47,7 +52,7 @@ extern "C" {
     X(IN_DOUBT, -3, "no answer before the deadline; may have been executed, or may yet be")        \
     X(BUSY, -4, "too many operations in flight; not executed")                                     \
     X(CROSS_PARTITION, -5, "the keys live on several partitions; not executed")                    \
-    X(REFUSED, -6, "the cluster does not accept this client (version, cluster or form); not executed") \
+    X(REFUSED, -6, "the cluster does not accept this client or operation; not executed")           \
     X(CLOSED, -7, "the client was closed; not executed")                                           \
     X(NETWORK, -8, "a socket could not be made")                                                   \
     X(PROTOCOL, -9, "an answer could not be understood; may have been executed")
@@ -80,24 +85,26 @@ static inline kv_bytes kv_bytes_of(const void *data, size_t size)
 /* Zero is the default for every field. Set struct_size to sizeof(kv_client_options). */
 typedef struct kv_client_options {
     size_t struct_size;
-    uint64_t timeout_ms;       /* default deadline of an operation; 0: 5000 */
-    uint32_t outstanding_max;  /* operations in flight; 0: 1024, which is also the most */
-    const char *cluster_name;  /* refuse any other cluster; NULL: take what the endpoints say */
+    uint64_t timeout_ms;      /* default deadline of an operation; 0: 5000 */
+    uint32_t outstanding_max; /* operations in flight; 0: 1024, which is also the most */
+    const char *cluster_name; /* refuse any other cluster; NULL: take what the endpoints say */
 } kv_client_options;
 
-/* Prepare a client for the nodes at "host:port,host:port,..." (any subset of the cluster; the first 16 are used to find the others;
- * "tcp://" in front is fine). Connects in the background: a cluster that is down shows in the first operation. options may be
- * NULL. KV_INVALID, KV_NETWORK: *ret is NULL. */
+/* Prepare a client for the nodes at "host:port,host:port,..." (any subset of the cluster; the first
+ * 16 are used to find the others; "tcp://" in front is fine). Connects in the background: a cluster
+ * that is down shows in the first operation. options may be NULL. KV_INVALID, KV_NETWORK: *ret is
+ * NULL. */
 kv_status kv_client_open(const char *endpoints, const kv_client_options *options, kv_client **ret);
 
-/* End the session if it can be done at once, and free. Operations in flight complete with KV_CLOSED or, if they have been sent,
- * KV_IN_DOUBT. NULL inside is fine; sets it to NULL. */
+/* End the session if it can be done at once, and free. Operations in flight complete with KV_CLOSED
+ * or, if they have been sent, KV_IN_DOUBT. NULL inside is fine; sets it to NULL. */
 void kv_client_close(kv_client **client);
 
 /* Absolute time for deadlines: microseconds of CLOCK_MONOTONIC. */
 uint64_t kv_now_us(void);
 
-/* The most specific text about the last failure of this client, "" if there was none; valid until the next call. */
+/* The most specific text about the last failure of this client, "" if there was none; valid until
+ * the next call. */
 const char *kv_client_error(const kv_client *client);
 
 /* ---- Operations ---- */
@@ -107,13 +114,13 @@ typedef enum kv_op_code {
     KV_OP_PUT,
     KV_OP_PUT_IF_ABSENT, /* KV_EXISTS: the result holds the present value if it is small */
     KV_OP_DELETE,        /* KV_NOT_FOUND if there is none */
-    KV_OP_CAS,           /* expect -> value; KV_MISMATCH with the present value if small, KV_NOT_FOUND if there is none */
+    KV_OP_CAS,           /* expect -> value; KV_MISMATCH with the present value if it is small,
+                            KV_NOT_FOUND if there is none */
     KV_OP_INCR,          /* add number; result number is the sum; an absent key counts as 0 */
     KV_OP_APPEND,        /* append value; an absent key counts as empty */
     KV_OP_MGET,          /* keys of one partition, at one moment */
     KV_OP_MPUT,          /* keys and values of one partition, at one moment */
-    KV_OP_SCAN           /* from (inclusive) to (exclusive; empty: no end), all partitions merged, up to limit rows; each partition's
-                            part is linearizable by itself. While there are more, the next page begins behind the last row */
+    KV_OP_SCAN           /* rows of all partitions, merged, up to limit: see kv_op.from, kv_op.to */
 } kv_op_code;
 
 /* One operation. Only the fields of its code are read. */
@@ -126,34 +133,40 @@ typedef struct kv_op {
     const kv_bytes *keys;   /* MGET, MPUT */
     const kv_bytes *values; /* MPUT */
     uint32_t count;
-    kv_bytes from;          /* SCAN */
+    /* SCAN: from (inclusive) to (exclusive; empty: no end). Each partition's part is linearizable by
+     * itself. While there are more rows, the next page begins behind the last one. */
+    kv_bytes from;
     kv_bytes to;
-    uint32_t limit;         /* SCAN: rows; 0: 1000, which is also the most of one page */
-    uint64_t deadline_us;   /* of kv_now_us; 0: now + timeout_ms; UINT64_MAX: never */
-    bool stale_ok;          /* reads: any member's state will do; fast, may be old */
+    uint32_t limit;       /* SCAN: rows; 0: 1000, which is also the most of one page */
+    uint64_t deadline_us; /* of kv_now_us; 0: now + timeout_ms; UINT64_MAX: never */
+    bool stale_ok;        /* reads: any member's state will do; fast, may be old */
 } kv_op;
 
 typedef void (*kv_done)(void *context, kv_status status, kv_result *result);
 
-/* Start an operation. KV_OK: done (may be NULL) will be called exactly once, at the deadline at the latest, with NULL for the result
- * unless there is an answer. KV_BUSY, KV_INVALID, KV_TOO_LARGE, KV_CROSS_PARTITION, KV_CLOSED: done will never be called.
- * Until the first node has answered, keys on several partitions show only in done. Operations in flight at the same time
- * may take effect in any order; wait for one before starting another that must come after it. */
+/* Start an operation. KV_OK: done (may be NULL) will be called exactly once, at the deadline at the
+ * latest, with NULL for the result unless there is an answer. KV_BUSY, KV_INVALID, KV_TOO_LARGE,
+ * KV_CROSS_PARTITION, KV_CLOSED: done will never be called. Until the first node has answered, keys
+ * on several partitions show only in done. Operations in flight at the same time may take effect in
+ * any order; wait for one before starting another that must come after it. */
 kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *context);
 
-/* Run the client's work until something completes, for up to timeout_ms (0: without waiting; negative: without end, but not if
- * nothing is in flight). Returns the number of operations completed. */
+/* Run the client's work until something completes, for up to timeout_ms (0: without waiting;
+ * negative: without end, but not if nothing is in flight). Returns the number of operations
+ * completed. */
 int kv_client_run(kv_client *client, int timeout_ms);
 
 /* Operations in flight. */
 uint32_t kv_client_outstanding(const kv_client *client);
 
-/* For a foreign event loop: a descriptor to watch for reading, and the longest time in ms until kv_client_run must be called
- * anyway (-1: none). The descriptor stays the same; ask for the time after each call into the client. */
+/* For a foreign event loop: a descriptor to watch for reading, and the longest time in ms until
+ * kv_client_run must be called anyway (-1: none). The descriptor stays the same; ask for the time
+ * after each call into the client. */
 int kv_client_fd(kv_client *client);
 int kv_client_timeout_ms(const kv_client *client);
 
-/* Submit and wait. *ret (may be NULL) is set for every status that has an answer, else to NULL; free it. */
+/* Submit and wait. *ret (may be NULL) is set for every status that has an answer, else to NULL;
+ * free it. */
 kv_status kv_execute(kv_client *client, const kv_op *op, kv_result **ret);
 
 /* Short forms of kv_execute with the default deadline. */
@@ -176,11 +189,12 @@ uint32_t kv_result_count(const kv_result *result);
 bool kv_result_present(const kv_result *result, uint32_t row); /* MGET: false for an absent key */
 kv_bytes kv_result_key(const kv_result *result, uint32_t row); /* GET, MGET and SCAN */
 kv_bytes kv_result_value(const kv_result *result, uint32_t row);
-int64_t kv_result_number(const kv_result *result);             /* INCR */
-bool kv_result_more(const kv_result *result);                  /* SCAN: there are rows behind the last one */
+int64_t kv_result_number(const kv_result *result); /* INCR */
+bool kv_result_more(const kv_result *result);      /* SCAN: there are rows behind the last one */
 
-/* Where and when: the group that answered (partition 1..k), the log index of the command (or up to which a read has read), and for
- * writes the final timestamp's clock, which orders all commands of the cluster. 0 where there is none. */
+/* Where and when: the group that answered (partition 1..k), the log index of the command (or up to
+ * which a read has read), and for writes the final timestamp's clock, which orders all commands of
+ * the cluster. 0 where there is none. */
 uint32_t kv_result_group(const kv_result *result);
 uint64_t kv_result_index(const kv_result *result);
 uint64_t kv_result_timestamp(const kv_result *result);
@@ -195,9 +209,10 @@ void kv_result_free(kv_result *result); /* NULL is fine */
 /* What the nodes say of themselves. One entry per member of each group on each node that answered. */
 typedef struct kv_member_status {
     uint32_t node;
-    uint32_t group;        /* 0: the oracle */
-    const char *role;      /* "leader", "follower", "candidate", "learner" */
-    uint64_t term, leader, last, commit, applied, delivered, digest, keys, sessions, commands, reads;
+    uint32_t group;   /* 0: the oracle */
+    const char *role; /* "leader", "follower", "candidate", "learner" */
+    uint64_t term, leader, last, commit, applied, delivered, digest;
+    uint64_t keys, sessions, commands, reads;
 } kv_member_status;
 
 typedef struct kv_node_status {
@@ -209,7 +224,8 @@ typedef struct kv_node_status {
 
 typedef struct kv_cluster_status kv_cluster_status;
 
-/* Ask every node, up to timeout_ms; nodes that do not answer are listed as not reachable. KV_UNAVAILABLE: none answered. */
+/* Ask every node, up to timeout_ms; nodes that do not answer are listed as not reachable.
+ * KV_UNAVAILABLE: none answered. */
 kv_status kv_cluster_status_get(kv_client *client, uint64_t timeout_ms, kv_cluster_status **ret);
 const char *kv_cluster_status_name(const kv_cluster_status *status);
 uint32_t kv_cluster_status_partitions(const kv_cluster_status *status);
@@ -219,11 +235,12 @@ uint32_t kv_cluster_status_members(const kv_cluster_status *status);
 kv_member_status kv_cluster_status_member(const kv_cluster_status *status, uint32_t i);
 void kv_cluster_status_free(kv_cluster_status *status);
 
-/* Ask the leader of a group to hand over to `node` (0: any). KV_OK: the hand-over has begun. KV_UNAVAILABLE: no leader was found,
- * or it could not. KV_INVALID: there is no such group. */
+/* Ask the leader of a group to hand over to `node` (0: any). KV_OK: the hand-over has begun.
+ * KV_UNAVAILABLE: no leader was found, or it could not. KV_INVALID: there is no such group. */
 kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, uint64_t timeout_ms);
 
-/* The partition that a key lives in, from the client's map; 0 if the client has not heard from the cluster yet. */
+/* The partition that a key lives in, from the client's map; 0 if the client has not heard from the
+ * cluster yet. */
 uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key);
 
 /* Counters since open, as one JSON object; the text is valid until the next call. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_client: opens, runs and closes a client: carries out the core's effects on connections and frames.
+/* kv_client: opens, runs and closes a client: carries out the core's effects on connections and
+ * frames.
  *
- * 1. Messages to one node are collected in one frame until the end of a turn: a pipeline of small operations costs one
- *    frame each way.
- * 2. Callbacks run while effects are carried out. What they submit appends effects to the same list, which is carried out
- *    in the same pass; they never step the core with anything else.
+ * 1. Messages to one node are collected in one frame until the end of a turn: a pipeline of small
+ *    operations costs one frame each way.
+ * 2. Callbacks run while effects are carried out. What they submit appends effects to the same
+ *    list, which is carried out in the same pass; they never step the core with anything else.
  * 3. A turn never waits. kv_client_run alternates turns with waiting. */
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +26,10 @@ uint64_t kv_now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-kv_instant kv_now(void) { return (kv_instant){kv_now_us()}; }
+kv_instant kv_now(void)
+{
+    return (kv_instant){kv_now_us()};
+}
 
 void kv_set_error(kv_client *client, const char *format, ...)
 {
@@ -35,11 +39,15 @@ void kv_set_error(kv_client *client, const char *format, ...)
     va_end(arguments);
 }
 
-const char *kv_client_error(const kv_client *client) { return client->error; }
+const char *kv_client_error(const kv_client *client)
+{
+    return client->error;
+}
 
 /* ---- Opening ---- */
 
-/* One endpoint "host:port", with or without "tcp://", as "tcp://host:port" into ret. False: it has another form. */
+/* One endpoint "host:port", with or without "tcp://", as "tcp://host:port" into ret. False: it has
+ * another form. */
 static bool kv_read_endpoint(const char *text, size_t size, char ret[WIRE_ENDPOINT_BYTES_MAX])
 {
     static const char scheme[] = "tcp://";
@@ -147,7 +155,8 @@ kv_status kv_client_open(const char *endpoints, const kv_client_options *options
 
 static kv_node_id kv_node_of_slot(uint32_t slot)
 {
-    return (kv_node_id){(uint16_t)(slot < CLIENT_ENDPOINTS_MAX ? 0 : slot - CLIENT_ENDPOINTS_MAX + 1)};
+    return (kv_node_id){
+        (uint16_t)(slot < CLIENT_ENDPOINTS_MAX ? 0 : slot - CLIENT_ENDPOINTS_MAX + 1)};
 }
 
 static void kv_begin_frame(kv_client *client, uint32_t slot)
@@ -227,7 +236,8 @@ void kv_carry_out(kv_client *client)
         return; /* the pass that runs the callback goes on with these */
     }
     for (uint32_t i = 0; i < client->effects.count; i++) {
-        const struct client_effect effect = client->effects.effects[i]; /* the array may move meanwhile */
+        const struct client_effect effect =
+            client->effects.effects[i]; /* the array may move meanwhile */
         switch (effect.kind) {
         case CLIENT_EFFECT_CONNECT:
             kv_connect(client, effect.slot, effect.as.endpoint);
@@ -260,18 +270,21 @@ static void kv_on_message(kv_client *client, uint32_t slot)
     const struct wire_message *message = &client->message_in;
     const bool is_foreign =
         client->cluster.value != 0 && client->reader.cluster.value != client->cluster.value;
-    if (is_foreign && message->kind != WIRE_MESSAGE_WELCOME && message->kind != WIRE_MESSAGE_REFUSAL) {
+    if (is_foreign && message->kind != WIRE_MESSAGE_WELCOME &&
+        message->kind != WIRE_MESSAGE_REFUSAL) {
         client->frames_dropped++;
         return;
     }
-    if (message->kind == WIRE_MESSAGE_STATUS_REPLY || message->kind == WIRE_MESSAGE_TRANSFER_REPLY) {
+    if (message->kind == WIRE_MESSAGE_STATUS_REPLY ||
+        message->kind == WIRE_MESSAGE_TRANSFER_REPLY) {
         if (client->listener != NULL) {
             client->listener->hear(client->listener, slot, message);
         }
         return;
     }
-    kv_step(client, &(struct client_event){
-                        .kind = CLIENT_EVENT_MESSAGE, .now = kv_now(), .slot = slot, .message = message});
+    kv_step(client,
+            &(struct client_event){
+                .kind = CLIENT_EVENT_MESSAGE, .now = kv_now(), .slot = slot, .message = message});
     if (client->cluster.value == 0 && client_cluster_name(client->core).size > 0) {
         client->cluster = wire_cluster_id(client_cluster_name(client->core));
     }
@@ -315,7 +328,8 @@ void kv_turn(kv_client *client)
 
 void kv_wait(kv_client *client, uint64_t until_us)
 {
-    const uint64_t wake_us = kv_instant_min(client_deadline(client->core), (kv_instant){until_us}).us;
+    const uint64_t wake_us =
+        kv_instant_min(client_deadline(client->core), (kv_instant){until_us}).us;
     const uint64_t now_us = kv_now_us();
     if (wake_us > now_us) {
         net_client_wait(client->net, wake_us - now_us);
@@ -339,7 +353,10 @@ int kv_client_run(kv_client *client, int timeout_ms)
     return client->completed;
 }
 
-int kv_client_fd(kv_client *client) { return net_client_fd(client->net); }
+int kv_client_fd(kv_client *client)
+{
+    return net_client_fd(client->net);
+}
 
 int kv_client_timeout_ms(const kv_client *client)
 {
@@ -356,7 +373,10 @@ int kv_client_timeout_ms(const kv_client *client)
     return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
-uint32_t kv_client_outstanding(const kv_client *client) { return client_outstanding(client->core); }
+uint32_t kv_client_outstanding(const kv_client *client)
+{
+    return client_outstanding(client->core);
+}
 
 uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key)
 {
@@ -392,7 +412,8 @@ void kv_client_close(kv_client **client_ref)
     }
     *client_ref = NULL;
     if (client->process != getpid()) {
-        kv_free_client(client); /* the connections belong to the parent: ZeroMQ must not be touched here */
+        kv_free_client(
+            client); /* the connections belong to the parent: ZeroMQ must not be touched here */
         return;
     }
     const uint64_t until_us = kv_now_us() + KV_CLOSE_WAIT_US;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_cluster: what the nodes say of themselves, and the hand-over of leadership.
  *
- * These questions are for people: they go past the core, straight to the nodes of its map, and are not resent. */
+ * These questions are for people: they go past the core, straight to the nodes of its map, and are
+ * not resent. */
 #include <stdio.h>
 #include <string.h>
 
 #include "client/lib/kv_internal.h"
 
-/* Pause before a hand-over is asked for again: a leader that is being elected needs about that long. */
+/* Pause before a hand-over is asked for again: a leader that is being elected needs about that
+ * long. */
 #define KV_TRANSFER_PAUSE_US (50 * 1000)
 
 /* Time that one node is given to answer before the next is asked. */
@@ -32,7 +34,8 @@ static bool kv_find_cluster(kv_client *client, uint64_t until_us)
     }
     if (client_partitions(client->core) == 0) {
         const char *refusal = client_refusal(client->core);
-        kv_set_error(client, "%s", refusal[0] != '\0' ? refusal : "no node of the cluster has answered");
+        kv_set_error(client, "%s",
+                     refusal[0] != '\0' ? refusal : "no node of the cluster has answered");
         return false;
     }
     return true;
@@ -70,7 +73,8 @@ static const char *kv_role_name(enum wire_role role)
     return "unknown";
 }
 
-static void kv_add_member(kv_cluster_status *status, uint32_t node, const struct wire_member_status *member)
+static void kv_add_member(kv_cluster_status *status, uint32_t node,
+                          const struct wire_member_status *member)
 {
     if (status->member_count == status->member_capacity) {
         status->member_capacity = 2 * status->member_capacity + 16;
@@ -95,7 +99,8 @@ static void kv_add_member(kv_cluster_status *status, uint32_t node, const struct
     };
 }
 
-static void kv_hear_status(struct kv_listener *base, uint32_t slot, const struct wire_message *message)
+static void kv_hear_status(struct kv_listener *base, uint32_t slot,
+                           const struct wire_message *message)
 {
     struct kv_status_listener *listener = (struct kv_status_listener *)base;
     (void)slot;
@@ -183,10 +188,22 @@ kv_status kv_cluster_status_get(kv_client *client, uint64_t timeout_ms, kv_clust
     return KV_OK;
 }
 
-const char *kv_cluster_status_name(const kv_cluster_status *status) { return status->name; }
-uint32_t kv_cluster_status_partitions(const kv_cluster_status *status) { return status->partitions; }
-uint32_t kv_cluster_status_nodes(const kv_cluster_status *status) { return status->node_count; }
-uint32_t kv_cluster_status_members(const kv_cluster_status *status) { return status->member_count; }
+const char *kv_cluster_status_name(const kv_cluster_status *status)
+{
+    return status->name;
+}
+uint32_t kv_cluster_status_partitions(const kv_cluster_status *status)
+{
+    return status->partitions;
+}
+uint32_t kv_cluster_status_nodes(const kv_cluster_status *status)
+{
+    return status->node_count;
+}
+uint32_t kv_cluster_status_members(const kv_cluster_status *status)
+{
+    return status->member_count;
+}
 
 kv_node_status kv_cluster_status_node(const kv_cluster_status *status, uint32_t i)
 {
@@ -224,7 +241,8 @@ struct kv_transfer_listener {
     struct wire_transfer_reply reply;
 };
 
-static void kv_hear_transfer(struct kv_listener *base, uint32_t slot, const struct wire_message *message)
+static void kv_hear_transfer(struct kv_listener *base, uint32_t slot,
+                             const struct wire_message *message)
 {
     struct kv_transfer_listener *listener = (struct kv_transfer_listener *)base;
     if (message->kind == WIRE_MESSAGE_TRANSFER_REPLY && slot == listener->slot) {
@@ -246,8 +264,8 @@ static kv_node_id kv_next_node(const kv_client *client, kv_node_id last)
 }
 
 /* Ask one node, and wait for what it says. */
-static bool kv_ask_transfer(kv_client *client, struct kv_transfer_listener *listener, kv_node_id asked,
-                            uint32_t group, uint32_t node, uint64_t until_us)
+static bool kv_ask_transfer(kv_client *client, struct kv_transfer_listener *listener,
+                            kv_node_id asked, uint32_t group, uint32_t node, uint64_t until_us)
 {
     struct wire_message *question = &client->message_out;
     const uint64_t patience_us = kv_now_us() + KV_TRANSFER_ANSWER_US;
@@ -293,7 +311,8 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
             return KV_OK;
         }
         const kv_node_id hint = answered ? listener.reply.leader : KV_NODE_NONE;
-        const bool is_news = hint.value >= 1 && hint.value <= KV_NODES_MAX && hint.value != asked.value &&
+        const bool is_news = hint.value >= 1 && hint.value <= KV_NODES_MAX &&
+                             hint.value != asked.value &&
                              client_node_endpoint(client->core, hint).size > 0;
         if (!is_news) {
             const uint64_t pause_us = kv_now_us() + KV_TRANSFER_PAUSE_US;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_internal: a kv_client from inside: the client core, its connections, and the frames being written. */
+/* kv_internal: a kv_client from inside: the client core, its connections, and the frames being
+ * written. */
 #ifndef KV_LIB_KV_INTERNAL_H
 #define KV_LIB_KV_INTERNAL_H
 
@@ -20,7 +21,7 @@ _Static_assert(CLIENT_SLOTS_MAX <= NET_CLIENT_SLOTS_MAX, "each slot of the core 
 #define KV_TURN_FRAMES_MAX 1024
 
 /* How long closing waits for the end of the session to be confirmed. */
-#define KV_CLOSE_WAIT_US (50 * 1000)
+#define KV_CLOSE_WAIT_US   (50 * 1000)
 
 #define KV_ERROR_BYTES_MAX 256
 #define KV_STATS_BYTES_MAX 1024
@@ -62,12 +63,12 @@ struct kv_client {
     struct wire_message message_out;
     struct wire_command command;
     struct wire_row row_none;
-    struct kv_result result;   /* given to callbacks */
+    struct kv_result result; /* given to callbacks */
     struct kv_call *free_calls;
     struct kv_listener *listener;
-    kv_cluster_id cluster;     /* 0: not known yet */
+    kv_cluster_id cluster; /* 0: not known yet */
     uint64_t timeout_ms;
-    int completed;             /* since the run began */
+    int completed; /* since the run began */
     bool in_callback;
     pid_t process;
     uint64_t frames_in, frames_out, frames_dropped;

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_operation: checks operations before anything is sent, submits them, and waits for them.
  *
- * What is beyond a limit is refused here with its numbers, not by the cluster: the limits in force are the cluster's own
- * as soon as a node has told them. */
+ * What is beyond a limit is refused here with its numbers, not by the cluster: the limits in force
+ * are the cluster's own as soon as a node has told them. */
 #include <stdio.h>
 
 #include "client/lib/kv_internal.h"
 
-/* Bytes that the encoding of a command takes beside its keys and values, at most: a head and one per item. */
+/* Bytes that the encoding of a command takes beside its keys and values, at most: a head and one
+ * per item. */
 #define KV_COMMAND_HEAD_BYTES 64
 #define KV_COMMAND_ITEM_BYTES 8
 
-static kv_slice kv_slice_of_bytes(kv_bytes bytes) { return kv_slice_of(bytes.data, bytes.size); }
+static kv_slice kv_slice_of_bytes(kv_bytes bytes)
+{
+    return kv_slice_of(bytes.data, bytes.size);
+}
 
-static kv_status kv_check_bytes(kv_client *client, kv_bytes bytes, const char *what, size_t min, size_t max)
+static kv_status kv_check_bytes(kv_client *client, kv_bytes bytes, const char *what, size_t min,
+                                size_t max)
 {
     if (bytes.size < min || (bytes.size > 0 && bytes.data == NULL)) {
         kv_set_error(client, "a %s is missing", what);
@@ -141,7 +146,8 @@ static kv_status kv_check_total(kv_client *client)
         size += KV_COMMAND_ITEM_BYTES + command->values[i].size;
     }
     if (size > KV_BODY_BYTES_MAX) {
-        kv_set_error(client, "the command has %zu bytes, at most %d are allowed", size, KV_BODY_BYTES_MAX);
+        kv_set_error(client, "the command has %zu bytes, at most %d are allowed", size,
+                     KV_BODY_BYTES_MAX);
         return KV_TOO_LARGE;
     }
     return KV_OK;
@@ -259,7 +265,8 @@ kv_status kv_put(kv_client *client, kv_bytes key, kv_bytes value)
 
 kv_status kv_put_if_absent(kv_client *client, kv_bytes key, kv_bytes value, kv_result **ret)
 {
-    return kv_execute(client, &(kv_op){.code = KV_OP_PUT_IF_ABSENT, .key = key, .value = value}, ret);
+    return kv_execute(client, &(kv_op){.code = KV_OP_PUT_IF_ABSENT, .key = key, .value = value},
+                      ret);
 }
 
 kv_status kv_delete(kv_client *client, kv_bytes key)
@@ -303,6 +310,6 @@ kv_status kv_mput(kv_client *client, const kv_bytes *keys, const kv_bytes *value
 
 kv_status kv_scan(kv_client *client, kv_bytes from, kv_bytes to, uint32_t limit, kv_result **ret)
 {
-    return kv_execute(
-        client, &(kv_op){.code = KV_OP_SCAN, .from = from, .to = to, .limit = limit}, ret);
+    return kv_execute(client, &(kv_op){.code = KV_OP_SCAN, .from = from, .to = to, .limit = limit},
+                      ret);
 }

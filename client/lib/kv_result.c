@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_result: answers as callers see them.
  *
- * 1. A callback gets the client's one result, whose rows point into the frame that has just come: nothing is copied.
+ * 1. A callback gets the client's one result, whose rows point into the frame that has just come:
+ *    nothing is copied.
  * 2. A kept result is one piece of memory: the struct, its rows, their bytes. */
 #include <string.h>
 
@@ -117,9 +118,15 @@ kv_result *kv_result_keep(kv_result *result)
     return kept;
 }
 
-void kv_result_free(kv_result *result) { kv_free(result); }
+void kv_result_free(kv_result *result)
+{
+    kv_free(result);
+}
 
-uint32_t kv_result_count(const kv_result *result) { return result == NULL ? 0 : result->count; }
+uint32_t kv_result_count(const kv_result *result)
+{
+    return result == NULL ? 0 : result->count;
+}
 
 bool kv_result_present(const kv_result *result, uint32_t row)
 {
@@ -142,9 +149,27 @@ kv_bytes kv_result_value(const kv_result *result, uint32_t row)
     return kv_bytes_of(result->rows[row].value.data, result->rows[row].value.size);
 }
 
-int64_t kv_result_number(const kv_result *result) { return result == NULL ? 0 : result->number; }
-bool kv_result_more(const kv_result *result) { return result != NULL && result->more; }
-uint32_t kv_result_group(const kv_result *result) { return result == NULL ? 0 : result->group; }
-uint64_t kv_result_index(const kv_result *result) { return result == NULL ? 0 : result->index; }
-uint64_t kv_result_timestamp(const kv_result *result) { return result == NULL ? 0 : result->timestamp; }
-uint32_t kv_result_attempts(const kv_result *result) { return result == NULL ? 0 : result->attempts; }
+int64_t kv_result_number(const kv_result *result)
+{
+    return result == NULL ? 0 : result->number;
+}
+bool kv_result_more(const kv_result *result)
+{
+    return result != NULL && result->more;
+}
+uint32_t kv_result_group(const kv_result *result)
+{
+    return result == NULL ? 0 : result->group;
+}
+uint64_t kv_result_index(const kv_result *result)
+{
+    return result == NULL ? 0 : result->index;
+}
+uint64_t kv_result_timestamp(const kv_result *result)
+{
+    return result == NULL ? 0 : result->timestamp;
+}
+uint32_t kv_result_attempts(const kv_result *result)
+{
+    return result == NULL ? 0 : result->attempts;
+}

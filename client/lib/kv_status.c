@@ -28,7 +28,10 @@ const char *kv_status_text(kv_status status)
     return "not a status";
 }
 
-bool kv_status_in_doubt(kv_status status) { return status == KV_IN_DOUBT || status == KV_PROTOCOL; }
+bool kv_status_in_doubt(kv_status status)
+{
+    return status == KV_IN_DOUBT || status == KV_PROTOCOL;
+}
 
 const char *kv_client_stats_json(kv_client *client)
 {
@@ -42,7 +45,8 @@ const char *kv_client_stats_json(kv_client *client)
 #undef X
     used += (size_t)snprintf(client->stats + used, sizeof client->stats - used,
                              ",\"frames_in\":%llu,\"frames_out\":%llu,\"frames_dropped\":%llu}",
-                             (unsigned long long)client->frames_in, (unsigned long long)client->frames_out,
+                             (unsigned long long)client->frames_in,
+                             (unsigned long long)client->frames_out,
                              (unsigned long long)client->frames_dropped);
     KV_ASSERT(used < sizeof client->stats);
     return client->stats;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log: open, read back, append, sync, close.
  *
- * A failure of any call that touches the disk poisons the log: the status and its text are kept and returned for ever. */
+ * A failure of any call that touches the disk poisons the log: the status and its text are kept and
+ * returned for ever. */
 #include "multicast/log/log.h"
 
 #include <inttypes.h>
@@ -28,9 +29,11 @@ static enum status check_settings(const struct log_settings *settings, struct lo
     if (settings->directory == NULL || settings->node.value == 0) {
         return log_fail(error, STATUS_INVALID, "a log needs a directory and a node");
     }
-    if (settings->segment_bytes % LOG_BLOCK_BYTES != 0) {
-        return log_fail(error, STATUS_INVALID, "segment_bytes must be a multiple of %u",
-                        LOG_BLOCK_BYTES);
+    uint64_t bytes = log_settings_segment_bytes(settings);
+    if (bytes % LOG_BLOCK_BYTES != 0 || bytes < LOG_CAPACITY_BYTES_MIN ||
+        bytes > LOG_CAPACITY_BYTES_MAX) {
+        return log_fail(error, STATUS_INVALID, "segment_bytes must be a multiple of %u in %u..%u",
+                        LOG_BLOCK_BYTES, LOG_CAPACITY_BYTES_MIN, LOG_CAPACITY_BYTES_MAX);
     }
     return STATUS_OK;
 }
@@ -89,7 +92,8 @@ enum status log_open(const struct log_settings *settings, struct log **ret, stru
     return STATUS_OK;
 }
 
-/* Read the next batch that was recovered. It was good when the log was opened, so anything else is damage. */
+/* Read the next batch that was recovered. It was good when the log was opened, so anything else is
+ * damage. */
 static enum status reader_advance(struct log *log, struct log_error *error)
 {
     struct log_reader *reader = &log->reader;
@@ -208,7 +212,8 @@ void log_close(struct log **log)
         return;
     }
     if ((*log)->poisoned == STATUS_OK && (*log)->unproven) {
-        /* So that damage to the last batch is not taken for a torn tail. If it fails, nothing promised is lost. */
+        /* So that damage to the last batch is not taken for a torn tail. If it fails, nothing
+         * promised is lost. */
         (void)log_write_mark(*log, LOG_BATCH_CLOSING, NULL);
     }
     release(*log);

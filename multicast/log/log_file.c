@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_file: log_io with statuses and error texts.
  *
- * A read that was interrupted is repeated; a write that transferred less than asked for, and any failed sync, is a failure and
- * is not repeated: after it nobody knows what the disk has (FSYNC: https://www.usenix.org/conference/atc20/presentation/rebello). */
+ * A call that was interrupted before it did anything is repeated. A write that transferred less than
+ * asked for, and any failed sync, is a failure and is not repeated: after it nobody knows what the
+ * disk has [Rebello et al., Can Applications Recover from fsync Failures?, ATC 2020]. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>

@@ -76,8 +76,8 @@ static void prefix_finish(uint8_t *data, uint32_t bytes)
     put_u64(data + bytes - 8, XXH3_64bits(data, bytes - 8));
 }
 
-/* The checks that META and segment headers share; the checksum before the version: a damaged version number must not be reported as
- * another version. */
+/* The checks that META and segment headers share; the checksum before the version: a damaged
+ * version number must not be reported as another version. */
 static enum log_header_state prefix_check(kv_slice data, uint64_t magic, uint32_t expected_bytes,
                                           uint32_t *ret_version)
 {

@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_format: what the bytes of META, of a segment's header, of a batch and of a record mean. Pure.
  *
- * All numbers are little endian. META and segment headers begin with {magic, format version, bytes of the header} and
- * end with a checksum in every format version, so that a damaged file can be told from one of another version. Batch
- * checksums are seeded with the log id, a random number made with the directory and kept in META: bytes of another log, and a
- * client's value that was made to look like a batch, have a wrong checksum. docs/log.md has the tables. */
+ * All numbers are little endian. META and segment headers begin with {magic, format version, bytes
+ * of the header} and end with a checksum in every format version, so that a damaged file can be
+ * told from one of another version. Batch checksums are seeded with the log id, a random number
+ * made with the directory and kept in META: bytes of another log, and a client's value that was
+ * made to look like a batch, have a wrong checksum. docs/log.md has the tables. */
 #ifndef KV_LOG_LOG_FORMAT_H
 #define KV_LOG_LOG_FORMAT_H
 
 #include "multicast/log/log.h"
 
-/* Unit of placement: every batch begins at a multiple of it, so that no write touches a block that holds durable bytes
- * (docs/decisions/0005-log-batches.md). Also the bytes that a segment's header occupies. */
-#define LOG_BLOCK_BYTES          4096u
+/* Unit of placement: every batch begins at a multiple of it, so that no write touches a block that
+ * holds durable bytes (docs/decisions/0005-log-batches.md). Also the bytes that a segment's header
+ * occupies. */
+#define LOG_BLOCK_BYTES 4096u
+
+/* Bytes of a segment: its header, one batch of a block and the seal at least; a gigabyte at most,
+ * which bounds what a header can make recovery read and fill. */
+#define LOG_CAPACITY_BYTES_MIN   (3 * LOG_BLOCK_BYTES)
+#define LOG_CAPACITY_BYTES_MAX   (1024u * 1024 * 1024)
 
 #define LOG_META_BYTES           64u
 #define LOG_SEGMENT_HEADER_BYTES 96u
 #define LOG_BATCH_HEADER_BYTES   80u
 #define LOG_RECORD_HEADER_BYTES  8u
 
-/* Why a batch was written. An ordinary one has none of them and at least one record; the others have no records. */
+/* Why a batch was written. An ordinary one has none of them and at least one record; the others
+ * have no records. */
 enum log_batch_flag {
     LOG_BATCH_OPENING = 1, /* first of an incarnation; proves the batch before it */
     LOG_BATCH_CLOSING = 2, /* proves the batch before it at an orderly end */

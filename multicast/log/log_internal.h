@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_internal: what the files of the log share.
  *
- * log_file.c     calls of log_io with error texts; the only place that decides about EINTR and short transfers
+ * log_file.c     calls of log_io with error texts; decides about EINTR and short transfers
  * log_meta.c     the directory: lock, META, list of segments, first creation
- * log_segment.c  write: make segments, fill them with zeros ahead, place a batch, switch to the next segment
- * log_recover.c  read: walk over all batches, judge what does not continue the chain, cut a torn tail
+ * log_segment.c  write: make segments, fill them with zeros ahead, place a batch, switch
+ * log_recover.c  read: walk over all batches, judge what does not continue the chain, cut
  * log_verify.c   the same walk for a person, changing nothing */
 #ifndef KV_LOG_LOG_INTERNAL_H
 #define KV_LOG_LOG_INTERNAL_H
@@ -142,8 +142,9 @@ static inline uint64_t log_settings_segment_bytes(const struct log_settings *set
     return settings->segment_bytes != 0 ? settings->segment_bytes : LOG_SEGMENT_BYTES;
 }
 
-/* Lock the directory and read META. With `settings` it is made if there is none, and must be of that cluster and node;
- * with NULL nothing is made or changed, and STATUS_NOT_FOUND says that there is no log. */
+/* Lock the directory and read META. With `settings` it is made if there is none, and must be of
+ * that cluster and node; with NULL nothing is made or changed, and STATUS_NOT_FOUND says that there
+ * is no log. */
 enum status log_directory_open(struct log_directory *ret, const char *path, struct log_io *io,
                                const struct log_settings *settings, struct log_error *error);
 
@@ -187,7 +188,8 @@ enum log_batch_state {
     LOG_BATCH_PAYLOAD_BAD, /* *ret_header is good */
 };
 
-/* Read the batch at a position; buffer holds it from its header on. The state is valid when STATUS_OK is returned. */
+/* Read the batch at a position; buffer holds it from its header on. The state is valid when
+ * STATUS_OK is returned. */
 enum status log_batch_read(const struct log_directory *directory, const struct log_segment *segment,
                            uint64_t position, struct kv_buffer *buffer,
                            struct log_batch_header *ret_header, enum log_batch_state *ret_state,
@@ -204,7 +206,8 @@ enum status log_scan_run(const struct log_directory *directory, struct log_scan 
 
 void log_scan_close(struct log_scan *scan);
 
-/* Bring what was recovered to the disk, walk, cut a torn tail, and open the last segment for writing. */
+/* Bring what was recovered to the disk, walk, cut a torn tail, and open the last segment for
+ * writing. */
 enum status log_recover(struct log *log, struct log_error *error);
 
 #endif

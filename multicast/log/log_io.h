@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_io: the file operations that the log relies on, as a table, so that tests can fail any of them and cut the power.
+/* log_io: the file operations that the log relies on, as a table, so that tests can fail any of
+ * them and cut the power.
  *
- * There are two implementations: log_io_system() and tests/unit/log/log_io_fault.c (in memory). All operations block,
- * are called by one thread, and return 0 or a positive result, or -errno. Nothing here retries: EINTR and short
- * transfers are passed on, and log_file.c decides. Paths are complete; a handle is any number >= 0. */
+ * There are two implementations: log_io_system() and tests/unit/log/log_io_fault.c (in memory). All
+ * operations block, are called by one thread, and return 0 or a positive result, or -errno. Nothing
+ * here retries: EINTR and short transfers are passed on, and log_file.c decides. Paths are
+ * complete; a handle is any number >= 0. */
 #ifndef KV_LOG_LOG_IO_H
 #define KV_LOG_LOG_IO_H
 
@@ -39,8 +41,9 @@ struct log_io {
     /* Make data and size of the file durable; not the directory entry that names it. */
     int (*fdatasync)(struct log_io *io, int handle);
 
-    /* Forget what is cached of the file and is not waiting to be written, so that reads come from the disk: after a failed sync the
-     * cache shows bytes that the disk does not have. Only advice; changes nothing durable. */
+    /* Forget what is cached of the file and is not waiting to be written, so that reads come from
+     * the disk: after a failed sync the cache shows bytes that the disk does not have. Only advice;
+     * changes nothing durable. */
     int (*drop_cache)(struct log_io *io, int handle);
 
     /* Make the entries of a directory durable. */
@@ -54,11 +57,12 @@ struct log_io {
     /* -EEXIST when there is one. */
     int (*mkdir)(struct log_io *io, const char *path);
 
-    /* Append the names in a directory to *ret, each with its final NUL, in any order, without "." and "..". */
+    /* Append the names in a directory to *ret, each with its final NUL, in any order, without "."
+     * and "..". */
     int (*list)(struct log_io *io, const char *path, struct kv_buffer *ret);
 
-    /* A handle that holds an exclusive lock on the file until it is closed or the process ends; -EWOULDBLOCK when another
-     * one holds it. `create` makes the file if there is none. */
+    /* A handle that holds an exclusive lock on the file until it is closed or the process ends;
+     * -EWOULDBLOCK when another one holds it. `create` makes the file if there is none. */
     int (*lock)(struct log_io *io, const char *path, bool create);
 
     /* Unpredictable bytes. */

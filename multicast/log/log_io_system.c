@@ -135,8 +135,8 @@ static int system_lock(struct log_io *io, const char *path, bool create)
     if (handle < 0) {
         return -errno;
     }
-    /* flock, not fcntl: it belongs to this opening of the file, so that a second log of the same process is refused
-     * too, and it is not lost when some other descriptor of the file is closed. */
+    /* flock, not fcntl: it belongs to this opening of the file, so that a second log of the same
+     * process is refused too, and it is not lost when some other descriptor of the file is closed. */
     if (flock(handle, LOCK_EX | LOCK_NB) != 0) {
         int result = -errno;
         (void)close(handle);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_meta: the directory of a log: its lock, META, and the names in it.
  *
- * META is made last and renamed into place: a directory without it holds at most a first segment without batches, and a log
- * without its META is damage. An order of steps, each durable before the next one begins:
+ * META is made last and renamed into place: a directory without it holds at most a first segment
+ * without batches, and a log without its META is damage. An order of steps, each durable before the
+ * next one begins:
  *
  *   DIR in its parent -> DIR/wal -> wal/00000001.seg -> META -> the first batch */
 #include <errno.h>
@@ -179,8 +180,8 @@ enum status log_directory_clean(const struct log_directory *directory, struct lo
     return status;
 }
 
-/* Without META there may be a first segment without batches, if the power was cut while the directory was made. Remove it; anything
- * more is a log that has lost its META. */
+/* Without META there may be a first segment without batches, if the power was cut while the
+ * directory was made. Remove it; anything more is a log that has lost its META. */
 static enum status remove_unused(const struct log_directory *directory, struct log_error *error)
 {
     uint64_t *numbers = NULL;
@@ -226,7 +227,8 @@ static enum status write_meta(const struct log_directory *directory, struct log_
     status =
         status != STATUS_OK ? status : log_file_sync(directory->io, handle, new_path.text, error);
     log_file_close(directory->io, &handle);
-    /* Recovery follows, and begins by making the name durable: so the same is done after a crash right here. */
+    /* Recovery follows, and begins by making the name durable: so the same is done after a crash
+     * right here. */
     return status != STATUS_OK ? status
                                : log_file_rename(directory->io, new_path.text, path.text, error);
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_recover: the reading side: what of the bytes on disk is the log.
  *
- * 1. The walk follows the chain of batches through all segments: each batch names the sequence and the hash of the one before.
- * 2. Where the chain ends, the judgement asks whether batch k, which should be there, had ever been durable. It had, if
- *    the header of any later batch or segment says so; headers count even when their payload is torn. Then this is damage
- *    (STATUS_CORRUPT) and nothing is changed. If nothing says so, it is a batch that was being written when the power
- *    went: nobody was told that it is durable, and it is cut off.
- * 3. Recovery syncs before it reads, and drops the cache: what is read here is acted upon, so it must be on the disk, and
- *    after a failed sync the cache may show what the disk does not have.
- * 4. Each opening begins a new incarnation with a batch of its own, durable before any other. So no batch of an older
- *    life can continue the chain (L3), and whatever was recovered is proven from then on.
+ * 1. The walk follows the chain of batches through all segments: each batch names the sequence and
+ *    the hash of the one before.
+ * 2. Where the chain ends, the judgement asks whether batch k, which should be there, had ever been
+ *    durable. It had, if the header of any later batch or segment says so; headers count even when
+ *    their payload is torn. Then this is damage (STATUS_CORRUPT) and nothing is changed. If nothing
+ *    says so, it is a batch that was being written when the power went: nobody was told that it is
+ *    durable, and it is cut off.
+ * 3. Recovery syncs before it reads, and drops the cache: what is read here is acted upon, so it
+ *    must be on the disk, and after a failed sync the cache may show what the disk does not have.
+ * 4. Each opening begins a new incarnation with a batch of its own, durable before any other. So no
+ *    batch of an older life can continue the chain (L3), and whatever was recovered is proven from
+ *    then on.
  *
- * What cannot be told apart: a torn batch, and damage to the very last batch before the next one is written. The closing
- * batch and the opening batch leave that window open only while the node runs. */
+ * What cannot be told apart: a torn batch, and damage to the very last batch before the next one is
+ * written. The closing and the opening batch leave that window open only while the node runs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +27,8 @@
 /* Bytes read at a time when searching behind the end of the chain. */
 #define RECOVER_SEARCH_BYTES (64u * 1024)
 
-/* Segments that may hold what was not synced: the one written to and, during a switch, the one before it. */
+/* Segments that may hold what was not synced: the one written to and, during a switch, the one
+ * before it. */
 #define RECOVER_UNSYNCED_SEGMENTS 2
 
 static enum status check_header(const struct log_directory *directory, const char *path,
@@ -61,6 +65,12 @@ static enum status check_header(const struct log_directory *directory, const cha
         return log_fail(error, STATUS_CORRUPT,
                         "%s: this is segment %" PRIu64 ", renamed or swapped; " LOG_ADVICE, path,
                         ret->number);
+    }
+    if (ret->capacity % LOG_BLOCK_BYTES != 0 || ret->capacity < LOG_CAPACITY_BYTES_MIN ||
+        ret->capacity > LOG_CAPACITY_BYTES_MAX || ret->durable >= ret->first_sequence) {
+        return log_fail(error, STATUS_CORRUPT,
+                        "%s: offset 0: a right checksum around a malformed header; " LOG_ADVICE,
+                        path);
     }
     return STATUS_OK;
 }
@@ -136,7 +146,8 @@ enum status log_batch_read(const struct log_directory *directory, const struct l
     return STATUS_OK;
 }
 
-/* Count the records of a good batch; false if they are not well formed, which no damage can do behind a checksum. */
+/* Count the records of a good batch; false if they are not well formed, which no damage can do
+ * behind a checksum. */
 static bool scan_records(struct log_scan *scan, const struct log_batch_header *header)
 {
     kv_slice payload =
@@ -154,7 +165,8 @@ static bool scan_records(struct log_scan *scan, const struct log_batch_header *h
     return count == header->record_count;
 }
 
-/* Follow the chain to the end of what is good in a segment. *ret_sealed: the log goes on in the next one. */
+/* Follow the chain to the end of what is good in a segment. *ret_sealed: the log goes on in the
+ * next one. */
 static enum status walk_segment(const struct log_directory *directory, struct log_scan *scan,
                                 struct log_segment *segment, bool *ret_sealed,
                                 struct log_error *error)
@@ -171,10 +183,13 @@ static enum status walk_segment(const struct log_directory *directory, struct lo
         if (state != LOG_BATCH_GOOD || !log_chain_continues(&scan->chain, &header)) {
             break;
         }
-        if (!scan_records(scan, &header)) {
+        bool sealed = (header.flags & LOG_BATCH_SEAL) != 0;
+        uint64_t end = segment->position + log_batch_space(header.payload_bytes);
+        if (!scan_records(scan, &header) || header.durable >= header.sequence ||
+            end + (sealed ? 0 : LOG_BLOCK_BYTES) > segment->capacity) {
             return log_fail(error, STATUS_CORRUPT,
                             "%s: offset %" PRIu64 ": batch %" PRIu64
-                            " has a right checksum around malformed records; " LOG_ADVICE,
+                            " has a right checksum around malformed content; " LOG_ADVICE,
                             segment->path.text, segment->position, header.sequence);
         }
         scan->chain = (struct log_chain){header.incarnation, header.sequence, header.hash};
@@ -182,8 +197,8 @@ static enum status walk_segment(const struct log_directory *directory, struct lo
         scan->last_records = header.record_count;
         scan->batches++;
         scan->bytes += log_batch_space(header.payload_bytes);
-        segment->position += log_batch_space(header.payload_bytes);
-        *ret_sealed = (header.flags & LOG_BATCH_SEAL) != 0;
+        segment->position = end;
+        *ret_sealed = sealed;
     }
     scan->position = segment->position;
     scan->file_bytes = segment->filled;
@@ -237,7 +252,8 @@ static enum status search_segment(const struct log_directory *directory,
     return status;
 }
 
-/* The groups whose records stand in a batch with a good header and a damaged payload, as far as they can be read: ", groups 0 2". */
+/* The groups whose records stand in a batch with a good header and a damaged payload, as far as
+ * they can be read: ", groups 0 2". */
 static void describe_groups(const struct log_scan *scan, enum log_batch_state state, char *ret,
                             size_t size)
 {
@@ -273,7 +289,8 @@ static enum status judge(const struct log_directory *directory, struct log_scan 
     scan->torn_bytes = proof.end > scan->position ? proof.end - scan->position : 0;
     for (size_t i = index + 1; status == STATUS_OK && !proof.found && i < scan->segment_count;
          i++) {
-        /* A segment is made when all batches up to the seal before it are durable, and used when that seal is durable too. */
+        /* A segment is made when all batches up to the seal before it are durable, and used when
+         * that seal is durable too. */
         const struct log_segment_header *later = &scan->headers[i];
         if (later->durable >= missing || later->first_sequence != missing + 1) {
             proof = (struct proof){true, later->first_sequence, later->number, 0, 0};
@@ -322,7 +339,7 @@ static enum status check_continues(const struct log_scan *scan, size_t index,
     return STATUS_OK;
 }
 
-/* Walk through the segment at `index`. *ret_sealed: the walk goes on in the next one, which exists. */
+/* Walk through the segment at `index`. *ret_sealed: the walk goes on in the next one. */
 static enum status scan_segment(const struct log_directory *directory, struct log_scan *scan,
                                 size_t index, bool *ret_sealed, struct log_error *error)
 {
@@ -387,8 +404,9 @@ void log_scan_close(struct log_scan *scan)
     *scan = (struct log_scan){0};
 }
 
-/* Whatever the walk will read must be on the disk, and META's name, which was the last step of making the log. The names of segments
- * are: one whose name is not yet durable has no seal that leads to it and is a leftover. */
+/* Whatever the walk will read must be on the disk, and META's name, which was the last step of
+ * making the log. The names of segments are: one whose name is not yet durable has no seal that
+ * leads to it and is a leftover. */
 static enum status sync_before_reading(const struct log_directory *directory,
                                        struct log_error *error)
 {

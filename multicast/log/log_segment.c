@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_segment: the writing side.
  *
- * 1. A segment is made as NNNNNNNN.new with its header and its first zeros, synced, renamed to NNNNNNNN.seg, and the directory is
- *    synced (L4). So a .seg never has a torn header, and a .new is never needed.
- * 2. It is filled with zeros in steps ahead of the writing position, not at once: filling 64 MiB takes longer than a follower
- *    waits for a heartbeat. A step is written together with a batch and is made durable by the same fdatasync, which is
- *    slower that one time. What is not filled yet does not exist: the size of the file bounds what recovery reads.
- * 3. A batch begins at a block, is written with one pwrite and made durable with one fdatasync. No block that holds durable
- *    bytes is ever written again, so that a torn write can damage only the batch being written (L1, L2).
- * 4. When a batch does not fit, the next segment is made, and only then a last batch without records, the seal, says in the old one
- *    that the log goes on there. So a lost last segment is noticed. A segment that no seal leads to is not used yet.
+ * 1. A segment is made as NNNNNNNN.new with its header and its first zeros, synced, renamed to
+ *    NNNNNNNN.seg, and the directory is synced (L4). So a .seg never has a torn header, and a .new
+ *    is never needed.
+ * 2. It is filled with zeros in steps ahead of the writing position, not at once: filling 64 MiB
+ *    would stop the ordering thread for 50 to 100 ms. A step is written together with a batch and
+ *    is made durable by the same fdatasync, which is slower that one time. What is not filled yet
+ *    does not exist: the size of the file bounds what recovery reads.
+ * 3. A batch begins at a block, is written with one pwrite and made durable with one fdatasync. No
+ *    block that holds durable bytes is ever written again, so that a torn write can damage only the
+ *    batch being written (L1, L2).
+ * 4. When a batch does not fit, the next segment is made, and only then a last batch without
+ *    records, the seal, says in the old one that the log goes on there. So a lost last segment is
+ *    noticed. A segment that no seal leads to is not used yet.
  *
  *   switch:  make N+1, durable -> write the seal into N, sync -> write into N+1
  *
@@ -78,7 +82,8 @@ enum status log_segment_create(const struct log_directory *directory,
     return STATUS_OK;
 }
 
-/* Keep a step of zeros behind the end of the batch that is about to be written, where the segment has room. */
+/* Keep a step of zeros behind the end of the batch that is about to be written, where the segment
+ * has room. */
 static enum status segment_fill(struct log *log, uint64_t end, struct log_error *error)
 {
     struct log_segment *segment = &log->segment;
@@ -122,7 +127,8 @@ static enum status batch_put(struct log *log, const struct log_batch_header *hea
                                  segment->position, error)) != STATUS_OK) {
         return status;
     }
-    /* An incarnation has to be known before anything is written in it, and a seal before the next segment is. */
+    /* An incarnation has to be known before anything is written in it, and a seal before the next
+     * segment is. */
     bool sync = !log->unsafe_no_sync || (header->flags & (LOG_BATCH_OPENING | LOG_BATCH_SEAL)) != 0;
     if (sync) {
         status = log_file_sync(io, segment->handle, segment->path.text, error);
@@ -152,7 +158,8 @@ static enum status mark_put(struct log *log, struct log_batch_header *header,
     return batch_put(log, header, block, sizeof block, error);
 }
 
-/* Go on in the next segment, which gets room for `need` bytes. See 4 above; flags are added to the seal's. */
+/* Go on in the next segment, which gets room for `need` bytes. See 4 above; flags are added to the
+ * seal's. */
 static enum status segment_switch(struct log *log, uint64_t need, uint32_t flags,
                                   struct log_error *error)
 {
@@ -205,7 +212,8 @@ static bool segment_has_room(const struct log_segment *segment, uint64_t size)
 enum status log_write_mark(struct log *log, uint32_t flags, struct log_error *error)
 {
     if (!segment_has_room(&log->segment, LOG_BLOCK_BYTES)) {
-        /* The seal does the work of the mark: it proves what is before it, and opens an incarnation. */
+        /* The seal does the work of the mark: it proves what is before it, and opens an
+         * incarnation. */
         return segment_switch(log, LOG_BLOCK_BYTES, flags, error);
     }
     struct log_batch_header header = batch_next(log, flags);

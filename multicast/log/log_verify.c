@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_verify: the walk of recovery for a person: counts what is good, names what is not, changes nothing. */
+/* log_verify: the walk of recovery for a person: counts what is good, names what is not, changes
+ * nothing. */
 #include <string.h>
 
 #include "multicast/log/log_internal.h"

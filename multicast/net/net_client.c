@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net_client: one DEALER per node, and one epoll over all of them.
  *
- * 1. A slot is `hot` while something may be received from it: its descriptor was readable, or it was used in a way that
- *    may have swallowed the descriptor's signal (ZeroMQ's descriptors tell of changes only). Only hot slots are asked.
+ * 1. A slot is `hot` while something may be received from it: its descriptor was readable, or it
+ *    was used in a way that may have swallowed the descriptor's signal (ZeroMQ's descriptors tell
+ *    of changes only). Only hot slots are asked.
  * 2. A slot cools when ZeroMQ says that nothing is there; from then on its descriptor tells.
  * 3. Hot slots take turns, one frame each, so that one busy node does not starve the others. */
 #include <errno.h>
@@ -28,10 +29,10 @@ struct net_client_slot {
 struct net_client {
     void *context;
     int epoll_fd;
-    uint32_t turn;      /* slot to ask first */
+    uint32_t turn; /* slot to ask first */
     uint32_t hot_count;
-    uint32_t slot_end;  /* above the highest slot ever used */
-    zmq_msg_t last;     /* owns what the last receive has handed out */
+    uint32_t slot_end; /* above the highest slot ever used */
+    zmq_msg_t last;    /* owns what the last receive has handed out */
     struct net_client_slot slots[NET_CLIENT_SLOTS_MAX];
 };
 
@@ -148,7 +149,8 @@ enum status net_client_send(struct net_client *client, uint32_t index, kv_slice 
         return STATUS_FULL;
     }
     const int sent = net_socket_send(slot->socket, frame.data, frame.size, 0);
-    net_client_set_hot(client, slot, true); /* sending may have swallowed the signal of a frame that came */
+    net_client_set_hot(client, slot,
+                       true); /* sending may have swallowed the signal of a frame that came */
     return sent == 0 ? STATUS_OK : STATUS_FULL;
 }
 
@@ -230,4 +232,7 @@ void net_client_wait(struct net_client *client, uint64_t timeout_us)
     }
 }
 
-int net_client_fd(struct net_client *client) { return client->epoll_fd; }
+int net_client_fd(struct net_client *client)
+{
+    return client->epoll_fd;
+}

@@ -91,7 +91,10 @@ void net_server_close(struct net_server **server_ref)
     *server_ref = NULL;
 }
 
-const char *net_server_endpoint(const struct net_server *server) { return server->endpoint; }
+const char *net_server_endpoint(const struct net_server *server)
+{
+    return server->endpoint;
+}
 
 enum status net_server_connect(struct net_server *server, kv_node_id peer, const char *endpoint)
 {
@@ -141,8 +144,9 @@ void net_server_send_route(struct net_server *server, const struct net_route *ro
 {
     KV_ASSERT(route->size <= NET_ROUTE_BYTES_MAX);
     KV_ASSERT(frame.size <= KV_FRAME_BYTES_MAX);
-    /* With MANDATORY the first part tells whether the client is there and has room; once it is taken, the second
-     * one is, too (ZeroMQ drops both by itself if the client goes away between them). */
+    /* With MANDATORY the first part tells whether the client is there and has room; once it is
+     * taken, the second one is, too (ZeroMQ drops both by itself if the client goes away between
+     * them). */
     bool sent = net_socket_send(server->router, route->bytes, route->size, ZMQ_SNDMORE) == 0;
     if (sent) {
         sent = net_socket_send(server->router, frame.data, frame.size, 0) == 0;
@@ -150,8 +154,8 @@ void net_server_send_route(struct net_server *server, const struct net_route *ro
     net_server_count_sent(server, sent, frame.size);
 }
 
-/* Take the route of the message that begins with server->last, and its frame. False: it has another form and was
- * dropped; the socket is at the start of the next message in either case. */
+/* Take the route of the message that begins with server->last, and its frame. False: it has another
+ * form and was dropped; the socket is at the start of the next message in either case. */
 static bool net_server_take(struct net_server *server, struct net_route *ret_route)
 {
     zmq_msg_t *part = &server->last;
@@ -176,7 +180,8 @@ static bool net_server_take(struct net_server *server, struct net_route *ret_rou
 enum status net_server_receive(struct net_server *server, struct net_route *ret_route,
                                kv_slice *ret_frame)
 {
-    /* Ends: a message that is dropped was counted against the queue of its sender, which ZeroMQ bounds. */
+    /* Ends: a message that is dropped was counted against the queue of its sender, which ZeroMQ
+     * bounds. */
     while (net_socket_receive(server->router, &server->last) == 0) {
         if (!net_server_take(server, ret_route)) {
             server->counters.dropped_in++;
@@ -197,7 +202,8 @@ void net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us
         {.fd = wake_fd, .events = POLLIN}, /* poll ignores a negative one */
     };
     const uint64_t until = net_now_us() + (timeout_us < INT64_MAX ? timeout_us : INT64_MAX);
-    /* ZMQ_FD tells only of changes, and of internal ones too: the socket is asked before each sleep. */
+    /* ZMQ_FD tells only of changes, and of internal ones too: the socket is asked before each
+     * sleep. */
     while (!net_socket_readable(server->router)) {
         const uint64_t now = net_now_us();
         const struct timespec rest = net_timespec(until > now ? until - now : 0);
@@ -208,4 +214,7 @@ void net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us
     }
 }
 
-struct net_counters net_server_counters(const struct net_server *server) { return server->counters; }
+struct net_counters net_server_counters(const struct net_server *server)
+{
+    return server->counters;
+}

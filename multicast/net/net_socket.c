@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net_socket: makes sockets that have every limit set, and reads and writes single parts without waiting.
+/* net_socket: makes sockets that have every limit set, and reads and writes single parts without
+ * waiting.
  *
- * 1. ZeroMQ's defaults are unlimited or endless in places (frame size, linger, no heartbeats); none is left.
+ * 1. ZeroMQ's defaults are unlimited or endless in places (frame size, linger, no heartbeats); none
+ *    is left.
  * 2. MAXMSGSIZE is checked against the length that a peer claims, before memory is taken for it.
- * 3. It holds per part: what a peer sends of a message that it never ends is kept by ZeroMQ out of our sight. Only
- *    a memory limit on the process bounds that. */
+ * 3. It holds per part: what a peer sends of a message that it never ends is kept by ZeroMQ out of
+ *    our sight. Only a memory limit on the process bounds that. */
 #include "multicast/net/net_internal.h"
 
 #include <errno.h>
@@ -114,5 +116,6 @@ struct timespec net_timespec(uint64_t timeout_us)
     /* A day is as good as for ever and fits every time_t. */
     const uint64_t day_us = UINT64_C(86400) * 1000000;
     const uint64_t us = timeout_us < day_us ? timeout_us : day_us;
-    return (struct timespec){.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    return (struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000};
 }

@@ -109,7 +109,8 @@ static void report_role(struct node *node, struct node_member *member)
     kv_term term = raft_term(raft);
     bool same = role == member->told_role && kv_node_equal(leader, member->told_leader) &&
                 (term.value == member->told_term.value || role == RAFT_CANDIDATE);
-    bool in_between = role == RAFT_FOLLOWER && leader.value == 0; /* the next step says whom it follows */
+    bool in_between =
+        role == RAFT_FOLLOWER && leader.value == 0; /* the next step says whom it follows */
     if (same || in_between) {
         return;
     }

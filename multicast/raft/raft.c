@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft: life of the core, the switch over its events, and the questions it answers.
  *
- * 1. raft_restore rebuilds log, vote and configuration from the records of an earlier life; commit begins at the snapshot.
+ * 1. raft_restore rebuilds log, vote and configuration from the records of an earlier life; commit
+ *    begins at the snapshot.
  * 2. raft_step runs one handler, writes term and vote if they changed, and checks the invariants.
  * 3. What a message does stands in raft_on_<message>.c; docs/protocol/raft.md numbers the steps. */
 #include "multicast/raft/raft.h"
@@ -64,7 +65,8 @@ const char *raft_trace_prefix(struct raft *raft)
 {
     (void)snprintf(raft->trace_prefix, sizeof raft->trace_prefix, "[%6llu] %u/%u %s%llu",
                    (unsigned long long)raft->now.us, raft->settings.group.value,
-                   raft->settings.self.value, raft_role_letter(raft), (unsigned long long)raft->term.value);
+                   raft->settings.self.value, raft_role_letter(raft),
+                   (unsigned long long)raft->term.value);
     return raft->trace_prefix;
 }
 
@@ -175,7 +177,8 @@ void raft_remove_suffix(struct raft *raft, kv_index from)
     raft_log_truncate(&raft->log, from);
     raft_config_truncate(raft, from);
     struct raft_effects *effects = raft->effects;
-    if (effects != NULL && (effects->truncated_from.value == 0 || effects->truncated_from.value > from.value)) {
+    if (effects != NULL &&
+        (effects->truncated_from.value == 0 || effects->truncated_from.value > from.value)) {
         effects->truncated_from = from;
     }
 }
@@ -311,7 +314,8 @@ static enum status raft_dispatch(struct raft *raft, const struct raft_event *eve
     KV_UNREACHABLE();
 }
 
-enum status raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects)
+enum status raft_step(struct raft *raft, const struct raft_event *event,
+                      struct raft_effects *effects)
 {
     struct raft_before before = raft_check_before(raft);
     raft->effects = effects;
@@ -339,24 +343,45 @@ kv_instant raft_deadline(const struct raft *raft)
     return raft->role == RAFT_LEADER ? raft_replicate_deadline(raft) : raft_election_deadline(raft);
 }
 
-enum raft_role raft_role(const struct raft *raft) { return raft->role; }
+enum raft_role raft_role(const struct raft *raft)
+{
+    return raft->role;
+}
 
-kv_term raft_term(const struct raft *raft) { return raft->term; }
+kv_term raft_term(const struct raft *raft)
+{
+    return raft->term;
+}
 
-kv_node_id raft_leader(const struct raft *raft) { return raft->leader; }
+kv_node_id raft_leader(const struct raft *raft)
+{
+    return raft->leader;
+}
 
-kv_index raft_commit(const struct raft *raft) { return raft->commit; }
+kv_index raft_commit(const struct raft *raft)
+{
+    return raft->commit;
+}
 
-kv_index raft_last(const struct raft *raft) { return raft->log.last; }
+kv_index raft_last(const struct raft *raft)
+{
+    return raft->log.last;
+}
 
-kv_index raft_snapshot_index(const struct raft *raft) { return raft->log.base; }
+kv_index raft_snapshot_index(const struct raft *raft)
+{
+    return raft->log.base;
+}
 
 kv_clock raft_tail_reach(const struct raft *raft)
 {
     return raft_log_reach(&raft->log, raft->log.last);
 }
 
-uint64_t raft_persist_sequence(const struct raft *raft) { return raft->sequence; }
+uint64_t raft_persist_sequence(const struct raft *raft)
+{
+    return raft->sequence;
+}
 
 const struct wire_config *raft_config(const struct raft *raft)
 {
@@ -378,7 +403,8 @@ bool raft_is_sending_snapshot(const struct raft *raft)
     for (uint32_t i = 0; i < raft->peer_count && raft->role == RAFT_LEADER; i++) {
         const struct raft_peer *peer = &raft->peers[i];
         if (peer->progress == RAFT_PROGRESS_SNAPSHOT &&
-            !kv_instant_reached(kv_instant_add(peer->heard_at, raft->settings.election_timeout_us), raft->now)) {
+            !kv_instant_reached(kv_instant_add(peer->heard_at, raft->settings.election_timeout_us),
+                                raft->now)) {
             return true;
         }
     }

@@ -49,8 +49,9 @@ struct raft_settings {
     uint64_t election_timeout_us; /* a follower waits this plus up to as much again at random */
     uint64_t heartbeat_us;        /* at most a third of election_timeout_us */
     uint64_t seed;
-    struct wire_config bootstrap; /* members while neither a snapshot nor a CONFIG entry says otherwise */
-    struct trace *trace;          /* borrowed; NULL: none */
+    struct wire_config
+        bootstrap;       /* members while neither a snapshot nor a CONFIG entry says otherwise */
+    struct trace *trace; /* borrowed; NULL: none */
 };
 
 /* Where a snapshot stands in the log; all of it is carried by the snapshot and written with SNAPSHOT records. */
@@ -62,17 +63,17 @@ struct raft_snapshot_point {
 };
 
 enum raft_event_kind {
-    RAFT_EVENT_TICK,               /* time has passed: at the latest at raft_deadline() */
-    RAFT_EVENT_MESSAGE,            /* a raft message for this group and node */
-    RAFT_EVENT_DURABLE,            /* records up to `sequence` are synced */
-    RAFT_EVENT_PROPOSE,            /* leader: append `entry` (kind, reach, ... set; index and term are set here) */
-    RAFT_EVENT_CHANGE,             /* leader: append a CONFIG entry with `config`: one voter more or less, or learners */
-    RAFT_EVENT_READ,               /* leader: confirm leadership for read `token` */
-    RAFT_EVENT_TRANSFER,           /* leader: hand over to `node`, or to the best voter if none */
-    RAFT_EVENT_FLUSH,              /* end of a batch: send what is new */
-    RAFT_EVENT_SNAPSHOT_SAVED,     /* a local snapshot at `point` is durable: drop the log up to it */
-    RAFT_EVENT_SNAPSHOT_RECEIVED,  /* `offset` contiguous bytes of the incoming snapshot `point.index` are stored */
-    RAFT_EVENT_SNAPSHOT_INSTALLED  /* the incoming snapshot is complete, verified, durable and loaded */
+    RAFT_EVENT_TICK,    /* time has passed: at the latest at raft_deadline() */
+    RAFT_EVENT_MESSAGE, /* a raft message for this group and node */
+    RAFT_EVENT_DURABLE, /* records up to `sequence` are synced */
+    RAFT_EVENT_PROPOSE, /* leader: append `entry` (kind, reach, ... set; index and term are set here) */
+    RAFT_EVENT_CHANGE, /* leader: append a CONFIG entry with `config`: one voter more or less, or learners */
+    RAFT_EVENT_READ,           /* leader: confirm leadership for read `token` */
+    RAFT_EVENT_TRANSFER,       /* leader: hand over to `node`, or to the best voter if none */
+    RAFT_EVENT_FLUSH,          /* end of a batch: send what is new */
+    RAFT_EVENT_SNAPSHOT_SAVED, /* a local snapshot at `point` is durable: drop the log up to it */
+    RAFT_EVENT_SNAPSHOT_RECEIVED, /* `offset` contiguous bytes of the incoming snapshot `point.index` are stored */
+    RAFT_EVENT_SNAPSHOT_INSTALLED /* the incoming snapshot is complete, verified, durable and loaded */
 };
 
 struct raft_event {
@@ -120,8 +121,9 @@ struct raft_chunk_received {
 
 struct raft_read {
     uint64_t token;
-    kv_index index; /* everything up to here must be delivered before the read runs; 0 with !ready */
-    bool ready;     /* false: leadership could not be confirmed, ask elsewhere */
+    kv_index
+        index;  /* everything up to here must be delivered before the read runs; 0 with !ready */
+    bool ready; /* false: leadership could not be confirmed, ask elsewhere */
 };
 
 struct raft_effects {
@@ -136,8 +138,9 @@ struct raft_effects {
     bool has_chunk_received;
     struct raft_chunk_received chunk_received;
     bool commit_advanced;
-    bool role_changed;       /* role, term or leader */
-    kv_index truncated_from; /* 0, or the lowest index whose entry was removed from the log since the last clear */
+    bool role_changed; /* role, term or leader */
+    kv_index
+        truncated_from; /* 0, or the lowest index whose entry was removed from the log since the last clear */
     /* APPEND messages borrow their entry arrays from here: references are held until the clear. */
     struct raft_entry_block *blocks;
 };
@@ -162,7 +165,8 @@ KV_MUST_CHECK enum status raft_restore(struct raft *raft, const struct raft_pers
  * STATUS_FULL        PROPOSE beyond KV_UNCOMMITTED_*, READ beyond RAFT_READS_MAX, a CHANGE while one is open; nothing changed.
  * STATUS_INVALID     CHANGE that is more than one step, TRANSFER to a node that is not a caught-up voter; SNAPSHOT_INSTALLED at
  *                    or below raft_commit (ask before loading it: the log may have gone past it meanwhile); nothing changed. */
-KV_MUST_CHECK enum status raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
+KV_MUST_CHECK enum status raft_step(struct raft *raft, const struct raft_event *event,
+                                    struct raft_effects *effects);
 
 /* When the next TICK is due. */
 kv_instant raft_deadline(const struct raft *raft);
@@ -173,16 +177,18 @@ kv_instant raft_deadline(const struct raft *raft);
 /* Questions. */
 enum raft_role raft_role(const struct raft *raft);
 kv_term raft_term(const struct raft *raft);
-kv_node_id raft_leader(const struct raft *raft);      /* believed; none if unknown */
+kv_node_id raft_leader(const struct raft *raft); /* believed; none if unknown */
 kv_index raft_commit(const struct raft *raft);
-kv_index raft_last(const struct raft *raft);          /* uncommitted entries included */
+kv_index raft_last(const struct raft *raft); /* uncommitted entries included */
 kv_index raft_snapshot_index(const struct raft *raft);
-kv_clock raft_tail_reach(const struct raft *raft);    /* reach of the last entry, or of the snapshot */
+kv_clock raft_tail_reach(const struct raft *raft); /* reach of the last entry, or of the snapshot */
 uint64_t raft_persist_sequence(const struct raft *raft); /* last one given out */
-const struct wire_config *raft_config(const struct raft *raft); /* latest in the log, committed or not */
+const struct wire_config *
+raft_config(const struct raft *raft);                 /* latest in the log, committed or not */
 bool raft_config_is_settled(const struct raft *raft); /* that configuration is committed */
-bool raft_can_serve(const struct raft *raft);         /* leads, and an entry of its own term is committed */
-bool raft_is_sending_snapshot(const struct raft *raft); /* a later SNAPSHOT_SAVED would make a member start anew */
+bool raft_can_serve(const struct raft *raft); /* leads, and an entry of its own term is committed */
+bool raft_is_sending_snapshot(
+    const struct raft *raft); /* a later SNAPSHOT_SAVED would make a member start anew */
 
 /* The entry at index, borrowed; NULL unless snapshot index < index <= last. */
 struct wire_entry *raft_entry(const struct raft *raft, kv_index index);

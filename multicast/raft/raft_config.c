@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_config: who the members are. [Raft thesis 4.1, 4.2.1]
  *
- * 1. A configuration is in force from the moment its entry is in the log, and no longer once that entry is truncated; so
- *    all configurations of the log are kept, oldest first, on top of the one of the snapshot (or the bootstrap).
- * 2. One voter more or less per change: any majority of the old voters meets any majority of the new ones. Learners count
- *    nowhere, so any number of them may come and go in the same change.
- * 3. A change waits until the leader has committed an entry of its own term, or a deposed leader's uncommitted change and ours could
- *    both win majorities that do not meet (the correction to the thesis by Ongaro, raft-dev 2015). */
+ * 1. A configuration is in force from the moment its entry is in the log, and no longer once that
+ *    entry is truncated; so all configurations of the log are kept, oldest first, on top of the one
+ *    of the snapshot (or the bootstrap).
+ * 2. One voter more or less per change: any majority of the old voters meets any majority of the
+ *    new ones. Learners count nowhere, so any number of them may come and go in the same change.
+ * 3. A change waits until the leader has committed an entry of its own term, or a deposed
+ *    leader's uncommitted change and ours could both win majorities that do not meet (the
+ *    correction to the thesis by Ongaro, raft-dev 2015). */
 #include <string.h>
 
 #include "multicast/raft/raft_internal.h"
@@ -89,8 +91,10 @@ void raft_config_truncate(struct raft *raft, kv_index from)
     }
     if (count != raft->config_count) {
         raft->config_count = count;
-        RAFT_TRACE(raft, TRACE_DECISION, "log truncated from %llu -> configuration of %llu is in force again",
-                   (unsigned long long)from.value, (unsigned long long)raft->configs[count - 1].index.value);
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "log truncated from %llu -> configuration of %llu is in force again",
+                   (unsigned long long)from.value,
+                   (unsigned long long)raft->configs[count - 1].index.value);
         raft_config_apply(raft);
     }
 }
@@ -101,7 +105,8 @@ void raft_config_drop_prefix(struct raft *raft, kv_index index)
     while (first + 1 < raft->config_count && raft->configs[first + 1].index.value <= index.value) {
         first++;
     }
-    memmove(raft->configs, raft->configs + first, (raft->config_count - first) * sizeof *raft->configs);
+    memmove(raft->configs, raft->configs + first,
+            (raft->config_count - first) * sizeof *raft->configs);
     raft->config_count -= first;
 }
 
@@ -140,9 +145,12 @@ enum status raft_on_change(struct raft *raft, const struct wire_config *config)
         RAFT_TRACE(raft, TRACE_DECISION, "change by more than one voter, or malformed -> refused");
         return STATUS_INVALID;
     }
-    if (!raft_can_serve(raft) || raft->configs[raft->config_count - 1].index.value > raft->commit.value) {
-        RAFT_TRACE(raft, TRACE_DECISION, "commit %llu, own term begins at %llu, last change at %llu -> refused: open",
-                   (unsigned long long)raft->commit.value, (unsigned long long)raft->term_start.value,
+    if (!raft_can_serve(raft) ||
+        raft->configs[raft->config_count - 1].index.value > raft->commit.value) {
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "commit %llu, own term begins at %llu, last change at %llu -> refused: open",
+                   (unsigned long long)raft->commit.value,
+                   (unsigned long long)raft->term_start.value,
                    (unsigned long long)raft->configs[raft->config_count - 1].index.value);
         return STATUS_FULL;
     }
@@ -156,8 +164,8 @@ enum status raft_on_change(struct raft *raft, const struct wire_config *config)
     entry->reach = raft_log_reach(&raft->log, raft->log.last);
     raft_append_entry(raft, entry);
     raft_config_push(raft, entry->index, config);
-    RAFT_TRACE(raft, TRACE_DECISION, "one step to %u members -> configuration %llu is in force", config->count,
-               (unsigned long long)entry->index.value);
+    RAFT_TRACE(raft, TRACE_DECISION, "one step to %u members -> configuration %llu is in force",
+               config->count, (unsigned long long)entry->index.value);
     wire_entry_drop(&entry);
 
     /* Fewer voters may need less for a majority. */
@@ -168,12 +176,15 @@ enum status raft_on_change(struct raft *raft, const struct wire_config *config)
 void raft_config_committed(struct raft *raft)
 {
     const struct raft_config_point *current = &raft->configs[raft->config_count - 1];
-    if (raft->role != RAFT_LEADER || raft_is_voter(raft) || current->index.value > raft->commit.value) {
+    if (raft->role != RAFT_LEADER || raft_is_voter(raft) ||
+        current->index.value > raft->commit.value) {
         return;
     }
-    /* [Raft thesis 4.2.2] The leader has managed the group without counting itself; now it is no member. DEVIATION: it
-     * asks the best voter to take over at once, which saves the group the election timeout. */
-    RAFT_TRACE(raft, TRACE_DECISION, "configuration %llu without this member is committed -> step down",
+    /* [Raft thesis 4.2.2] The leader has managed the group without counting itself; now it is no
+     * member. DEVIATION: it asks the best voter to take over at once, which saves the group the
+     * election timeout. */
+    RAFT_TRACE(raft, TRACE_DECISION,
+               "configuration %llu without this member is committed -> step down",
                (unsigned long long)current->index.value);
     struct raft_peer *successor = raft_best_successor(raft);
     raft_flush(raft); /* the commit index, before the leadership goes */

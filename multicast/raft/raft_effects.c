@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_effects: the arrays that a step appends to.
  *
- * 1. Arrays grow by doubling and are kept by raft_effects_clear, so a driver that reuses one struct allocates only until
- *    its largest batch has been seen.
- * 2. A wire_message is large (its union holds the widest client message), so messages are filled in place and never cleared.
- * 3. The entry arrays of APPENDs live in blocks, which hold references until the clear; a block is kept too. */
+ * 1. Arrays grow by doubling and are kept by raft_effects_clear, so a driver that reuses one struct
+ *    allocates only until its largest batch has been seen.
+ * 2. A wire_message is large (its union holds the widest client message), so messages are filled in
+ *    place and never cleared.
+ * 3. The entry arrays of APPENDs live in blocks, which hold references until the clear; a block
+ *    is kept too. */
 #include <string.h>
 
 #include "multicast/raft/raft_internal.h"
@@ -86,13 +88,15 @@ void raft_emit_hard_state(struct raft *raft)
 
 uint64_t raft_emit_entry(struct raft *raft, struct wire_entry *entry)
 {
-    /* The term of an entry is never on disk before the hard state of that term: a restart relies on it. */
+    /* The term of an entry is never on disk before the hard state of that term: a restart relies
+     * on it. */
     raft_emit_hard_state(raft);
     raft_emit_persist(raft, RAFT_PERSIST_ENTRY)->entry = wire_entry_keep(entry);
     return raft->sequence;
 }
 
-uint64_t raft_emit_snapshot(struct raft *raft, const struct raft_snapshot_point *point, bool keeps_log)
+uint64_t raft_emit_snapshot(struct raft *raft, const struct raft_snapshot_point *point,
+                            bool keeps_log)
 {
     raft_emit_hard_state(raft);
     struct raft_persist *persist = raft_emit_persist(raft, RAFT_PERSIST_SNAPSHOT);
@@ -101,7 +105,8 @@ uint64_t raft_emit_snapshot(struct raft *raft, const struct raft_snapshot_point 
     return raft->sequence;
 }
 
-struct wire_message *raft_emit_message(struct raft *raft, enum wire_message_kind kind, kv_node_id to, uint64_t after)
+struct wire_message *raft_emit_message(struct raft *raft, enum wire_message_kind kind,
+                                       kv_node_id to, uint64_t after)
 {
     struct raft_effects *effects = raft->effects;
     raft_emit_hard_state(raft);

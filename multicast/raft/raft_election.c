@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_election: time, candidacy, and changes of role. [Raft thesis 3.4, 4.2.3, 9.6; 6.2 for check-quorum]
+/* raft_election: time, candidacy, and changes of role. [Raft thesis 3.4, 4.2.3, 9.6; 6.2 for
+ * check-quorum]
  *
  *   FOLLOWER  -> CANDIDATE pre   [raft_on_tick]         patience ended: ask whether an election could be won
  *   CANDIDATE pre -> CANDIDATE   [raft_count_votes]     a majority says yes: new term, own vote
  *   FOLLOWER  -> CANDIDATE       [raft_on_timeout_now]  the leader hands over
  *   CANDIDATE -> LEADER          [raft_count_votes]     a majority has voted, ourselves durably
- *   any       -> FOLLOWER        [raft_become_follower] a higher term, a leader of this term, or no majority heard
+ *   any       -> FOLLOWER        [raft_become_follower] a higher term, a leader, or no majority heard
  *   FOLLOWER <-> LEARNER         [raft_settle_role]     the configuration in force says so
  *
- * 1. A pre-vote changes nothing anywhere, so a member that cannot win (cut off, removed, behind) does not raise terms.
- * 2. A voter that has heard from a leader within the election timeout refuses both kinds of vote, unless that
- *    leader asked for the election. A leader refuses likewise, and steps down itself when it has lost the majority.
+ * 1. A pre-vote changes nothing anywhere, so a member that cannot win (cut off, removed, behind)
+ *    does not raise terms.
+ * 2. A voter that has heard from a leader within the election timeout refuses both kinds of vote,
+ *    unless that leader asked for the election. A leader refuses likewise, and steps down itself
+ *    when it has lost the majority.
  * 3. A group with one voter need not wait for anybody: it stands for election at its first tick. */
 #include <string.h>
 
@@ -23,8 +26,9 @@ bool raft_is_voter(const struct raft *raft)
 
 bool raft_may_stand(const struct raft *raft)
 {
-    /* [Raft thesis 4.2.2] Until the configuration that removes it is committed, a voter may be needed as leader: it can be
-     * the only one that has that entry. It needs the votes of the new configuration, its own does not count. */
+    /* [Raft thesis 4.2.2] Until the configuration that removes it is committed, a voter may be
+     * needed as leader: it can be the only one that has that entry. It needs the votes of the
+     * new configuration, its own does not count. */
     bool may = false;
     uint32_t i = raft->config_count;
     do {
@@ -73,7 +77,8 @@ void raft_settle_role(struct raft *raft)
     }
 }
 
-/* Enter a higher term, without a vote and with everything forgotten that was said in the old one. */
+/* Enter a higher term, without a vote and with everything forgotten that was said in the old
+ * one. */
 static void raft_enter_term(struct raft *raft, kv_term term)
 {
     KV_ASSERT(term.value > raft->term.value); /* R6 */
@@ -101,7 +106,8 @@ void raft_become_follower(struct raft *raft, kv_term term, kv_node_id leader)
         raft->term_leader = leader;
     }
     raft_draw_patience(raft);
-    RAFT_TRACE(raft, TRACE_DECISION, "term %llu, leader %u -> follow", (unsigned long long)term.value, leader.value);
+    RAFT_TRACE(raft, TRACE_DECISION, "term %llu, leader %u -> follow",
+               (unsigned long long)term.value, leader.value);
 }
 
 bool raft_ignore_leader(struct raft *raft, kv_node_id from, kv_term term)
@@ -113,8 +119,8 @@ bool raft_ignore_leader(struct raft *raft, kv_node_id from, kv_term term)
     }
     if (term.value == raft->term.value && raft->term_leader.value != 0 &&
         !kv_node_equal(raft->term_leader, from)) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u says that it leads, but %u leads this term -> ignored", from.value,
-                   raft->term_leader.value);
+        RAFT_TRACE(raft, TRACE_DECISION, "%u says that it leads, but %u leads this term -> ignored",
+                   from.value, raft->term_leader.value);
         return true;
     }
     return false;
@@ -124,7 +130,8 @@ void raft_follow(struct raft *raft, kv_term term, kv_node_id leader)
 {
     KV_ASSERT(term.value >= raft->term.value);
     KV_ASSERT(term.value > raft->term.value || raft->role != RAFT_LEADER);
-    if (term.value > raft->term.value || raft->role == RAFT_CANDIDATE || !kv_node_equal(raft->leader, leader)) {
+    if (term.value > raft->term.value || raft->role == RAFT_CANDIDATE ||
+        !kv_node_equal(raft->leader, leader)) {
         raft_become_follower(raft, term, leader);
     }
     raft->heard_at = raft->now;
@@ -134,7 +141,8 @@ void raft_follow(struct raft *raft, kv_term term, kv_node_id leader)
 bool raft_ignore_reply_term(struct raft *raft, kv_node_id from, kv_term term)
 {
     if (raft_find_peer(raft, from) == NULL || term.value > RAFT_TERM_MAX) {
-        RAFT_TRACE(raft, TRACE_DECISION, "answer of term %llu from %u, no member or no term -> ignored",
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "answer of term %llu from %u, no member or no term -> ignored",
                    (unsigned long long)term.value, from.value);
         return true;
     }
@@ -155,7 +163,8 @@ static void raft_send_vote_requests(struct raft *raft, kv_term term)
         if (!raft->peers[i].voter || (int)i == raft->self_position) {
             continue;
         }
-        /* A candidacy must be durable before it is told, or a restart could vote twice in its term (R1). */
+        /* A candidacy must be durable before it is told, or a restart could vote twice in its
+         * term (R1). */
         uint64_t after = raft->pre ? 0 : raft->hard_sequence;
         struct wire_message *message =
             raft_emit_message(raft, WIRE_MESSAGE_VOTE_REQUEST, raft->peers[i].node, after);
@@ -181,7 +190,8 @@ static void raft_begin_candidacy(struct raft *raft, bool pre)
 
 static void raft_become_pre_candidate(struct raft *raft)
 {
-    RAFT_TRACE(raft, TRACE_DECISION, "nothing heard from leader %u -> ask whether term %llu can be won",
+    RAFT_TRACE(raft, TRACE_DECISION,
+               "nothing heard from leader %u -> ask whether term %llu can be won",
                raft->leader.value, (unsigned long long)raft->term.value + 1);
     raft_begin_candidacy(raft, true /* pre */);
     raft->candidacy_transfer = false;
@@ -213,7 +223,8 @@ static void raft_become_leader(struct raft *raft)
     raft->incoming = (struct raft_incoming){0};
     raft_replicate_begin(raft);
 
-    /* [Raft thesis 6.4, 3.6.2] An entry of the own term: committing it commits everything before it. */
+    /* [Raft thesis 6.4, 3.6.2] An entry of the own term: committing it commits everything before
+     * it. */
     struct wire_entry *noop = wire_entry_new(WIRE_ENTRY_NOOP, (kv_slice){0});
     noop->term = raft->term;
     noop->index.value = raft->log.last.value + 1;
@@ -230,10 +241,7 @@ void raft_count_votes(struct raft *raft)
     KV_ASSERT(raft->role == RAFT_CANDIDATE);
     uint32_t granted = 0;
     for (uint32_t i = 0; i < raft->peer_count; i++) {
-        bool own = (int)i == raft->self_position;
-        /* R1: our own vote counts when it is durable, as anybody else's. */
-        bool yes = own ? raft->pre || raft->durable_sequence >= raft->hard_sequence
-                       : raft->peers[i].vote_granted;
+        bool yes = (int)i == raft->self_position || raft->peers[i].vote_granted;
         granted += raft->peers[i].voter && yes ? 1 : 0;
     }
     if (granted <= raft_voter_count(raft) / 2) {
@@ -241,8 +249,9 @@ void raft_count_votes(struct raft *raft)
     }
     if (raft->pre) {
         raft_become_candidate(raft, false /* transfer */);
-    } else if (!raft->hard_dirty && raft->durable_sequence >= raft->hard_sequence) {
-        /* The term must be durable here as well before we act as its leader, even if others alone are a majority. */
+    } else if (raft->durable_sequence >= raft->hard_sequence) {
+        /* R1: our own vote counts when it is durable, as anybody else's; and even if the others
+         * alone are a majority, the term has to be durable before we act as its leader. */
         raft_become_leader(raft);
     }
 }
@@ -255,14 +264,16 @@ static bool raft_has_lost_majority(const struct raft *raft)
         heard[i] = (int)i == raft->self_position ? raft->now.us : raft->peers[i].heard_at.us;
     }
     kv_instant majority_at = {raft_quorum_value(raft, heard)};
-    return kv_instant_reached(kv_instant_add(majority_at, raft->settings.election_timeout_us), raft->now);
+    return kv_instant_reached(kv_instant_add(majority_at, raft->settings.election_timeout_us),
+                              raft->now);
 }
 
 void raft_on_tick(struct raft *raft)
 {
     if (raft->role == RAFT_LEADER) {
         if (raft_has_lost_majority(raft)) {
-            RAFT_TRACE(raft, TRACE_DECISION, "no majority heard for an election timeout -> step down");
+            RAFT_TRACE(raft, TRACE_DECISION,
+                       "no majority heard for an election timeout -> step down");
             raft_become_follower(raft, raft->term, KV_NODE_NONE);
             return;
         }
@@ -273,8 +284,10 @@ void raft_on_tick(struct raft *raft)
     if (!kv_instant_reached(raft_election_deadline(raft), raft->now)) {
         return;
     }
-    if (raft->role == RAFT_CANDIDATE && !raft->pre && raft->durable_sequence < raft->hard_sequence) {
-        RAFT_TRACE(raft, TRACE_DECISION, "own vote is not durable yet -> wait, another term would not help");
+    if (raft->role == RAFT_CANDIDATE && !raft->pre &&
+        raft->durable_sequence < raft->hard_sequence) {
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "own vote is not durable yet -> wait, another term would not help");
         raft_draw_patience(raft);
     } else if (raft_is_sole_voter(raft)) {
         raft_become_candidate(raft, false /* transfer */);

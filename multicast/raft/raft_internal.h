@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_internal: what the files of the raft core share. Only they and its tests include it.
  *
- * Every handler has four paragraphs: guard (refuse, with a trace that says why), plan, change, emit. Effects go to
- * raft->effects, the struct given to the step that is running. */
+ * Every handler has four paragraphs: guard (refuse, with a trace that says why), plan, change,
+ * emit. Effects go to raft->effects, the struct given to the step that is running. */
 #ifndef KV_RAFT_RAFT_INTERNAL_H
 #define KV_RAFT_RAFT_INTERNAL_H
 
@@ -10,12 +10,12 @@
 #include "multicast/raft/raft.h"
 #include "multicast/raft/raft_log.h"
 
-/* Terms and indexes above these are refused when they come from a peer: no cluster lives long enough to reach them
- * (2^62 elections), and below them no sum of this code overflows. */
+/* Terms and indexes above these are refused when they come from a peer: no cluster lives long
+ * enough to reach them (2^62 elections), and below them no sum of this code overflows. */
 #define RAFT_TERM_MAX  (UINT64_C(1) << 62)
 #define RAFT_INDEX_MAX (UINT64_C(1) << 62)
 
-/* Bytes that an entry takes in an APPEND beside its body; an upper estimate, for KV_APPEND_BYTES_MAX. */
+/* Bytes of an entry in an APPEND beside its body; an upper estimate, for KV_APPEND_BYTES_MAX. */
 #define RAFT_ENTRY_OVERHEAD_BYTES 128
 
 /* How a leader feeds one member.
@@ -23,44 +23,46 @@
  *   PROBE -> PIPELINE -> PROBE,  PROBE <-> SNAPSHOT
  *
  *   PROBE    -> PIPELINE [raft_on_append_reply]  an append was accepted: the logs are equal below `next`
- *   PIPELINE -> PROBE    [raft_on_append_reply]  an append was refused, or [raft_replicate_tick] nothing was heard
+ *   PIPELINE -> PROBE    [raft_on_append_reply]  an append was refused
+ *   PIPELINE -> PROBE    [raft_replicate_tick]   nothing was heard for an election timeout
  *   any      -> SNAPSHOT [raft_flush]            the entry before `next` is no longer in the log
  *   SNAPSHOT -> PIPELINE [raft_on_append_reply]  installed, or the member had more than we knew */
 enum raft_progress { RAFT_PROGRESS_PROBE, RAFT_PROGRESS_PIPELINE, RAFT_PROGRESS_SNAPSHOT };
 
-/* Another member, as a candidate or leader sees it; parallel to the members of the configuration in force. */
+/* A member, as a candidate or leader sees it; parallel to the configuration in force. */
 struct raft_peer {
     kv_node_id node;
     bool voter;
     bool vote_granted; /* in the running election or pre-election */
     /* Leader. */
     enum raft_progress progress;
-    bool probing;          /* PROBE: one append is under way, wait for its answer or the next heartbeat */
-    kv_index next;         /* the first entry to send; match < next */
-    kv_index match;        /* durable there and equal to ours up to here; never decreases in a term */
-    kv_index commit_sent;  /* the commit index it can know from what was sent */
+    bool probing;   /* PROBE: one append is under way, wait for its answer or the next heartbeat */
+    kv_index next;  /* the first entry to send; match < next */
+    kv_index match; /* durable there and equal to ours up to here; never decreases in a term */
+    kv_index commit_sent; /* the commit index it can know from what was sent */
     uint64_t round_sent;
     uint64_t round_answered;
     kv_instant sent_at;
-    kv_instant heard_at;   /* last answer in this term, or when we began to lead or to know it */
-    uint32_t inflight_first;
-    uint32_t inflight_count;
-    kv_index inflight[KV_APPEND_INFLIGHT_MAX]; /* ring: last index of each append that has no answer yet */
-    /* SNAPSHOT */
-    kv_index snapshot;     /* index of the snapshot that is being sent */
-    uint64_t offset;       /* bytes of it that have arrived there */
-    bool chunk_inflight;   /* one piece at a time: heartbeats and appends of others pass between pieces */
-    uint64_t chunk_round;  /* number of the piece under way: the answer to an older one may not rewind it */
+    kv_instant heard_at; /* last answer in this term, or when we began to lead or to know it */
+    /* Ring: the last index of each append that has no answer yet. */
+    uint32_t inflight_first, inflight_count;
+    kv_index inflight[KV_APPEND_INFLIGHT_MAX];
+    /* SNAPSHOT: one piece at a time, so that heartbeats and appends to others pass between pieces. */
+    kv_index snapshot; /* index of the snapshot that is being sent */
+    uint64_t offset;   /* bytes of it that have arrived there */
+    bool chunk_inflight;
+    uint64_t chunk_round; /* number of the last piece: only its answer may lower the offset */
     kv_instant chunk_at;
 };
 
-/* A configuration and the entry that brought it; index of the first one is 0 (bootstrap) or that of the snapshot. */
+/* A configuration and the index of its entry; 0 for the bootstrap. */
 struct raft_config_point {
     kv_index index;
     struct wire_config config;
 };
 
-/* A read that waits. It may be served once a majority has answered `round`, which began after the read arrived. */
+/* A read that waits. It may be served once a majority has answered `round`, which began after
+ * the read arrived. */
 struct raft_read_waiting {
     uint64_t token;
     kv_index index; /* commit index when it arrived */
@@ -84,29 +86,31 @@ struct raft {
     struct raft_effects *effects;
     char trace_prefix[64];
 
-    /* Persistent state. vote and term are written together whenever hard_dirty is seen by an emission. */
+    /* Persistent state. Term and vote are written together by the next emission if hard_dirty. */
     kv_term term;
     kv_node_id vote;
     bool hard_dirty;
     struct raft_log log;
 
     /* Durability. */
-    uint64_t sequence;          /* last persist sequence given out */
-    uint64_t durable_sequence;  /* last one reported as synced */
-    uint64_t hard_sequence;     /* of the last HARD_STATE */
-    uint64_t snapshot_sequence; /* of the last SNAPSHOT that was installed: answers that build on it wait for it */
+    uint64_t sequence;         /* last persist sequence given out */
+    uint64_t durable_sequence; /* last one reported as synced */
+    uint64_t hard_sequence;    /* of the last HARD_STATE */
+    uint64_t
+        snapshot_sequence; /* of the last SNAPSHOT that was installed: answers that build on it wait for it */
 
     /* Volatile state. */
     enum raft_role role;
-    bool pre;              /* CANDIDATE: asks only whether it would win */
+    bool pre;                /* CANDIDATE: asks only whether it would win */
     bool candidacy_transfer; /* CANDIDATE: the old leader asked for this election */
-    kv_node_id leader;     /* believed */
-    kv_node_id term_leader; /* whoever led or leads this term, once known; never another one */
+    kv_node_id leader;       /* believed */
+    kv_node_id term_leader;  /* whoever led or leads this term, once known; never another one */
     kv_index commit;
     uint64_t uncommitted_bytes; /* bodies of the entries above commit */
-    kv_instant heard_at;    /* follower: last message from the leader */
-    kv_instant election_at; /* follower, candidate: when patience ends */
-    uint64_t patience_us;   /* election timeout plus a random part, drawn once per term and candidacy */
+    kv_instant heard_at;        /* follower: last message from the leader */
+    kv_instant election_at;     /* follower, candidate: when patience ends */
+    uint64_t
+        patience_us; /* election timeout plus a random part, drawn once per term and candidacy */
 
     /* Configurations: those of the log, oldest first; the last one is in force. */
     struct raft_config_point *configs;
@@ -123,10 +127,10 @@ struct raft {
     /* Leader. */
     kv_index term_start; /* its NOOP; nothing is served before it is committed */
     uint64_t round;
-    uint64_t chunk_round; /* numbers the pieces of snapshots sent */
+    uint64_t chunk_round;       /* numbers the pieces of snapshots sent */
     kv_node_id transfer_target; /* none: not handing over */
     kv_instant transfer_until;
-    bool transfer_told; /* TIMEOUT_NOW was sent since the last heartbeat */
+    bool transfer_told;              /* TIMEOUT_NOW was sent since the last heartbeat */
     struct raft_read_waiting *reads; /* ring */
     uint32_t read_first, read_count, read_capacity;
 };
@@ -139,16 +143,18 @@ const char *raft_trace_prefix(struct raft *raft); /* "time group/node role term"
 const char *raft_role_letter(const struct raft *raft);
 /* Append to the own log, with its record; takes its own references. */
 void raft_append_entry(struct raft *raft, struct wire_entry *entry);
-/* Remove entries at and above `from` from the own log and take back the configurations they brought. */
+/* Remove entries at and above `from` from the log, and the configurations they brought. */
 void raft_remove_suffix(struct raft *raft, kv_index from);
 void raft_set_commit(struct raft *raft, kv_index commit);
 
 /* raft_effects.c */
 void raft_emit_hard_state(struct raft *raft); /* does nothing unless term or vote changed */
 uint64_t raft_emit_entry(struct raft *raft, struct wire_entry *entry);
-uint64_t raft_emit_snapshot(struct raft *raft, const struct raft_snapshot_point *point, bool keeps_log);
+uint64_t raft_emit_snapshot(struct raft *raft, const struct raft_snapshot_point *point,
+                            bool keeps_log);
 /* A message to `to`, header set; the caller assigns the part of the union that belongs to kind. */
-struct wire_message *raft_emit_message(struct raft *raft, enum wire_message_kind kind, kv_node_id to, uint64_t after);
+struct wire_message *raft_emit_message(struct raft *raft, enum wire_message_kind kind,
+                                       kv_node_id to, uint64_t after);
 struct wire_message *raft_emit_chunk_wanted(struct raft *raft, kv_node_id to);
 void raft_emit_read(struct raft *raft, uint64_t token, kv_index index, bool ready);
 /* `count` entries of the log from `first` on, referenced until the effects are cleared. */
@@ -160,7 +166,7 @@ bool raft_is_voter(const struct raft *raft);
 bool raft_may_stand(const struct raft *raft);
 bool raft_is_sole_voter(const struct raft *raft);
 void raft_draw_patience(struct raft *raft);
-/* The role of a member that neither leads nor stands for election, by the configuration in force. */
+/* Follower or learner: what the configurations in the log make of a member that does not lead. */
 void raft_settle_role(struct raft *raft);
 void raft_become_follower(struct raft *raft, kv_term term, kv_node_id leader);
 void raft_become_candidate(struct raft *raft, bool transfer);
@@ -169,7 +175,7 @@ void raft_on_tick(struct raft *raft);
 kv_instant raft_election_deadline(const struct raft *raft);
 /* The leader of `term` has spoken: follow it. */
 void raft_follow(struct raft *raft, kv_term term, kv_node_id leader);
-/* A message that claims to come from the leader of `term`: true if another one is known to lead that term. */
+/* A message from somebody who says that it leads `term`: true if another one is known to. */
 bool raft_ignore_leader(struct raft *raft, kv_node_id from, kv_term term);
 /* A reply that carries a term: true if it is of another term; a higher one is adopted. */
 bool raft_ignore_reply_term(struct raft *raft, kv_node_id from, kv_term term);
@@ -184,7 +190,8 @@ void raft_on_snapshot_reply(struct raft *raft, const struct wire_message *messag
 void raft_on_timeout_now(struct raft *raft, const struct wire_message *message);
 
 /* raft_on_append.c */
-void raft_answer_append(struct raft *raft, kv_node_id to, kv_index equal, uint64_t round, bool always);
+void raft_answer_append(struct raft *raft, kv_node_id to, kv_index equal, uint64_t round,
+                        bool always);
 /* raft_on_snapshot_chunk.c */
 void raft_on_snapshot_received(struct raft *raft, const struct raft_event *event);
 enum status raft_on_snapshot_installed(struct raft *raft, const struct raft_event *event);
@@ -197,7 +204,7 @@ void raft_flush(struct raft *raft);
 void raft_replicate_tick(struct raft *raft);
 kv_instant raft_replicate_deadline(const struct raft *raft);
 void raft_maybe_commit(struct raft *raft);
-/* The largest value that a majority of the voters has reached; values are parallel to the members. */
+/* The largest value that a majority of the voters has reached; parallel to the members. */
 uint64_t raft_quorum_value(const struct raft *raft, const uint64_t values[KV_MEMBERS_MAX]);
 
 /* raft_read.c */

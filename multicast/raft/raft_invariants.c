@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_invariants: R1-R10 of raft.h.
  *
- * raft_check_step runs after every step, in release builds too: it costs the same whatever the length of the log. What
- * concerns each new entry or message is asserted where it is made: R10 and contiguity in raft_log_append, R5 in
- * raft_maybe_commit, R7 in raft_send_success, R1 (durable before told) in the vote handlers through raft->hard_sequence. */
+ * raft_check_step runs after every step, in release builds too: it costs the same whatever the
+ * length of the log. What concerns each new entry or message is asserted where it is made: R10
+ * and contiguity in raft_log_append, R5 in raft_maybe_commit, R7 in raft_send_success, R1
+ * (durable before told) in the vote handlers through raft->hard_sequence. */
 #include "multicast/raft/raft_internal.h"
 #include "multicast/wire/codec.h"
 
@@ -24,21 +25,23 @@ struct raft_before raft_check_before(const struct raft *raft)
 /* What may have changed in one step. */
 static void raft_check_delta(const struct raft *raft, const struct raft_before *before)
 {
-    KV_ASSERT(raft->term.value >= before->term.value);                      /* R6 */
-    KV_ASSERT(raft->commit.value >= before->commit.value);                  /* R4 */
-    KV_ASSERT(raft->log.base.value >= before->base.value);                  /* R8 */
+    KV_ASSERT(raft->term.value >= before->term.value);     /* R6 */
+    KV_ASSERT(raft->commit.value >= before->commit.value); /* R4 */
+    KV_ASSERT(raft->log.base.value >= before->base.value); /* R8 */
     if (raft->term.value == before->term.value) {
         KV_ASSERT(before->vote.value == 0 || kv_node_equal(raft->vote, before->vote)); /* R1 */
         KV_ASSERT(before->term_leader.value == 0 ||
-                  kv_node_equal(raft->term_leader, before->term_leader));   /* R6 */
+                  kv_node_equal(raft->term_leader, before->term_leader)); /* R6 */
         bool was_candidate = before->role == RAFT_CANDIDATE && !before->pre;
-        KV_ASSERT(raft->role != RAFT_LEADER || before->role == RAFT_LEADER || was_candidate); /* R6 */
+        KV_ASSERT(raft->role != RAFT_LEADER || before->role == RAFT_LEADER ||
+                  was_candidate); /* R6 */
     } else {
-        KV_ASSERT(raft->role != RAFT_LEADER); /* R6: a term is won in a later step than it is entered */
+        KV_ASSERT(raft->role !=
+                  RAFT_LEADER); /* R6: a term is won in a later step than it is entered */
     }
     if (before->role == RAFT_LEADER && raft->role == RAFT_LEADER) {
-        KV_ASSERT(raft->log.last.value >= before->last.value);              /* R2 */
-        KV_ASSERT(raft->log.truncations == before->truncations);            /* R2 */
+        KV_ASSERT(raft->log.last.value >= before->last.value);   /* R2 */
+        KV_ASSERT(raft->log.truncations == before->truncations); /* R2 */
     }
 }
 
@@ -47,7 +50,8 @@ static void raft_check_leader(const struct raft *raft)
     KV_ASSERT(kv_node_equal(raft->vote, raft->settings.self));
     KV_ASSERT(kv_node_equal(raft->term_leader, raft->settings.self));
     KV_ASSERT(raft->term_start.value <= raft->log.last.value);
-    KV_ASSERT(raft->durable_sequence >= raft->hard_sequence); /* R1: it acts in a term that is durable */
+    KV_ASSERT(raft->durable_sequence >=
+              raft->hard_sequence); /* R1: it acts in a term that is durable */
     KV_ASSERT(raft->read_count <= RAFT_READS_MAX);
     for (uint32_t i = 0; i < raft->peer_count; i++) {
         const struct raft_peer *peer = &raft->peers[i];
@@ -60,7 +64,8 @@ static void raft_check_leader(const struct raft *raft)
     if (raft->config_count >= 2) {
         const struct raft_config_point *last = &raft->configs[raft->config_count - 1];
         const struct raft_config_point *before = &raft->configs[raft->config_count - 2];
-        KV_ASSERT(last->index.value < raft->term_start.value || before->index.value <= raft->commit.value);
+        KV_ASSERT(last->index.value < raft->term_start.value ||
+                  before->index.value <= raft->commit.value);
     }
 }
 
@@ -68,8 +73,10 @@ static void raft_check_leader(const struct raft *raft)
 static void raft_check_state(const struct raft *raft)
 {
     const struct raft_log *log = &raft->log;
-    KV_ASSERT(log->base.value <= raft->commit.value && raft->commit.value <= log->last.value); /* R4, R8 */
-    KV_ASSERT(log->base.value <= log->durable.value && log->durable.value <= log->last.value); /* R7 */
+    KV_ASSERT(log->base.value <= raft->commit.value &&
+              raft->commit.value <= log->last.value); /* R4, R8 */
+    KV_ASSERT(log->base.value <= log->durable.value &&
+              log->durable.value <= log->last.value); /* R7 */
     KV_ASSERT(raft_log_term(log, log->last).value <= raft->term.value);
     KV_ASSERT(raft->commit.value != log->last.value || raft->uncommitted_bytes == 0);
     KV_ASSERT(!raft->hard_dirty);
@@ -104,12 +111,12 @@ void raft_check_full(const struct raft *raft)
         const struct raft_slot *slot = raft_log_slot(log, i);
         const struct wire_entry *entry = slot->entry;
         KV_ASSERT(entry->references > 0);
-        KV_ASSERT(entry->index.value == i);         /* R8: no gap */
+        KV_ASSERT(entry->index.value == i); /* R8: no gap */
         KV_ASSERT(entry->term.value >= term && entry->term.value <= raft->term.value);
-        KV_ASSERT(entry->reach.value >= reach);     /* R10 */
+        KV_ASSERT(entry->reach.value >= reach); /* R10 */
         KV_ASSERT(slot->sequence == 0 || slot->sequence > sequence);
         KV_ASSERT((i <= log->durable.value) == (slot->sequence <= raft->durable_sequence) ||
-                  i <= log->durable.value);         /* R7 */
+                  i <= log->durable.value); /* R7 */
         term = entry->term.value;
         reach = entry->reach.value;
         sequence = slot->sequence;

@@ -4,7 +4,8 @@
 
 #include "multicast/base/assert.h"
 
-/* Slots of an empty log: a quiet group stays small, a busy one doubles a few times and then never again. */
+/* Slots of an empty log: a quiet group stays small, a busy one doubles a few times and then
+ * never again. */
 #define RAFT_LOG_SLOTS_MIN 64
 
 void raft_log_init(struct raft_log *log)
@@ -97,7 +98,8 @@ void raft_log_set_durable(struct raft_log *log, uint64_t sequence)
 
 kv_index raft_log_last_with_term_at_most(const struct raft_log *log, kv_index from, kv_term term)
 {
-    /* Terms never decrease along a log, so halving finds the place; `low` always qualifies, `high + 1` never does. */
+    /* Terms never decrease along a log, so halving finds the place; `low` always qualifies,
+     * `high + 1` never does. */
     uint64_t low = log->base.value;
     uint64_t high = from.value;
     while (low < high) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* APPEND_REPLY at a leader: what a member has on disk, or where its log differs. [Raft thesis 3.5, 5.3] */
+/* APPEND_REPLY at a leader: what a member has on disk, or where its log differs. [Raft thesis
+ * 3.5, 5.3] */
 #include "multicast/raft/raft_internal.h"
 
 /* The member is equal to us up to `match`, durably. */
@@ -11,7 +12,8 @@ static void raft_advance_peer(struct raft *raft, struct raft_peer *peer, kv_inde
     if (peer->next.value <= peer->match.value) {
         peer->next.value = peer->match.value + 1;
     }
-    while (peer->inflight_count > 0 && peer->inflight[peer->inflight_first].value <= peer->match.value) {
+    while (peer->inflight_count > 0 &&
+           peer->inflight[peer->inflight_first].value <= peer->match.value) {
         peer->inflight_first = (peer->inflight_first + 1) % KV_APPEND_INFLIGHT_MAX;
         peer->inflight_count--;
     }
@@ -26,8 +28,9 @@ static void raft_advance_peer(struct raft *raft, struct raft_peer *peer, kv_inde
     case RAFT_PROGRESS_PROBE:
         break;
     }
-    RAFT_TRACE(raft, TRACE_DECISION, "%u is equal up to %llu -> pipeline from %llu", peer->node.value,
-               (unsigned long long)peer->match.value, (unsigned long long)peer->next.value);
+    RAFT_TRACE(raft, TRACE_DECISION, "%u is equal up to %llu -> pipeline from %llu",
+               peer->node.value, (unsigned long long)peer->match.value,
+               (unsigned long long)peer->next.value);
     peer->progress = RAFT_PROGRESS_PIPELINE;
     peer->probing = false;
     peer->chunk_inflight = false;
@@ -35,7 +38,8 @@ static void raft_advance_peer(struct raft *raft, struct raft_peer *peer, kv_inde
 }
 
 /* [Raft thesis 5.3] The first entry to try instead: skip whole terms that cannot be equal. */
-static kv_index raft_next_after_conflict(const struct raft *raft, const struct wire_append_reply *reply)
+static kv_index raft_next_after_conflict(const struct raft *raft,
+                                         const struct wire_append_reply *reply)
 {
     const struct raft_log *log = &raft->log;
     kv_index conflict = reply->conflict;
@@ -52,13 +56,16 @@ static kv_index raft_next_after_conflict(const struct raft *raft, const struct w
     return (kv_index){equal.value + 1};
 }
 
-/* A refusal counts only if it moves `next` back: older ones, answers to what was pipelined behind a lost message, do not. */
-static void raft_rewind_peer(struct raft *raft, struct raft_peer *peer, const struct wire_append_reply *reply)
+/* A refusal counts only if it moves `next` back: older ones, answers to what was pipelined
+ * behind a lost message, do not. */
+static void raft_rewind_peer(struct raft *raft, struct raft_peer *peer,
+                             const struct wire_append_reply *reply)
 {
     if (peer->progress == RAFT_PROGRESS_SNAPSHOT || reply->conflict.value == 0 ||
         reply->conflict.value > raft->log.last.value || reply->conflict.value >= peer->next.value) {
-        RAFT_TRACE(raft, TRACE_DETAIL, "%u refuses, hint %llu, next is %llu -> stale, ignored", peer->node.value,
-                   (unsigned long long)reply->conflict.value, (unsigned long long)peer->next.value);
+        RAFT_TRACE(raft, TRACE_DETAIL, "%u refuses, hint %llu, next is %llu -> stale, ignored",
+                   peer->node.value, (unsigned long long)reply->conflict.value,
+                   (unsigned long long)peer->next.value);
         return;
     }
     kv_index next = raft_next_after_conflict(raft, reply);
@@ -68,7 +75,8 @@ static void raft_rewind_peer(struct raft *raft, struct raft_peer *peer, const st
     if (next.value >= peer->next.value) {
         return;
     }
-    RAFT_TRACE(raft, TRACE_DECISION, "%u refuses, hint (%llu, term %llu), next was %llu -> probe from %llu",
+    RAFT_TRACE(raft, TRACE_DECISION,
+               "%u refuses, hint (%llu, term %llu), next was %llu -> probe from %llu",
                peer->node.value, (unsigned long long)reply->conflict.value,
                (unsigned long long)reply->conflict_term.value, (unsigned long long)peer->next.value,
                (unsigned long long)next.value);

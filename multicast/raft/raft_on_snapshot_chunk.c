@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SNAPSHOT_CHUNK at a follower, and what its driver reports about snapshots. [Raft thesis 5]
  *
- * 1. A piece is offered to the driver only if it is the next one of the snapshot that is being received; otherwise the
- *    answer says from where to go on. A snapshot is known by its leader, term and index: images of two members at the same
- *    index may differ in their bytes, so nothing is mixed.
- * 2. SNAPSHOT_REPLY says how much is stored. The whole is answered by APPEND_REPLY, once it is installed and its
- *    record is durable: from then on it is a log prefix like any other.
- * 3. Entries behind the snapshot are kept if the log has its last entry, else the log is discarded (index continuity, R8). */
+ * 1. A piece is offered to the driver only if it is the next one of the snapshot that is being
+ *    received; otherwise the answer says from where to go on. A snapshot is known by its leader,
+ *    term and index: images of two members at the same index may differ in their bytes, so nothing
+ *    is mixed.
+ * 2. SNAPSHOT_REPLY says how much is stored. The whole is answered by APPEND_REPLY, once it is
+ *    installed and its record is durable: from then on it is a log prefix like any other.
+ * 3. Entries behind the snapshot are kept if the log has its last entry, else the log is
+ *    discarded (index continuity, R8). */
 #include "multicast/raft/raft_internal.h"
 
 static bool raft_is_chunk_sound(const struct wire_snapshot_chunk *chunk)
 {
-    return chunk->index.value > 0 && chunk->index.value <= RAFT_INDEX_MAX && chunk->index_term.value > 0 &&
-           chunk->index_term.value <= chunk->term.value && chunk->bytes.size <= KV_SNAPSHOT_CHUNK_BYTES_MAX &&
-           chunk->offset <= chunk->total && chunk->bytes.size <= chunk->total - chunk->offset &&
+    return chunk->index.value > 0 && chunk->index.value <= RAFT_INDEX_MAX &&
+           chunk->index_term.value > 0 && chunk->index_term.value <= chunk->term.value &&
+           chunk->bytes.size <= KV_SNAPSHOT_CHUNK_BYTES_MAX && chunk->offset <= chunk->total &&
+           chunk->bytes.size <= chunk->total - chunk->offset &&
            raft_config_is_valid(&chunk->config);
 }
 
 static void raft_send_snapshot_reply(struct raft *raft)
 {
     const struct raft_incoming *incoming = &raft->incoming;
+    raft_emit_hard_state(raft);
     struct wire_message *message =
         raft_emit_message(raft, WIRE_MESSAGE_SNAPSHOT_REPLY, incoming->from, raft->hard_sequence);
     message->as.snapshot_reply = (struct wire_snapshot_reply){.term = raft->term,
@@ -29,18 +33,23 @@ static void raft_send_snapshot_reply(struct raft *raft)
 }
 
 /* The snapshot that the chunk belongs to becomes the one being received, unless it is already. */
-static void raft_ensure_incoming(struct raft *raft, kv_node_id from, const struct wire_snapshot_chunk *chunk)
+static void raft_ensure_incoming(struct raft *raft, kv_node_id from,
+                                 const struct wire_snapshot_chunk *chunk)
 {
     struct raft_incoming *incoming = &raft->incoming;
     if (!kv_node_equal(incoming->from, from) || incoming->term.value != chunk->term.value ||
         incoming->point.index.value != chunk->index.value || incoming->total != chunk->total) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u sends snapshot %llu of %llu bytes, commit is %llu -> receive it",
-                   from.value, (unsigned long long)chunk->index.value, (unsigned long long)chunk->total,
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "%u sends snapshot %llu of %llu bytes, commit is %llu -> receive it", from.value,
+                   (unsigned long long)chunk->index.value, (unsigned long long)chunk->total,
                    (unsigned long long)raft->commit.value);
-        *incoming = (struct raft_incoming){.from = from, .term = chunk->term, .total = chunk->total};
+        *incoming =
+            (struct raft_incoming){.from = from, .term = chunk->term, .total = chunk->total};
     }
-    incoming->point = (struct raft_snapshot_point){
-        .index = chunk->index, .term = chunk->index_term, .reach = chunk->reach, .config = chunk->config};
+    incoming->point = (struct raft_snapshot_point){.index = chunk->index,
+                                                   .term = chunk->index_term,
+                                                   .reach = chunk->reach,
+                                                   .config = chunk->config};
     incoming->round = chunk->round;
 }
 
@@ -82,9 +91,11 @@ void raft_on_snapshot_received(struct raft *raft, const struct raft_event *event
     struct raft_incoming *incoming = &raft->incoming;
     if (incoming->from.value == 0 || !kv_node_equal(incoming->from, raft->leader) ||
         incoming->term.value != raft->term.value ||
-        incoming->point.index.value != event->point->index.value || event->offset > incoming->total) {
+        incoming->point.index.value != event->point->index.value ||
+        event->offset > incoming->total) {
         RAFT_TRACE(raft, TRACE_DECISION, "%llu bytes of snapshot %llu stored -> no longer awaited",
-                   (unsigned long long)event->offset, (unsigned long long)event->point->index.value);
+                   (unsigned long long)event->offset,
+                   (unsigned long long)event->point->index.value);
         return;
     }
     incoming->received = event->offset;
@@ -97,7 +108,8 @@ enum status raft_on_snapshot_installed(struct raft *raft, const struct raft_even
 {
     const struct raft_snapshot_point *point = event->point;
     struct raft_log *log = &raft->log;
-    bool keeps_log = point->index.value <= log->last.value && point->index.value > log->base.value &&
+    bool keeps_log = point->index.value <= log->last.value &&
+                     point->index.value > log->base.value &&
                      raft_log_term(log, point->index).value == point->term.value &&
                      raft_log_reach(log, point->index).value == point->reach.value;
     if (point->index.value <= raft->commit.value || point->term.value > raft->term.value ||
@@ -106,7 +118,8 @@ enum status raft_on_snapshot_installed(struct raft *raft, const struct raft_even
                    (unsigned long long)point->index.value, (unsigned long long)raft->commit.value);
         return STATUS_INVALID;
     }
-    RAFT_TRACE(raft, TRACE_DECISION, "snapshot %llu of term %llu, last is %llu -> install, %s the log",
+    RAFT_TRACE(raft, TRACE_DECISION,
+               "snapshot %llu of term %llu, last is %llu -> install, %s the log",
                (unsigned long long)point->index.value, (unsigned long long)point->term.value,
                (unsigned long long)log->last.value, keeps_log ? "keep" : "discard");
 
@@ -140,7 +153,8 @@ void raft_on_snapshot_saved(struct raft *raft, const struct raft_event *event)
     const struct raft_snapshot_point *point = event->point;
     struct raft_log *log = &raft->log;
     if (point->index.value <= log->base.value) {
-        RAFT_TRACE(raft, TRACE_DECISION, "own snapshot %llu, log begins behind %llu -> nothing to drop",
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "own snapshot %llu, log begins behind %llu -> nothing to drop",
                    (unsigned long long)point->index.value, (unsigned long long)log->base.value);
         return;
     }
@@ -149,7 +163,12 @@ void raft_on_snapshot_saved(struct raft *raft, const struct raft_event *event)
     KV_ASSERT(raft_log_reach(log, point->index).value == point->reach.value);
     RAFT_TRACE(raft, TRACE_DECISION, "own snapshot %llu is durable -> drop the log up to it",
                (unsigned long long)point->index.value);
-    (void)raft_emit_snapshot(raft, point, true /* keeps_log */);
+    uint64_t sequence = raft_emit_snapshot(raft, point, true /* keeps_log */);
+    if (point->index.value > log->durable.value) {
+        /* Entries that it covers are not synced here yet: until its record is, a restart does
+         * not find them. */
+        raft->snapshot_sequence = sequence;
+    }
     raft_config_drop_prefix(raft, point->index);
     raft_log_drop_prefix(log, point->index, point->term, point->reach);
 }

@@ -14,12 +14,14 @@ void raft_on_snapshot_reply(struct raft *raft, const struct wire_message *messag
     }
     peer->heard_at = raft->now;
     if (peer->progress != RAFT_PROGRESS_SNAPSHOT || reply->index.value != peer->snapshot.value) {
-        RAFT_TRACE(raft, TRACE_DETAIL, "%u has %llu bytes of snapshot %llu -> not the one being sent, ignored",
+        RAFT_TRACE(raft, TRACE_DETAIL,
+                   "%u has %llu bytes of snapshot %llu -> not the one being sent, ignored",
                    peer->node.value, (unsigned long long)reply->received,
                    (unsigned long long)reply->index.value);
         return;
     }
-    /* Forward always; back only if it answers the last piece sent, so that a late answer does not send pieces twice. */
+    /* Forward always; back only if it answers the last piece sent, so that a late answer does
+     * not send pieces twice. */
     bool forward = reply->received > peer->offset;
     bool back = reply->received < peer->offset && reply->round == peer->chunk_round;
     if (!forward && !back) {

@@ -12,8 +12,8 @@ void raft_on_vote_reply(struct raft *raft, const struct wire_message *message)
     if (reply->pre && reply->granted) {
         if (peer == NULL || raft->role != RAFT_CANDIDATE || !raft->pre ||
             reply->term.value != raft->term.value + 1) {
-            RAFT_TRACE(raft, TRACE_DETAIL, "pre-vote of %u for term %llu -> not awaited, ignored", from.value,
-                       (unsigned long long)reply->term.value);
+            RAFT_TRACE(raft, TRACE_DETAIL, "pre-vote of %u for term %llu -> not awaited, ignored",
+                       from.value, (unsigned long long)reply->term.value);
             return;
         }
     } else if (raft_ignore_reply_term(raft, from, reply->term)) {
@@ -23,8 +23,8 @@ void raft_on_vote_reply(struct raft *raft, const struct wire_message *message)
         RAFT_TRACE(raft, TRACE_DETAIL, "vote of %u -> no such election runs, ignored", from.value);
         return;
     }
-    RAFT_TRACE(raft, TRACE_DECISION, "%s of %u is %s -> count", reply->pre ? "pre-vote" : "vote", from.value,
-               reply->granted ? "yes" : "no");
+    RAFT_TRACE(raft, TRACE_DECISION, "%s of %u is %s -> count", reply->pre ? "pre-vote" : "vote",
+               from.value, reply->granted ? "yes" : "no");
     if (!reply->granted) {
         return;
     }

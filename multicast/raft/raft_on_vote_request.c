@@ -2,8 +2,8 @@
 /* VOTE_REQUEST at a member: may `from` lead? [Raft thesis 3.4, 3.6.1, 4.2.3, 9.6] */
 #include "multicast/raft/raft_internal.h"
 
-/* [Raft thesis 4.2.3] A member that believes in a live leader does not help to depose it; a leader judges by its
- * own check-quorum. The old leader's own wish (transfer) overrides that. */
+/* [Raft thesis 4.2.3] A member that believes in a live leader does not help to depose it; a
+ * leader judges by its own check-quorum. The old leader's own wish (transfer) overrides that. */
 static bool raft_protects_leader(const struct raft *raft)
 {
     if (raft->role == RAFT_LEADER) {
@@ -13,7 +13,8 @@ static bool raft_protects_leader(const struct raft *raft)
     return raft->leader.value != 0 && !kv_instant_reached(until, raft->now);
 }
 
-/* [Raft thesis 3.6.1] Its log has at least what ours has: later last term, or equal terms and no shorter. */
+/* [Raft thesis 3.6.1] Its log has at least what ours has: later last term, or equal terms and no
+ * shorter. */
 static bool raft_is_up_to_date(const struct raft *raft, const struct wire_vote_request *request)
 {
     kv_term last_term = raft_log_term(&raft->log, raft->log.last);
@@ -22,9 +23,11 @@ static bool raft_is_up_to_date(const struct raft *raft, const struct wire_vote_r
             request->last_index.value >= raft->log.last.value);
 }
 
-static void raft_send_vote_reply(struct raft *raft, kv_node_id to, kv_term term, bool pre, bool granted)
+static void raft_send_vote_reply(struct raft *raft, kv_node_id to, kv_term term, bool pre,
+                                 bool granted)
 {
-    /* R1: a vote, and any term we are in, is durable before it is told. A pre-vote promises nothing, but names our term. */
+    /* R1: a vote, and any term we are in, is durable before it is told. A pre-vote promises
+     * nothing, but names our term. */
     raft_emit_hard_state(raft);
     struct wire_message *message =
         raft_emit_message(raft, WIRE_MESSAGE_VOTE_REPLY, to, raft->hard_sequence);
@@ -32,15 +35,17 @@ static void raft_send_vote_reply(struct raft *raft, kv_node_id to, kv_term term,
     KV_ASSERT(pre || !granted || kv_node_equal(raft->vote, to));
 }
 
-static void raft_on_pre_vote_request(struct raft *raft, kv_node_id from, const struct wire_vote_request *request)
+static void raft_on_pre_vote_request(struct raft *raft, kv_node_id from,
+                                     const struct wire_vote_request *request)
 {
     bool protects = raft_protects_leader(raft) && !request->transfer;
     bool newer = request->term.value > raft->term.value ||
                  (request->term.value == raft->term.value && raft->term_leader.value == 0 &&
                   (raft->vote.value == 0 || kv_node_equal(raft->vote, from)));
     bool granted = !protects && newer && raft_is_up_to_date(raft, request);
-    RAFT_TRACE(raft, TRACE_DECISION, "%u asks before term %llu, last (%llu, term %llu)%s%s%s -> %s", from.value,
-               (unsigned long long)request->term.value, (unsigned long long)request->last_index.value,
+    RAFT_TRACE(raft, TRACE_DECISION, "%u asks before term %llu, last (%llu, term %llu)%s%s%s -> %s",
+               from.value, (unsigned long long)request->term.value,
+               (unsigned long long)request->last_index.value,
                (unsigned long long)request->last_term.value, protects ? ", leader alive" : "",
                newer ? "" : ", old term", raft_is_up_to_date(raft, request) ? "" : ", log behind",
                granted ? "yes" : "no");
@@ -53,8 +58,9 @@ void raft_on_vote_request(struct raft *raft, const struct wire_message *message)
     kv_node_id from = message->from;
     if (request->term.value == 0 || request->term.value > RAFT_TERM_MAX ||
         request->last_term.value >= request->term.value) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u asks for term %llu with last term %llu -> malformed, ignored",
-                   from.value, (unsigned long long)request->term.value,
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "%u asks for term %llu with last term %llu -> malformed, ignored", from.value,
+                   (unsigned long long)request->term.value,
                    (unsigned long long)request->last_term.value);
         return;
     }
@@ -62,9 +68,10 @@ void raft_on_vote_request(struct raft *raft, const struct wire_message *message)
         raft_on_pre_vote_request(raft, from, request);
         return;
     }
-    if (request->term.value > raft->term.value && !request->transfer && raft_protects_leader(raft)) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u asks for term %llu, leader %u is alive -> ignored", from.value,
-                   (unsigned long long)request->term.value, raft->leader.value);
+    if (request->term.value > raft->term.value && !request->transfer &&
+        raft_protects_leader(raft)) {
+        RAFT_TRACE(raft, TRACE_DECISION, "%u asks for term %llu, leader %u is alive -> ignored",
+                   from.value, (unsigned long long)request->term.value, raft->leader.value);
         return;
     }
 
@@ -73,9 +80,10 @@ void raft_on_vote_request(struct raft *raft, const struct wire_message *message)
     }
 
     /* At most one vote per term (R1), none against a known leader of it. */
-    bool free = kv_node_equal(raft->vote, from) ||
-                (raft->vote.value == 0 && raft->term_leader.value == 0);
-    bool granted = request->term.value == raft->term.value && free && raft_is_up_to_date(raft, request);
+    bool free =
+        kv_node_equal(raft->vote, from) || (raft->vote.value == 0 && raft->term_leader.value == 0);
+    bool granted =
+        request->term.value == raft->term.value && free && raft_is_up_to_date(raft, request);
     if (granted && raft->vote.value == 0) {
         raft->vote = from;
         raft->hard_dirty = true;
@@ -83,9 +91,11 @@ void raft_on_vote_request(struct raft *raft, const struct wire_message *message)
     if (granted) {
         raft->election_at = kv_instant_add(raft->now, raft->patience_us);
     }
-    RAFT_TRACE(raft, TRACE_DECISION, "%u asks for term %llu, last (%llu, term %llu), vote of this term %u -> %s",
+    RAFT_TRACE(raft, TRACE_DECISION,
+               "%u asks for term %llu, last (%llu, term %llu), vote of this term %u -> %s",
                from.value, (unsigned long long)request->term.value,
-               (unsigned long long)request->last_index.value, (unsigned long long)request->last_term.value,
-               raft->vote.value, granted ? "granted" : "denied");
+               (unsigned long long)request->last_index.value,
+               (unsigned long long)request->last_term.value, raft->vote.value,
+               granted ? "granted" : "denied");
     raft_send_vote_reply(raft, from, raft->term, false /* pre */, granted);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_read: linearizable reads without the log: ReadIndex. [Raft thesis 6.4]
  *
- * 1. A read notes the commit index when it arrives, and the round that begins at the next flush: all reads of a batch
- *    share one round. Heartbeats are rounds as well.
- * 2. When a majority of voters has answered that round or a later one, no other leader had replaced us when the read
- *    arrived, so nothing committed before it can be above the index it noted.
- * 3. A new leader does not know how far its predecessors have committed until it has committed an entry of its own term: reads
- *    wait for that, at most RAFT_READS_MAX of them, and at most until check-quorum or a higher term ends the leadership. */
+ * 1. A read notes the commit index when it arrives, and the round that begins at the next flush:
+ *    all reads of a batch share one round. Heartbeats are rounds as well.
+ * 2. When a majority of voters has answered that round or a later one, no other leader had replaced
+ *    us when the read arrived, so nothing committed before it can be above the index it noted.
+ * 3. A new leader does not know how far its predecessors have committed until it has committed
+ *    an entry of its own term: reads wait for that, at most RAFT_READS_MAX of them, and at most
+ *    until check-quorum or a higher term ends the leadership. */
 #include "multicast/raft/raft_internal.h"
 
 static void raft_reads_grow(struct raft *raft)
@@ -61,7 +62,8 @@ void raft_reads_serve(struct raft *raft)
     uint32_t served = 0;
     while (raft->read_count > 0 && raft->reads[raft->read_first].round <= confirmed) {
         const struct raft_read_waiting *read = &raft->reads[raft->read_first];
-        kv_index index = read->index.value > raft->term_start.value ? read->index : raft->term_start;
+        kv_index index =
+            read->index.value > raft->term_start.value ? read->index : raft->term_start;
         raft_emit_read(raft, read->token, index, true /* ready */);
         raft->read_first = (raft->read_first + 1) % raft->read_capacity;
         raft->read_count--;
@@ -76,7 +78,8 @@ void raft_reads_serve(struct raft *raft)
 void raft_reads_fail(struct raft *raft)
 {
     if (raft->read_count > 0) {
-        RAFT_TRACE(raft, TRACE_DECISION, "leadership ends -> %u waiting reads fail", raft->read_count);
+        RAFT_TRACE(raft, TRACE_DECISION, "leadership ends -> %u waiting reads fail",
+                   raft->read_count);
     }
     for (; raft->read_count > 0; raft->read_count--) {
         raft_emit_read(raft, raft->reads[raft->read_first].token, (kv_index){0}, false /* ready */);

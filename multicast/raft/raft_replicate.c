@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_replicate: how a leader feeds the members, and when an entry is committed. [Raft thesis 3.5, 3.6.2, 10.2]
+/* raft_replicate: how a leader feeds the members, and when an entry is committed. [Raft thesis 3.5,
+ * 3.6.2, 10.2]
  *
- * 1. raft_flush is the only place that sends APPENDs. To a member whose log is known to be equal below `next` it pipelines
- *    all new entries, in messages of at most KV_APPEND_*, up to KV_APPEND_INFLIGHT_MAX of them; to one that is being probed it
- *    sends one and waits; to one that needs entries we no longer have it asks the driver for a piece of the snapshot.
- * 2. If there is nothing to send, but the commit index or the round has risen since the last message to that member, an empty
- *    APPEND goes out at once: followers deliver one message delay behind the leader. Heartbeats are rounds, too.
- * 3. Entries leave before they are durable here (10.2.1): our own disk is one voter among others. */
+ * 1. raft_flush is the only place that sends APPENDs. To a member whose log is known to be equal
+ *    below `next` it pipelines all new entries, in messages of at most KV_APPEND_*, up to
+ *    KV_APPEND_INFLIGHT_MAX of them; to one that is being probed it sends one and waits; to one
+ *    that needs entries we no longer have it asks the driver for a piece of the snapshot.
+ * 2. If there is nothing to send, but the commit index or the round has risen since the last
+ *    message to that member, an empty APPEND goes out at once: followers deliver one message delay
+ *    behind the leader. Heartbeats are rounds, too.
+ * 3. Entries leave before they are durable here (10.2.1): our own disk is one voter among
+ *    others. */
 #include "multicast/raft/raft_internal.h"
 
 /* The entries of the last APPEND of one flush: followers that are equally far share one array. */
@@ -35,18 +39,18 @@ void raft_replicate_begin(struct raft *raft)
     }
 }
 
-static void raft_send_append(struct raft *raft, struct raft_peer *peer, kv_index previous, uint32_t count,
-                             struct wire_entry **entries)
+static void raft_send_append(struct raft *raft, struct raft_peer *peer, kv_index previous,
+                             uint32_t count, struct wire_entry **entries)
 {
-    struct wire_message *message = raft_emit_message(raft, WIRE_MESSAGE_APPEND, peer->node, 0 /* after */);
-    message->as.append =
-        (struct wire_append){.term = raft->term,
-                             .previous_index = previous,
-                             .previous_term = raft_log_term(&raft->log, previous),
-                             .commit = raft->commit,
-                             .round = raft->round,
-                             .count = count,
-                             .entries = entries};
+    struct wire_message *message =
+        raft_emit_message(raft, WIRE_MESSAGE_APPEND, peer->node, 0 /* after */);
+    message->as.append = (struct wire_append){.term = raft->term,
+                                              .previous_index = previous,
+                                              .previous_term = raft_log_term(&raft->log, previous),
+                                              .commit = raft->commit,
+                                              .round = raft->round,
+                                              .count = count,
+                                              .entries = entries};
     kv_index end = {previous.value + count};
     peer->commit_sent = raft->commit.value < end.value ? raft->commit : end;
     peer->round_sent = raft->round;
@@ -56,17 +60,20 @@ static void raft_send_append(struct raft *raft, struct raft_peer *peer, kv_index
                (unsigned long long)raft->commit.value, (unsigned long long)raft->round);
 }
 
-/* A heartbeat for a member whose log cannot be continued: it says that we lead and claims nothing about the log. */
+/* A heartbeat for a member whose log cannot be continued: it says that we lead and claims
+ * nothing about the log. */
 static void raft_send_bare_heartbeat(struct raft *raft, struct raft_peer *peer)
 {
-    struct wire_message *message = raft_emit_message(raft, WIRE_MESSAGE_APPEND, peer->node, 0 /* after */);
+    struct wire_message *message =
+        raft_emit_message(raft, WIRE_MESSAGE_APPEND, peer->node, 0 /* after */);
     message->as.append = (struct wire_append){.term = raft->term, .round = raft->round};
     peer->round_sent = raft->round;
     peer->sent_at = raft->now;
 }
 
 /* As many entries from `first` on as one APPEND may hold, one at least. */
-static struct raft_range raft_take_range(struct raft *raft, kv_index first, const struct raft_range *last)
+static struct raft_range raft_take_range(struct raft *raft, kv_index first,
+                                         const struct raft_range *last)
 {
     if (last->count > 0 && last->first.value == first.value) {
         return *last;
@@ -98,7 +105,8 @@ static bool raft_flush_entries(struct raft *raft, struct raft_peer *peer, struct
         sent = true;
         if (pipeline) {
             peer->next.value += last->count;
-            uint32_t slot = (peer->inflight_first + peer->inflight_count++) % KV_APPEND_INFLIGHT_MAX;
+            uint32_t slot =
+                (peer->inflight_first + peer->inflight_count++) % KV_APPEND_INFLIGHT_MAX;
             peer->inflight[slot].value = peer->next.value - 1;
         } else {
             peer->probing = true;
@@ -133,14 +141,16 @@ static void raft_flush_snapshot(struct raft *raft, struct raft_peer *peer)
                                                               .config = raft->configs[0].config,
                                                               .offset = peer->offset,
                                                               .round = peer->chunk_round};
-    RAFT_TRACE(raft, TRACE_DECISION, "%u has %llu bytes of snapshot %llu -> send the next piece", peer->node.value,
-               (unsigned long long)peer->offset, (unsigned long long)log->base.value);
+    RAFT_TRACE(raft, TRACE_DECISION, "%u has %llu bytes of snapshot %llu -> send the next piece",
+               peer->node.value, (unsigned long long)peer->offset,
+               (unsigned long long)log->base.value);
 }
 
 static void raft_flush_peer(struct raft *raft, struct raft_peer *peer, struct raft_range *last)
 {
     if (peer->progress != RAFT_PROGRESS_SNAPSHOT && peer->next.value <= raft->log.base.value) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u needs entry %llu, log begins behind %llu -> send the snapshot",
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "%u needs entry %llu, log begins behind %llu -> send the snapshot",
                    peer->node.value, (unsigned long long)peer->next.value,
                    (unsigned long long)raft->log.base.value);
         peer->progress = RAFT_PROGRESS_SNAPSHOT;
@@ -156,7 +166,8 @@ static void raft_flush_peer(struct raft *raft, struct raft_peer *peer, struct ra
     }
     kv_index end = {peer->next.value - 1};
     kv_index commit = raft->commit.value < end.value ? raft->commit : end;
-    bool commit_news = peer->progress == RAFT_PROGRESS_PIPELINE && peer->commit_sent.value < commit.value;
+    bool commit_news =
+        peer->progress == RAFT_PROGRESS_PIPELINE && peer->commit_sent.value < commit.value;
     if (commit_news || peer->round_sent < raft->round) {
         raft_send_append(raft, peer, end, 0 /* count */, NULL /* entries */);
     }
@@ -187,7 +198,8 @@ void raft_replicate_tick(struct raft *raft)
         if ((int)i == raft->self_position) {
             continue;
         }
-        beat = beat || kv_instant_reached(kv_instant_add(peer->sent_at, raft->settings.heartbeat_us), raft->now);
+        beat = beat || kv_instant_reached(
+                           kv_instant_add(peer->sent_at, raft->settings.heartbeat_us), raft->now);
         kv_instant silent_at = kv_instant_add(peer->heard_at, raft->settings.election_timeout_us);
         if (peer->progress == RAFT_PROGRESS_PIPELINE && kv_instant_reached(silent_at, raft->now)) {
             RAFT_TRACE(raft, TRACE_DECISION, "%u is silent -> probe behind %llu until it answers",
@@ -209,7 +221,8 @@ void raft_replicate_tick(struct raft *raft)
 
 kv_instant raft_replicate_deadline(const struct raft *raft)
 {
-    kv_instant deadline = raft->transfer_target.value != 0 ? raft->transfer_until : KV_INSTANT_NEVER;
+    kv_instant deadline =
+        raft->transfer_target.value != 0 ? raft->transfer_until : KV_INSTANT_NEVER;
     for (uint32_t i = 0; i < raft->peer_count; i++) {
         if ((int)i != raft->self_position) {
             deadline = kv_instant_min(
@@ -244,16 +257,19 @@ void raft_maybe_commit(struct raft *raft)
     KV_ASSERT(raft->role == RAFT_LEADER);
     uint64_t match[KV_MEMBERS_MAX];
     for (uint32_t i = 0; i < raft->peer_count; i++) {
-        match[i] = (int)i == raft->self_position ? raft->log.durable.value : raft->peers[i].match.value;
+        match[i] =
+            (int)i == raft->self_position ? raft->log.durable.value : raft->peers[i].match.value;
     }
     kv_index commit = {raft_quorum_value(raft, match)};
-    /* [Raft thesis 3.6.2, figure 3.7] R5: counting commits entries of the own term only; those before come along. */
+    /* [Raft thesis 3.6.2, figure 3.7] R5: counting commits entries of the own term only; those
+     * before come along. */
     if (commit.value <= raft->commit.value || commit.value < raft->term_start.value) {
         return;
     }
     KV_ASSERT(raft_log_term(&raft->log, commit).value == raft->term.value); /* R5 */
     raft_set_commit(raft, commit);
-    RAFT_TRACE(raft, TRACE_DETAIL, "a majority has it -> commit %llu", (unsigned long long)commit.value);
+    RAFT_TRACE(raft, TRACE_DETAIL, "a majority has it -> commit %llu",
+               (unsigned long long)commit.value);
     raft_reads_serve(raft);
     raft_config_committed(raft);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_transfer: the leader hands over to a voter of its or the operator's choice. [Raft thesis 3.10]
+/* raft_transfer: the leader hands over to a voter of its or the operator's choice. [Raft thesis
+ * 3.10]
  *
- * 1. It takes no more proposals, changes and reads, and brings the target up to date as it always does.
- * 2. When the target has the whole log, TIMEOUT_NOW tells it to hold an election at once; told again with each heartbeat.
+ * 1. It takes no more proposals, changes and reads, and brings the target up to date as it always
+ *    does.
+ * 2. When the target has the whole log, TIMEOUT_NOW tells it to hold an election at once; told
+ *    again with each heartbeat.
  * 3. After an election timeout without a new leader it gives up and takes proposals again. */
 #include "multicast/raft/raft_internal.h"
 
-/* It follows closely: appends are pipelined to it, and it has answered within the election timeout. */
+/* It follows closely: appends are pipelined to it, and it has answered within the election
+ * timeout. */
 static bool raft_is_caught_up(const struct raft *raft, const struct raft_peer *peer)
 {
     kv_instant silent_at = kv_instant_add(peer->heard_at, raft->settings.election_timeout_us);
@@ -19,7 +23,8 @@ struct raft_peer *raft_best_successor(struct raft *raft)
     struct raft_peer *best = NULL;
     for (uint32_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];
-        if (raft_is_caught_up(raft, peer) && (best == NULL || peer->match.value > best->match.value)) {
+        if (raft_is_caught_up(raft, peer) &&
+            (best == NULL || peer->match.value > best->match.value)) {
             best = peer;
         }
     }
@@ -28,7 +33,8 @@ struct raft_peer *raft_best_successor(struct raft *raft)
 
 void raft_send_timeout_now(struct raft *raft, kv_node_id target)
 {
-    struct wire_message *message = raft_emit_message(raft, WIRE_MESSAGE_TIMEOUT_NOW, target, 0 /* after */);
+    struct wire_message *message =
+        raft_emit_message(raft, WIRE_MESSAGE_TIMEOUT_NOW, target, 0 /* after */);
     message->as.timeout_now = (struct wire_timeout_now){.term = raft->term};
 }
 
@@ -37,9 +43,11 @@ enum status raft_on_transfer(struct raft *raft, kv_node_id target)
     if (raft->role != RAFT_LEADER || raft->transfer_target.value != 0) {
         return STATUS_NOT_LEADER;
     }
-    struct raft_peer *peer = target.value == 0 ? raft_best_successor(raft) : raft_find_peer(raft, target);
+    struct raft_peer *peer =
+        target.value == 0 ? raft_best_successor(raft) : raft_find_peer(raft, target);
     if (peer == NULL || !raft_is_caught_up(raft, peer)) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u is no voter that keeps up -> no hand-over", target.value);
+        RAFT_TRACE(raft, TRACE_DECISION, "%u is no voter that keeps up -> no hand-over",
+                   target.value);
         return STATUS_INVALID;
     }
     raft->transfer_target = peer->node;
@@ -59,7 +67,8 @@ void raft_transfer_progress(struct raft *raft)
     }
     struct raft_peer *peer = raft_find_peer(raft, raft->transfer_target);
     if (peer != NULL && peer->match.value == raft->log.last.value) {
-        RAFT_TRACE(raft, TRACE_DECISION, "%u has the whole log -> it shall take over now", peer->node.value);
+        RAFT_TRACE(raft, TRACE_DECISION, "%u has the whole log -> it shall take over now",
+                   peer->node.value);
         raft_send_timeout_now(raft, peer->node);
         raft->transfer_told = true;
     }

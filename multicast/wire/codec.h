@@ -33,13 +33,15 @@ struct wire_frame_writer {
 };
 
 /* Start an empty frame. */
-void wire_frame_begin(struct wire_frame_writer *writer, kv_cluster_id cluster, kv_node_id from, kv_node_id to);
+void wire_frame_begin(struct wire_frame_writer *writer, kv_cluster_id cluster, kv_node_id from,
+                      kv_node_id to);
 
 /* Append one message. Sender and addressee are the frame's: those of the message are either the same or none, and
  * whoever reads it finds the frame's. A message that breaks a limit of its struct is a bug (asserted).
  * STATUS_FULL: the frame would exceed KV_FRAME_BYTES_MAX or WIRE_FRAME_MESSAGES_MAX; nothing was appended, finish
  * this frame first. A single message always fits an empty frame. */
-KV_MUST_CHECK enum status wire_frame_add(struct wire_frame_writer *writer, const struct wire_message *message);
+KV_MUST_CHECK enum status wire_frame_add(struct wire_frame_writer *writer,
+                                         const struct wire_message *message);
 
 /* Complete the header. The slice borrows from the writer until its next use. */
 kv_slice wire_frame_finish(struct wire_frame_writer *writer);
@@ -55,10 +57,10 @@ struct wire_frame_reader {
     kv_cluster_id cluster;
     kv_node_id from;
     kv_node_id to;
-    struct wire_node *nodes;             /* KV_NODES_MAX of WELCOME, made when first needed; owned */
-    struct wire_group *groups;           /* KV_GROUPS_MAX of WELCOME */
-    struct wire_member_status *members;  /* KV_GROUPS_MAX of STATUS_REPLY */
-    struct wire_entry **entries; /* of the last message; owned */
+    struct wire_node *nodes;            /* KV_NODES_MAX of WELCOME, made when first needed; owned */
+    struct wire_group *groups;          /* KV_GROUPS_MAX of WELCOME */
+    struct wire_member_status *members; /* KV_GROUPS_MAX of STATUS_REPLY */
+    struct wire_entry **entries;        /* of the last message; owned */
     uint32_t entry_count;
     uint32_t entry_capacity;
 };
@@ -70,7 +72,8 @@ KV_MUST_CHECK enum status wire_frame_open(struct wire_frame_reader *reader, kv_s
 
 /* The next message. STATUS_OK: *ret is valid until the next call (entries are dropped then, keep those you want).
  * STATUS_END: all were read and nothing trails. STATUS_CORRUPT: stop reading this frame. */
-KV_MUST_CHECK enum status wire_frame_next(struct wire_frame_reader *reader, struct wire_message *ret);
+KV_MUST_CHECK enum status wire_frame_next(struct wire_frame_reader *reader,
+                                          struct wire_message *ret);
 
 void wire_frame_reader_close(struct wire_frame_reader *reader);
 

@@ -16,15 +16,19 @@
 #define WIRE_OP_MAP(X)                                                                             \
     X(GET, get, 1, 1, 1, 0, true, "the value of a key")                                            \
     X(PUT, put, 2, 1, 1, 1, false, "set a key")                                                    \
-    X(PUT_IF_ABSENT, put_if_absent, 3, 1, 1, 1, false, "set a key that does not exist, else EXISTS with its value") \
+    X(PUT_IF_ABSENT, put_if_absent, 3, 1, 1, 1, false,                                             \
+      "set a key that does not exist, else EXISTS with its value")                                 \
     X(DELETE, delete, 4, 1, 1, 0, false, "remove a key, NOT_FOUND if there is none")               \
     X(CAS, cas, 5, 1, 1, 2, false, "values: expected, new; MISMATCH with the present value")       \
-    X(INCR, incr, 6, 1, 1, 0, false, "add number to a decimal 64-bit value; an absent key counts as 0") \
+    X(INCR, incr, 6, 1, 1, 0, false,                                                               \
+      "add number to a decimal 64-bit value; an absent key counts as 0")                           \
     X(APPEND, append, 7, 1, 1, 1, false, "append to a value; an absent key counts as empty")       \
     X(MGET, mget, 8, 1, KV_COMMAND_KEYS_MAX, 0, true, "several values at one moment")              \
     X(MPUT, mput, 9, 1, KV_COMMAND_KEYS_MAX, 1, false, "set several keys at one moment")           \
-    X(SCAN, scan, 10, 2, 2, 0, true, "keys: from (inclusive, may be empty), to (exclusive, empty: no end); limit rows") \
-    X(SESSION_OPEN, session_open, 20, 0, 0, 0, false, "oracle: register a session; its id is the timestamp") \
+    X(SCAN, scan, 10, 2, 2, 0, true,                                                               \
+      "keys: from (inclusive, may be empty), to (exclusive, empty: no end); limit rows")           \
+    X(SESSION_OPEN, session_open, 20, 0, 0, 0, false,                                              \
+      "oracle: register a session; its id is the timestamp")                                       \
     X(SESSION_CLOSE, session_close, 21, 0, 0, 0, false, "oracle: end the session of this message") \
     X(MAP, map, 22, 0, 0, 0, true, "oracle: bucket map version and partitions")
 
@@ -37,8 +41,9 @@ enum wire_op {
 struct wire_command {
     enum wire_op op;
     uint32_t key_count;
-    kv_slice keys[KV_COMMAND_KEYS_MAX];   /* 1..KV_KEY_BYTES_MAX each; the bounds of a SCAN may be empty */
-    uint32_t value_count;                 /* key_count * values per key */
+    kv_slice
+        keys[KV_COMMAND_KEYS_MAX]; /* 1..KV_KEY_BYTES_MAX each; the bounds of a SCAN may be empty */
+    uint32_t value_count;          /* key_count * values per key */
     kv_slice values[KV_COMMAND_KEYS_MAX]; /* at most KV_VALUE_BYTES_MAX each */
     int64_t number;                       /* INCR: what to add; else 0 */
     uint32_t limit;                       /* SCAN: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
@@ -66,15 +71,15 @@ enum wire_verdict {
 
 struct wire_answer {
     enum wire_verdict verdict;
-    int64_t number;       /* INCR: the sum; MAP: version; SESSION_OPEN: 0; DELETE: 0 */
-    uint32_t row_count;   /* GET, EXISTS, MISMATCH: 0 or 1; MGET: one per key; SCAN: rows; MAP: 0 */
+    int64_t number;     /* INCR: the sum; MAP: version; SESSION_OPEN: 0; DELETE: 0 */
+    uint32_t row_count; /* GET, EXISTS, MISMATCH: 0 or 1; MGET: one per key; SCAN: rows; MAP: 0 */
     struct wire_row {
-        kv_slice key;     /* SCAN only, else empty */
+        kv_slice key; /* SCAN only, else empty */
         kv_slice value;
-        bool present;     /* MGET: false for an absent key; else true */
+        bool present; /* MGET: false for an absent key; else true */
     } rows[KV_COMMAND_KEYS_MAX];
-    bool more;            /* SCAN: there are rows behind the last one */
-    uint32_t hint;        /* STALE: the group that owns; MAP: partitions; else 0 */
+    bool more;     /* SCAN: there are rows behind the last one */
+    uint32_t hint; /* STALE: the group that owns; MAP: partitions; else 0 */
 };
 
 /* Bytes that an encoded command or answer has beyond its keys and values, at most: once, and for each key, value and
@@ -93,7 +98,7 @@ KV_MUST_CHECK enum status wire_command_decode(kv_slice bytes, struct wire_comman
 void wire_answer_encode(const struct wire_answer *answer, struct kv_buffer *ret);
 KV_MUST_CHECK enum status wire_answer_decode(kv_slice bytes, struct wire_answer *ret);
 
-const char *wire_op_name(enum wire_op op);             /* "get" */
+const char *wire_op_name(enum wire_op op); /* "get" */
 bool wire_op_is_read_only(enum wire_op op);
 const char *wire_verdict_name(enum wire_verdict verdict); /* "NOT_FOUND" */
 const char *wire_verdict_text(enum wire_verdict verdict);

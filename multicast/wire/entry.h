@@ -34,12 +34,12 @@ struct wire_entry {
     kv_term term;
     kv_index index;
     kv_clock reach;
-    kv_timestamp timestamp;       /* CMD, PROPOSE: ts; RESOLVE: gts; else {0,0} */
-    kv_message_id id;             /* CMD, PROPOSE, RESOLVE, REMOTE */
-    kv_group_set destinations;    /* CMD, PROPOSE */
-    uint64_t floor;               /* CMD, PROPOSE: all sequences of the session up to here are answered (X5) */
-    kv_group_id source;           /* REMOTE: the group that said it */
-    uint32_t body_size;           /* at most KV_BODY_BYTES_MAX */
+    kv_timestamp timestamp;    /* CMD, PROPOSE: ts; RESOLVE: gts; else {0,0} */
+    kv_message_id id;          /* CMD, PROPOSE, RESOLVE, REMOTE */
+    kv_group_set destinations; /* CMD, PROPOSE */
+    uint64_t floor; /* CMD, PROPOSE: all sequences of the session up to here are answered (X5) */
+    kv_group_id source; /* REMOTE: the group that said it */
+    uint32_t body_size; /* at most KV_BODY_BYTES_MAX */
     uint8_t body[];
 };
 

@@ -14,7 +14,8 @@
 
 /* X(NAME, name, number, FROM, TO, "purpose") */
 #define WIRE_MESSAGE_MAP(X)                                                                        \
-    X(VOTE_REQUEST, vote_request, 1, MEMBER, MEMBER, "asks for a vote, or whether one would be given") \
+    X(VOTE_REQUEST, vote_request, 1, MEMBER, MEMBER,                                               \
+      "asks for a vote, or whether one would be given")                                            \
     X(VOTE_REPLY, vote_reply, 2, MEMBER, MEMBER, "grants or denies it")                            \
     X(APPEND, append, 3, LEADER, MEMBER, "log entries, commit index, heartbeat, read round")       \
     X(APPEND_REPLY, append_reply, 4, MEMBER, LEADER, "what is synced, or where the logs differ")   \
@@ -29,7 +30,8 @@
     X(STATUS_REPLY, status_reply, 25, NODE, CLIENT, "roles, terms, indexes, digests")              \
     X(TRANSFER_REQUEST, transfer_request, 26, CLIENT, NODE, "hand the leadership of a group over") \
     X(TRANSFER_REPLY, transfer_reply, 27, NODE, CLIENT, "whether the hand-over has begun")         \
-    X(REFUSAL, refusal, 28, NODE, CLIENT, "why the conversation cannot go on: version, cluster, form")
+    X(REFUSAL, refusal, 28, NODE, CLIENT,                                                          \
+      "why the conversation cannot go on: version, cluster, form")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,
@@ -66,9 +68,9 @@ struct wire_append {
 struct wire_append_reply {
     kv_term term;
     bool success;
-    kv_index match;         /* success: the log is synced and equal up to here */
-    kv_index conflict;      /* failure: try again from here at the latest */
-    kv_term conflict_term;  /* failure: term of the entry there, 0 if the log is shorter */
+    kv_index match;        /* success: the log is synced and equal up to here */
+    kv_index conflict;     /* failure: try again from here at the latest */
+    kv_term conflict_term; /* failure: term of the entry there, 0 if the log is shorter */
     uint64_t round;
 };
 
@@ -87,7 +89,8 @@ struct wire_snapshot_chunk {
 struct wire_snapshot_reply {
     kv_term term;
     kv_index index;
-    uint64_t received; /* contiguous bytes so far; equal to total: installed and synced */
+    uint64_t
+        received; /* contiguous bytes stored so far; the whole is answered by APPEND_REPLY, once installed and synced */
     uint64_t round;
 };
 
@@ -117,13 +120,14 @@ struct wire_group {
 };
 
 struct wire_welcome {
-    uint16_t version; /* chosen */
+    uint16_t version;      /* chosen */
     kv_slice cluster_name; /* at most WIRE_CLUSTER_NAME_BYTES_MAX */
-    uint64_t map_version; /* of the bucket map: home of bucket b is partition 1 + b % partitions at version 1 */
-    uint32_t partitions;            /* 1..KV_GROUPS_MAX-1 */
-    uint32_t node_count;            /* at most KV_NODES_MAX */
-    const struct wire_node *nodes;  /* borrowed: a message stays small, because effects hold many */
-    uint32_t group_count;           /* at most KV_GROUPS_MAX */
+    uint64_t
+        map_version; /* of the bucket map: home of bucket b is partition 1 + b % partitions at version 1 */
+    uint32_t partitions;           /* 1..KV_GROUPS_MAX-1 */
+    uint32_t node_count;           /* at most KV_NODES_MAX */
+    const struct wire_node *nodes; /* borrowed: a message stays small, because effects hold many */
+    uint32_t group_count;          /* at most KV_GROUPS_MAX */
     const struct wire_group *groups;
     uint32_t key_bytes_max; /* the limits in force */
     uint32_t value_bytes_max;
@@ -134,8 +138,9 @@ struct wire_welcome {
 /* How a request is to be served. */
 enum wire_request_mode {
     WIRE_REQUEST_ORDERED = 1, /* multicast, exactly once */
-    WIRE_REQUEST_READ = 2,    /* linearizable read without the log; safe to repeat; id only matches the reply */
-    WIRE_REQUEST_STALE = 3    /* from this member's state as it is */
+    WIRE_REQUEST_READ =
+        2, /* linearizable read without the log; safe to repeat; id only matches the reply */
+    WIRE_REQUEST_STALE = 3 /* from this member's state as it is */
 };
 
 struct wire_request {
@@ -143,20 +148,22 @@ struct wire_request {
     enum wire_request_mode mode;
     kv_group_set destinations; /* one group for reads */
     uint64_t floor;
-    uint32_t budget_ms; /* the client has given up after this; the server may drop the request then */
-    kv_slice body;      /* a command: wire/command.h */
+    uint32_t
+        budget_ms; /* the client has given up after this; the server may drop the request then */
+    kv_slice body; /* a command: wire/command.h */
 };
 
 /* What became of a request. All but ANSWERED are no verdicts (placement rule X2): nothing is said about whether
  * an earlier sending of the same id has taken or will take effect. */
 enum wire_outcome {
-    WIRE_OUTCOME_ANSWERED = 1,        /* body holds the answer: wire/command.h */
-    WIRE_OUTCOME_NOT_LEADER = 2,      /* leader names the believed one, or none */
-    WIRE_OUTCOME_BUSY = 3,            /* this sending was not ordered: a queue is full */
+    WIRE_OUTCOME_ANSWERED = 1, /* body holds the answer: wire/command.h */
+    WIRE_OUTCOME_NOT_LEADER =
+        2,                 /* this sending was not ordered; leader: the believed one or none */
+    WIRE_OUTCOME_BUSY = 3, /* this sending was not ordered: a queue is full */
     WIRE_OUTCOME_SESSION_UNKNOWN = 4, /* this sending was not ordered: the session has ended */
-    WIRE_OUTCOME_REFUSED = 5,         /* this sending was not ordered: sequence at or below the floor */
-    WIRE_OUTCOME_MALFORMED = 6,       /* this sending was not ordered: the body is not a valid command */
-    WIRE_OUTCOME_WRONG_GROUP = 7      /* this node has no member of that group */
+    WIRE_OUTCOME_REFUSED = 5,    /* this sending was not ordered: sequence at or below the floor */
+    WIRE_OUTCOME_MALFORMED = 6,  /* this sending was not ordered: the body is not a valid command */
+    WIRE_OUTCOME_WRONG_GROUP = 7 /* this sending was not ordered: no member of that group is here */
 };
 
 struct wire_reply {
@@ -169,7 +176,12 @@ struct wire_reply {
 };
 
 /* Numbers of enum raft_role, in the order of a member's life. */
-enum wire_role { WIRE_ROLE_FOLLOWER = 1, WIRE_ROLE_CANDIDATE = 2, WIRE_ROLE_LEADER = 3, WIRE_ROLE_LEARNER = 4 };
+enum wire_role {
+    WIRE_ROLE_FOLLOWER = 1,
+    WIRE_ROLE_CANDIDATE = 2,
+    WIRE_ROLE_LEADER = 3,
+    WIRE_ROLE_LEARNER = 4
+};
 
 struct wire_status_request {
     uint8_t detail; /* 0; room for more */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine: what commands mean. The engine says when and whether they run; a machine says what they do.
+/* machine: what commands mean. The engine says when and whether they run; a machine says what they
+ * do.
  *
- * Two machines exist: the KV machine of partitions (partition/kv) and the oracle (oracle/). A machine is deterministic: its answers and its
- * digest are functions of the commands executed, in order, and of nothing else. It keeps no pointers to its inputs. */
+ * Two machines exist: the KV machine of partitions (partition/kv) and the oracle (oracle/). A
+ * machine is deterministic: its answers and its digest are functions of the commands executed, in
+ * order, and of nothing else. It keeps no pointers to its inputs. */
 #ifndef KV_ENGINE_MACHINE_H
 #define KV_ENGINE_MACHINE_H
 
@@ -18,7 +20,8 @@ struct machine_context {
 
 /* X1: slots are called by one thread at a time, never block and never fail but by their answer. */
 struct machine_ops {
-    /* Run a command that changes or reads; fill *ret (rows may borrow from the machine's state until the next call). */
+    /* Run a command that changes or reads; fill *ret (rows may borrow from the machine's state
+     * until the next call). */
     void (*execute)(void *state, const struct machine_context *context,
                     const struct wire_command *command, struct wire_answer *ret);
     /* Run a read-only command without changing anything, its digest included. */
@@ -28,7 +31,8 @@ struct machine_ops {
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */
     uint64_t (*keys)(const void *state);
-    /* Append the whole content; load replaces the content. load: STATUS_CORRUPT leaves the machine empty. */
+    /* Append the whole content; load replaces the content. load: STATUS_CORRUPT leaves the machine
+     * empty. */
     void (*save)(const void *state, struct kv_buffer *ret);
     enum status (*load)(void *state, kv_slice bytes);
     void (*destroy)(void *state);

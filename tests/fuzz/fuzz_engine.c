@@ -41,6 +41,13 @@ static uint8_t take(struct history *history)
     return byte;
 }
 
+/* A part of the rest, which is not used up: it goes on as steps. */
+static kv_slice take_body(struct history *history)
+{
+    const size_t most = take(history);
+    return kv_slice_of(history->rest.data, most < history->rest.size ? most : history->rest.size);
+}
+
 static kv_message_id take_id(struct history *history)
 {
     const uint8_t bits = take(history);
@@ -92,7 +99,8 @@ static void deliver(struct history *history, kv_message_id id, uint64_t floor, k
     wire_entry_drop(&entry);
     KV_ASSERT(kv_slice_equal(a.answer, b.answer));
     KV_ASSERT(kv_timestamp_compare(a.timestamp, b.timestamp) == 0);
-    KV_ASSERT(wire_answer_decode(a.answer, &answer) == STATUS_OK);
+    const enum status status = wire_answer_decode(a.answer, &answer);
+    KV_ASSERT(status == STATUS_OK);
     KV_ASSERT(answer.number <= 1); /* E1: no counter gets beyond one */
 }
 
@@ -103,7 +111,8 @@ static void step_admit(struct history *history)
     struct engine_reply a;
     struct engine_reply b;
     const enum engine_admission admission = engine_admit(history->reloaded, id, floor, &a);
-    KV_ASSERT(admission == engine_admit(history->steady, id, floor, &b));
+    const enum engine_admission other = engine_admit(history->steady, id, floor, &b);
+    KV_ASSERT(admission == other);
     if (admission == ENGINE_RECORDED) {
         KV_ASSERT(kv_slice_equal(a.answer, b.answer));
     }
@@ -115,7 +124,8 @@ static void step_reload(struct history *history)
     engine_save(history->reloaded, &saved);
     engine_destroy(&history->reloaded);
     history->reloaded = engine_new(group, kv_machine_new(group, 1), SESSIONS_MAX);
-    KV_ASSERT(engine_load(history->reloaded, kv_buffer_slice(&saved)) == STATUS_OK);
+    const enum status status = engine_load(history->reloaded, kv_buffer_slice(&saved));
+    KV_ASSERT(status == STATUS_OK);
     kv_buffer_close(&saved);
 }
 
@@ -132,15 +142,18 @@ static void step(struct history *history)
         step_reload(history);
     } else if (kind < 225) {
         const kv_timestamp cursor = {{history->clock}, group};
-        const size_t size = take(history) < history->rest.size ? 8 : 0;
-        engine_read(history->reloaded, kv_slice_of(history->rest.data, size), cursor);
+        const kv_slice bytes = take_body(history);
+        struct kv_buffer first = {0};
+        const kv_slice read = engine_read(history->reloaded, bytes, cursor);
+        kv_buffer_append(&first, read.data, read.size);
+        const kv_slice again = engine_read(history->steady, bytes, cursor);
+        KV_ASSERT(kv_slice_equal(kv_buffer_slice(&first), again));
+        kv_buffer_close(&first);
     } else {
         /* Raw bytes as a body, of a session of their own, unless they would touch a counter. */
         kv_message_id id = {.sequence = history->clock + 1, .attempt = 1};
         id.session.registered.clock.value = 9;
-        const size_t most = take(history);
-        const size_t size = most < history->rest.size ? most : history->rest.size;
-        const kv_slice body = kv_slice_of(history->rest.data, size);
+        const kv_slice body = take_body(history);
         if (wire_command_decode(body, &command) != STATUS_OK || wire_op_is_read_only(command.op)) {
             deliver(history, id, history->clock, body);
         }

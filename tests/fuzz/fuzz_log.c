@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_log: arbitrary damage to a small log: opening it never crashes, returns only records that are well formed, agrees with the
- * checker, and a log that was opened opens again with the same records.
+/* fuzz_log: arbitrary damage to a small log: opening it never crashes, returns only records that
+ * are well formed, agrees with the checker, and a log that was opened opens again with the same
+ * records.
  *
- * The first byte of the input says how: raw bytes as the content of a segment; edits {u16 block offset, u8 bytes} of a good log; or the same
- * with the checksums of all headers and payloads made right again afterwards, so that what is behind them is reached. */
+ * The first byte of the input says how: raw bytes as the content of a segment; edits {u16 block
+ * offset, u8 bytes} of a good log; or the same with the checksums of all headers and payloads made
+ * right again afterwards, so that what is behind them is reached. */
 #include <stdint.h>
 #include <string.h>
 #include <xxhash.h>

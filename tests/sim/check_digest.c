@@ -21,7 +21,8 @@ void check_digest_at(struct check_digest *check, struct sim_report *report, kv_n
         uint64_t capacity = 2 * position + 64;
         check->digests = kv_realloc(check->digests, capacity * sizeof(*check->digests));
         check->known = kv_realloc(check->known, capacity * sizeof(*check->known));
-        memset(check->known + check->capacity, 0, (capacity - check->capacity) * sizeof(*check->known));
+        memset(check->known + check->capacity, 0,
+               (capacity - check->capacity) * sizeof(*check->known));
         check->capacity = capacity;
     }
     if (!check->known[position]) {

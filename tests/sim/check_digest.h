@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check_digest: replicas have the same state.
  *
- * We check: two members that have delivered the same number of messages of their group have engines with the same digest,
- * however they got there: by executing, by a restart, by loading a snapshot. */
+ * We check: two members that have delivered the same number of messages of their group have engines
+ * with the same digest, however they got there: by executing, by a restart, by loading a snapshot. */
 #ifndef KV_SIM_CHECK_DIGEST_H
 #define KV_SIM_CHECK_DIGEST_H
 

@@ -10,21 +10,24 @@
 
 #define FAIL(...) sim_report_fail(report, "linear", __VA_ARGS__)
 
-void check_linear_begin(struct check_linear *check, struct sim_report *report, const struct history *history)
+void check_linear_begin(struct check_linear *check, struct sim_report *report,
+                        const struct history *history)
 {
     memset(check, 0, sizeof(*check));
     check->history = history;
     check->operations = kv_alloc_zero(history->count + 1, sizeof(*check->operations));
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_operation *asked = &history->operations[i];
-        bool ok = model_decode_command(&check->model, kv_buffer_slice(&asked->body), &check->operations[i]);
+        bool ok = model_decode_command(&check->model, kv_buffer_slice(&asked->body),
+                                       &check->operations[i]);
         KV_ASSERT(ok); /* the workload's own command */
         enum wire_verdict verdict = WIRE_VERDICT_OK;
         if (asked->state == HISTORY_ANSWERED &&
-            (!model_decode_answer(&check->model, kv_buffer_slice(&asked->answer), &check->operations[i], &verdict) ||
+            (!model_decode_answer(&check->model, kv_buffer_slice(&asked->answer),
+                                  &check->operations[i], &verdict) ||
              model_is_refusal(verdict))) {
-            FAIL("group %u: client %u got no answer but something else, verdict %d", asked->group.value,
-                 asked->client, (int)verdict);
+            FAIL("group %u: client %u got no answer but something else, verdict %d",
+                 asked->group.value, asked->client, (int)verdict);
         }
     }
 }
@@ -42,8 +45,8 @@ struct replay {
     struct check_linear *check;
     struct sim_report *report;
     const struct check_order *chronicle;
-    struct model_intern ids;    /* message ids that were executed */
-    uint64_t *executed;         /* by number of the id: position of the first execution; 0: none */
+    struct model_intern ids; /* message ids that were executed */
+    uint64_t *executed;      /* by number of the id: position of the first execution; 0: none */
     uint32_t executed_capacity;
     uint32_t *states; /* by key */
     uint32_t state_capacity;
@@ -96,18 +99,21 @@ static void replay_delivery(struct replay *replay, uint64_t position)
     unsigned group = replay->chronicle->group.value;
     struct model_operation operation;
     enum wire_verdict verdict;
-    if (!model_decode_command(&replay->check->model, wire_entry_body(delivery->entry), &operation) ||
-        !model_decode_answer(&replay->check->model, kv_buffer_slice(&delivery->answer), &operation, &verdict)) {
+    if (!model_decode_command(&replay->check->model, wire_entry_body(delivery->entry),
+                              &operation) ||
+        !model_decode_answer(&replay->check->model, kv_buffer_slice(&delivery->answer), &operation,
+                             &verdict)) {
         FAIL("group %u: position %" PRIu64 " has no command or no answer of ours", group, position);
         return;
     }
     uint32_t id = id_number(replay, delivery->entry->id);
     uint64_t first = replay->executed[id];
+    replay->check->repeats += first != 0;
     if (model_is_refusal(verdict)) {
         bool forgotten = verdict == WIRE_VERDICT_SESSION_UNKNOWN && replay->check->sessions_limited;
         if (!forgotten && !(verdict == WIRE_VERDICT_REFUSED && first != 0)) {
-            FAIL("group %u: position %" PRIu64 " was refused with verdict %d without a reason", group,
-                 position, (int)verdict);
+            FAIL("group %u: position %" PRIu64 " was refused with verdict %d without a reason",
+                 group, position, (int)verdict);
         }
         return;
     }
@@ -122,7 +128,8 @@ static void replay_delivery(struct replay *replay, uint64_t position)
     }
     replay->executed[id] = position;
     if (!run_model(replay, &operation)) {
-        FAIL("group %u: the answer at position %" PRIu64 " (index %" PRIu64 ", op %s) is not the model's",
+        FAIL("group %u: the answer at position %" PRIu64 " (index %" PRIu64
+             ", op %s) is not the model's",
              group, position, delivery->entry->index.value, wire_op_name(operation.steps[0].op));
     }
 }
@@ -131,7 +138,8 @@ static void check_read(struct replay *replay, uint32_t i)
 {
     struct sim_report *report = replay->report;
     const struct history_operation *asked = &replay->check->history->operations[i];
-    if (!run_model(replay, &replay->check->operations[i])) { /* a read changes nothing in the model */
+    if (!run_model(replay,
+                   &replay->check->operations[i])) { /* a read changes nothing in the model */
         FAIL("group %u: client %u read at index %" PRIu64 " what the model does not hold there",
              asked->group.value, asked->client, asked->index.value);
     }
@@ -141,7 +149,8 @@ static void check_answer(struct replay *replay, uint32_t i)
 {
     struct sim_report *report = replay->report;
     const struct history_operation *asked = &replay->check->history->operations[i];
-    uint64_t position = replay->executed[id_number(replay, asked->id)];
+    uint32_t id = id_number(replay, asked->id); /* may move the array */
+    uint64_t position = replay->executed[id];
     if (position == 0) {
         FAIL("group %u: client %u got an answer to sequence %" PRIu64 " at index %" PRIu64
              ", which was never delivered: an acknowledged command is lost",
@@ -152,8 +161,8 @@ static void check_answer(struct replay *replay, uint32_t i)
     if (delivery->entry->index.value != asked->index.value ||
         kv_timestamp_compare(delivery->timestamp, asked->timestamp) != 0 ||
         !kv_slice_equal(kv_buffer_slice(&delivery->answer), kv_buffer_slice(&asked->answer))) {
-        FAIL("group %u: client %u got index %" PRIu64 " for sequence %" PRIu64 ", executed at %" PRIu64
-             ", or another answer",
+        FAIL("group %u: client %u got index %" PRIu64 " for sequence %" PRIu64
+             ", executed at %" PRIu64 ", or another answer",
              asked->group.value, asked->client, asked->index.value, asked->id.sequence,
              delivery->entry->index.value);
     }
@@ -188,7 +197,8 @@ static void replay_all(struct replay *replay)
     uint32_t read_count = 0, next = 0;
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_operation *operation = &history->operations[i];
-        if (is_answered_in(operation, replay->chronicle->group) && operation->mode != WIRE_REQUEST_ORDERED) {
+        if (is_answered_in(operation, replay->chronicle->group) &&
+            operation->mode != WIRE_REQUEST_ORDERED) {
             reads[read_count++] = (struct place){.at = operation->index.value, .operation = i};
         }
     }
@@ -206,7 +216,8 @@ static void replay_all(struct replay *replay)
     kv_free(reads);
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_operation *operation = &history->operations[i];
-        if (is_answered_in(operation, replay->chronicle->group) && operation->mode == WIRE_REQUEST_ORDERED) {
+        if (is_answered_in(operation, replay->chronicle->group) &&
+            operation->mode == WIRE_REQUEST_ORDERED) {
             check_answer(replay, i);
         }
     }
@@ -214,7 +225,8 @@ static void replay_all(struct replay *replay)
 
 /* ---- 4: real time ---- */
 
-static void check_real_time(struct check_linear *check, struct sim_report *report, kv_group_id group)
+static void check_real_time(struct check_linear *check, struct sim_report *report,
+                            kv_group_id group)
 {
     const struct history *history = check->history;
     struct place *places = kv_alloc_zero(2 * history->count + 1, sizeof(*places));
@@ -228,7 +240,8 @@ static void check_real_time(struct check_linear *check, struct sim_report *repor
         }
     }
     qsort(places, count, sizeof(*places), compare_places);
-    uint64_t answered = 0; /* highest index that a client had been told when the present moment came */
+    uint64_t answered =
+        0; /* highest index that a client had been told when the present moment came */
     for (uint32_t n = 0; n < count; n++) {
         const struct history_operation *operation = &history->operations[places[n].operation];
         uint64_t index = operation->index.value;
@@ -249,7 +262,8 @@ static void check_real_time(struct check_linear *check, struct sim_report *repor
     kv_free(floors);
 }
 
-void check_linear_replay(struct check_linear *check, struct sim_report *report, const struct check_order *chronicle)
+void check_linear_replay(struct check_linear *check, struct sim_report *report,
+                         const struct check_order *chronicle)
 {
     struct replay replay = {.check = check, .report = report, .chronicle = chronicle};
     replay_all(&replay);
@@ -262,7 +276,8 @@ void check_linear_replay(struct check_linear *check, struct sim_report *report, 
 
 /* ---- 5: per key ---- */
 
-static uint32_t operations_of_key(const struct check_linear *check, uint32_t key, struct wgl_operation *ret)
+static uint32_t operations_of_key(const struct check_linear *check, uint32_t key,
+                                  struct wgl_operation *ret)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < check->history->count; i++) {
@@ -297,7 +312,8 @@ static void print_value(const struct check_linear *check, uint32_t value)
 }
 
 /* Moments, command, answer; in the order in which they were asked. */
-static void print_history(const struct check_linear *check, const struct wgl_operation *operations, uint32_t count)
+static void print_history(const struct check_linear *check, const struct wgl_operation *operations,
+                          uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct wgl_operation *operation = &operations[i];
@@ -322,7 +338,8 @@ static void print_history(const struct check_linear *check, const struct wgl_ope
 
 void check_linear_keys(struct check_linear *check, struct sim_report *report)
 {
-    struct wgl_operation *operations = kv_alloc_zero(check->history->count + 1, sizeof(*operations));
+    struct wgl_operation *operations =
+        kv_alloc_zero(check->history->count + 1, sizeof(*operations));
     uint32_t keys = check->model.keys.count;
     for (uint32_t key = 1; key <= keys; key++) {
         uint32_t count = operations_of_key(check, key, operations);

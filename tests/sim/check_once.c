@@ -9,7 +9,8 @@
 #define FAIL(...) sim_report_fail(report, "once", __VA_ARGS__)
 
 /* An answered read, a key of another name, or a command of another kind: not ours. */
-static const struct model_step *step_on(const struct check_linear *check, uint32_t i, uint32_t key, enum wire_op op)
+static const struct model_step *step_on(const struct check_linear *check, uint32_t i, uint32_t key,
+                                        enum wire_op op)
 {
     const struct model_step *step = &check->operations[i].steps[0];
     return step->key == key && step->op == op ? step : NULL;
@@ -28,9 +29,11 @@ static uint32_t occurrences(kv_slice text, kv_slice part)
     return count;
 }
 
-void check_once_appends(struct check_linear *check, struct sim_report *report, uint32_t key, uint32_t value)
+void check_once_appends(struct check_linear *check, struct sim_report *report, uint32_t key,
+                        uint32_t value)
 {
-    kv_slice text = value == MODEL_ABSENT ? (kv_slice){0} : model_string(&check->model.values, value);
+    kv_slice text =
+        value == MODEL_ABSENT ? (kv_slice){0} : model_string(&check->model.values, value);
     size_t explained = 0;
     for (uint32_t i = 0; i < check->history->count; i++) {
         const struct model_step *step = step_on(check, i, key, WIRE_OP_APPEND);
@@ -42,7 +45,8 @@ void check_once_appends(struct check_linear *check, struct sim_report *report, u
         uint32_t count = occurrences(text, part);
         bool answered = asked->state == HISTORY_ANSWERED;
         if (count > 1 || (answered && count == 0)) {
-            FAIL("group %u: append of sequence %" PRIu64 " of client %u, %s, is in the value %u times",
+            FAIL("group %u: append of sequence %" PRIu64
+                 " of client %u, %s, is in the value %u times",
                  asked->group.value, asked->id.sequence, asked->client,
                  answered ? "acknowledged" : "with an unknown outcome", count);
         }
@@ -60,7 +64,8 @@ static int compare_numbers(const void *left, const void *right)
     return *a < *b ? -1 : *a > *b;
 }
 
-void check_once_increments(struct check_linear *check, struct sim_report *report, uint32_t key, uint32_t value)
+void check_once_increments(struct check_linear *check, struct sim_report *report, uint32_t key,
+                           uint32_t value)
 {
     int64_t *sums = kv_alloc_zero(check->history->count + 1, sizeof(*sums));
     uint32_t sum_count = 0;
@@ -85,7 +90,8 @@ void check_once_increments(struct check_linear *check, struct sim_report *report
     }
     if (number < least || number > most) {
         FAIL("a counter stands at %" PRId64 "; the acknowledged increments make %" PRId64
-             ", all of them %" PRId64, number, least, most);
+             ", all of them %" PRId64,
+             number, least, most);
     }
     qsort(sums, sum_count, sizeof(*sums), compare_numbers);
     for (uint32_t i = 1; i < sum_count; i++) {

@@ -20,18 +20,20 @@ void check_order_close(struct check_order *check)
 static void extend(struct check_order *check, struct sim_report *report,
                    const struct order_delivery *delivery, kv_slice answer)
 {
-    if (check->count > 0 &&
-        kv_timestamp_compare(check->deliveries[check->count - 1].timestamp, delivery->timestamp) >= 0) {
+    if (check->count > 0 && kv_timestamp_compare(check->deliveries[check->count - 1].timestamp,
+                                                 delivery->timestamp) >= 0) {
         FAIL("group %u: position %" PRIu64 " has timestamp %" PRIu64 ", not above the one before",
              check->group.value, delivery->position, delivery->timestamp.clock.value);
         return;
     }
     if (check->count == check->capacity) {
         check->capacity = check->capacity == 0 ? 128 : 2 * check->capacity;
-        check->deliveries = kv_realloc(check->deliveries, check->capacity * sizeof(*check->deliveries));
+        check->deliveries =
+            kv_realloc(check->deliveries, check->capacity * sizeof(*check->deliveries));
     }
     struct check_order_delivery *kept = &check->deliveries[check->count++];
-    *kept = (struct check_order_delivery){.entry = wire_entry_keep(delivery->entry), .timestamp = delivery->timestamp};
+    *kept = (struct check_order_delivery){.entry = wire_entry_keep(delivery->entry),
+                                          .timestamp = delivery->timestamp};
     kv_buffer_append(&kept->answer, answer.data, answer.size);
 }
 
@@ -40,7 +42,8 @@ void check_order_delivered(struct check_order *check, struct sim_report *report,
 {
     uint64_t *last = &check->positions[node.value];
     if (delivery->position != *last + 1 || delivery->position > check->count + 1) {
-        FAIL("group %u: node %u delivers position %" PRIu64 " behind %" PRIu64 ", the longest has %" PRIu64,
+        FAIL("group %u: node %u delivers position %" PRIu64 " behind %" PRIu64
+             ", the longest has %" PRIu64,
              check->group.value, node.value, delivery->position, *last, check->count);
         return;
     }
@@ -53,7 +56,8 @@ void check_order_delivered(struct check_order *check, struct sim_report *report,
     if (kv_timestamp_compare(kept->timestamp, delivery->timestamp) != 0 ||
         !kv_message_id_equal(kept->entry->id, delivery->entry->id) ||
         kept->entry->index.value != delivery->entry->index.value) {
-        FAIL("group %u: node %u delivers index %" PRIu64 " at position %" PRIu64 ", another member index %" PRIu64,
+        FAIL("group %u: node %u delivers index %" PRIu64 " at position %" PRIu64
+             ", another member index %" PRIu64,
              check->group.value, node.value, delivery->entry->index.value, delivery->position,
              kept->entry->index.value);
     } else if (!kv_slice_equal(kv_buffer_slice(&kept->answer), answer)) {

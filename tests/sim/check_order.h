@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_order: the delivered sequence of one group, the same at every member, crashed ones included.
+/* check_order: the delivered sequence of one group, the same at every member, crashed ones
+ * included.
  *
  * We check, at each delivery of each member:
- *   1. The delivered sequences are prefixes of one another (O5): position k is the same message with the same timestamp
- *      and the same log index everywhere.
+ *   1. The delivered sequences are prefixes of one another (O5): position k is the same message
+ *      with the same timestamp and the same log index everywhere.
  *   2. Timestamps are strictly increasing (O3), positions have no gap.
  *   3. The engine's answer at position k is the same everywhere, byte for byte (E1, E4).
- * The sequence is kept as the chronicle of the group; check_digest, check_linear and check_once read it. */
+ * The sequence is kept as the chronicle of the group; check_digest, check_linear and check_once
+ * read it. */
 #ifndef KV_SIM_CHECK_ORDER_H
 #define KV_SIM_CHECK_ORDER_H
 

@@ -36,7 +36,8 @@ static uint64_t entry_hash(const struct wire_entry *entry)
 }
 
 /* 1. Election safety. */
-static void note_leader(struct check_raft *check, struct sim_report *report, kv_node_id node, kv_term term)
+static void note_leader(struct check_raft *check, struct sim_report *report, kv_node_id node,
+                        kv_term term)
 {
     if (term.value >= CHECK_TERMS_MAX) {
         FAIL("group %u: term %" PRIu64 ": elections without end", check->group.value, term.value);
@@ -99,7 +100,8 @@ static void check_committed(struct check_raft *check, struct sim_report *report,
                  check->group.value, node.value, i, commit.value);
             return;
         }
-        struct check_raft_entry seen = {entry->term, raft_term(raft), entry->kind, entry_hash(entry)};
+        struct check_raft_entry seen = {entry->term, raft_term(raft), entry->kind,
+                                        entry_hash(entry)};
         if (i <= check->count) {
             const struct check_raft_entry *known = &check->committed[i - 1];
             if (known->term.value != seen.term.value || known->hash != seen.hash) {
@@ -118,7 +120,8 @@ static void check_committed(struct check_raft *check, struct sim_report *report,
         }
         if (check->count == check->capacity) {
             check->capacity = check->capacity == 0 ? 128 : 2 * check->capacity;
-            check->committed = kv_realloc(check->committed, check->capacity * sizeof(*check->committed));
+            check->committed =
+                kv_realloc(check->committed, check->capacity * sizeof(*check->committed));
         }
         check->committed[check->count++] = seen;
     }
@@ -175,8 +178,8 @@ static void check_ack(struct check_raft *check, struct sim_report *report,
         return; /* told late: a newer leader may have replaced the entries since */
     }
     if (view->term.value < term.value || sim_disk_view_last(view).value < match.value) {
-        FAIL("group %u: node %u acknowledges %" PRIu64 " in term %" PRIu64 ", its disk ends at %" PRIu64
-             " in term %" PRIu64,
+        FAIL("group %u: node %u acknowledges %" PRIu64 " in term %" PRIu64
+             ", its disk ends at %" PRIu64 " in term %" PRIu64,
              check->group.value, message->from.value, match.value, term.value,
              sim_disk_view_last(view).value, view->term.value);
         return;
@@ -217,7 +220,8 @@ void check_raft_restarted(struct check_raft *check, struct sim_report *report, k
              check->group.value, node.value, view->vote.value, term.value, member->vote.value);
     }
     if (term.value == member->match_term.value && raft_last(raft).value < member->match.value) {
-        FAIL("group %u: node %u restarts with a log up to %" PRIu64 ", having acknowledged %" PRIu64,
+        FAIL("group %u: node %u restarts with a log up to %" PRIu64
+             ", having acknowledged %" PRIu64,
              check->group.value, node.value, raft_last(raft).value, member->match.value);
     }
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_raft: what must hold across the members of one group, whatever happens (raft.h, R1-R10, is about one member).
+/* check_raft: what must hold across the members of one group, whatever happens (raft.h, R1-R10, is
+ * about one member).
  *
  * We check:
  *   1. Election safety: at most one member leads in a term.
- *   2. Log agreement: an index that two members hold committed has the same entry at both (State Machine Safety).
- *   3. Leader completeness: a new leader's log has every entry that was committed in an earlier term.
- *   4. Durable promises: when an ack leaves a node, its disk holds what is acknowledged; when a vote leaves, its disk holds the vote.
- *   5. No promise is taken back: a member votes for one candidate a term, and comes back from a restart with at least the
- *      term, the vote and the log that it had told others about.
- * It looks at logs and disks directly, so it finds a broken rule before a client could suffer from it. */
+ *   2. Log agreement: an index that two members hold committed has the same entry at both (State
+ *      Machine Safety).
+ *   3. Leader completeness: a new leader's log has every entry that was committed in an earlier
+ *      term.
+ *   4. Durable promises: when an ack leaves a node, its disk holds what is acknowledged; when a
+ *      vote leaves, its disk holds the vote.
+ *   5. No promise is taken back: a member votes for one candidate a term, and comes back from a
+ *      restart with at least the term, the vote and the log that it had told others about.
+ * It looks at logs and disks directly, so it finds a broken rule before a client could suffer from
+ * it. */
 #ifndef KV_SIM_CHECK_RAFT_H
 #define KV_SIM_CHECK_RAFT_H
 
@@ -18,12 +23,12 @@
 
 #define CHECK_NODES_MAX 8u
 
-/* Terms beyond this are an election storm: some millions of elections in some seconds of virtual time. */
+/* Terms beyond this are an election storm: a million elections in seconds of virtual time. */
 #define CHECK_TERMS_MAX (1u << 20)
 
 struct check_raft_entry {
     kv_term term;
-    kv_term committed_in; /* at the latest: the term of the member that was first seen to hold it committed */
+    kv_term committed_in; /* at the latest: the term of the first member seen to commit it */
     enum wire_entry_kind kind;
     uint64_t hash;
 };

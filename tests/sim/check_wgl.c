@@ -10,7 +10,8 @@
 
 #include "multicast/base/assert.h"
 
-/* A call or a return in the order of moments; those not yet linearized are linked. Node 0 is the head. */
+/* A call or a return in the order of moments; those not yet linearized are linked. Node 0 is the
+ * head. */
 struct node {
     uint64_t moment;
     uint32_t operation;
@@ -32,7 +33,7 @@ struct search {
     struct node *nodes;
     struct choice *choices;
     uint32_t depth;
-    uint64_t *chosen; /* bit set of linearized operations; one word more holds the state while it is hashed */
+    uint64_t *chosen; /* set of linearized operations; one word more for the state */
     uint32_t chosen_words;
     XXH128_hash_t *cache; /* open addressing; {0, 0} is free */
     uint32_t cache_count, cache_slots, cache_max;
@@ -58,7 +59,8 @@ static void link_nodes(struct search *search)
     for (uint32_t i = 0; i < search->count; i++) {
         search->nodes[1 + 2 * i] =
             (struct node){.moment = search->operations[i].asked, .operation = i, .is_call = true};
-        search->nodes[2 + 2 * i] = (struct node){.moment = search->operations[i].answered, .operation = i};
+        search->nodes[2 + 2 * i] =
+            (struct node){.moment = search->operations[i].answered, .operation = i};
     }
     qsort(search->nodes + 1, total, sizeof(*search->nodes), compare_nodes);
     uint32_t *call_of = kv_alloc_zero(search->count + 1, sizeof(*call_of));
@@ -117,8 +119,9 @@ static void cache_grow(struct search *search)
     kv_free(old);
 }
 
-/* True when (chosen, state) is new. Keeps 128 bits of hash instead of the set: a collision by chance would need 10^16 states. The
- * state is hashed as data: as a seed it is only added to short inputs, and neighbouring sets and states would collide. */
+/* True when (chosen, state) is new. Keeps 128 bits of hash instead of the set: a collision by
+ * chance would need 10^16 states. The state is hashed as data: as a seed it is only added to short
+ * inputs, and neighbouring sets and states would collide. */
 static bool cache_add(struct search *search, uint32_t state)
 {
     if (2 * search->cache_count >= search->cache_slots) {
@@ -194,7 +197,8 @@ static enum wgl_verdict run(struct search *search)
     return WGL_LINEARIZABLE;
 }
 
-enum wgl_verdict wgl_check(struct model *model, const struct wgl_operation *operations, uint32_t count, uint32_t states_max)
+enum wgl_verdict wgl_check(struct model *model, const struct wgl_operation *operations,
+                           uint32_t count, uint32_t states_max)
 {
     struct search search = {
         .model = model, .operations = operations, .count = count, .cache_max = states_max};

@@ -11,7 +11,8 @@ uint32_t history_ask(struct history *history, uint32_t client, kv_group_id group
 {
     if (history->count == history->capacity) {
         history->capacity = history->capacity == 0 ? 256 : 2 * history->capacity;
-        history->operations = kv_realloc(history->operations, history->capacity * sizeof(*history->operations));
+        history->operations =
+            kv_realloc(history->operations, history->capacity * sizeof(*history->operations));
     }
     struct history_operation *operation = &history->operations[history->count];
     *operation = (struct history_operation){.client = client,

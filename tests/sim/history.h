@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* history: what the clients asked and were told, in the order in which it happened.
  *
- * Moments are numbers of one counter of the whole run, so "A was answered before B was asked" is exact even for things
- * that happen in one microsecond of virtual time. */
+ * Moments are numbers of one counter of the whole run, so "A was answered before B was asked" is
+ * exact even for things that happen in one microsecond of virtual time. */
 #ifndef KV_SIM_HISTORY_H
 #define KV_SIM_HISTORY_H
 
@@ -13,7 +13,7 @@
 enum history_state {
     HISTORY_PENDING,
     HISTORY_ANSWERED,
-    HISTORY_UNKNOWN /* the client died or its session ended: may have been executed, or may yet be */
+    HISTORY_UNKNOWN /* its client died or its session ended: may have been executed */
 };
 
 struct history_operation {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvsim: runs the simulator on one seed or on many.
  *
- * Many seeds are shared among worker processes by a counter in shared memory. A run that ends its process (an assertion of a core is
- * a finding like any other) costs one worker: the parent says which seed it was and starts the next worker. */
+ * Many seeds are shared among worker processes by a counter in shared memory. A run that ends its
+ * process (an assertion of a core is a finding like any other) costs one worker: the parent says
+ * which seed it was and starts the next worker. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -30,8 +31,8 @@ static const struct {
     bool core;
     const char *text;
 } mutants[] = {
-#define DRIVER false
-#define CORE   true
+#define DRIVER                     false
+#define CORE                       true
 #define X(NAME, name, WHERE, text) {#name, SIM_MUTANT_##NAME, WHERE, text},
     SIM_MUTANT_MAP(X)
 #undef X
@@ -60,6 +61,16 @@ static const struct {
 };
 #define CHECKER_COUNT (sizeof(checkers) / sizeof(checkers[0]))
 
+/* Everything that can find something: report.checker of a run. "assertion" is an invariant of a
+ * core. */
+static const char *const finders[] = {"raft", "order",  "digest",   "linear",
+                                      "once", "client", "restart",  "snapshot",
+                                      "read", "codec",  "liveness", "assertion"};
+#define FINDER_COUNT (sizeof(finders) / sizeof(finders[0]))
+
+/* A planted bug that no seed finds gets so many times more seeds. */
+#define RARE 100
+
 /* Core mutants exist in the program that is linked with the broken cores only. */
 #ifdef KVSIM_CORE_MUTANTS
 #define HAS_CORE_MUTANTS true
@@ -86,16 +97,17 @@ struct shared {
     _Atomic uint64_t virtual_us;
     _Atomic uint64_t counters[sizeof(struct sim_counters) / sizeof(uint64_t)];
     _Atomic uint64_t seeds[JOBS_MAX]; /* being run; for the parent of a worker that died */
-    _Atomic uint64_t first_found;     /* runs until the first violation; 0: none */
-    char found_by[32];
+    _Atomic uint64_t found_by[FINDER_COUNT];
 };
 
 static void usage(FILE *out)
 {
     fprintf(out,
             "usage: " PROGRAM " --seed S [--trace]                 one run, everything printed\n"
-            "       " PROGRAM " --seeds N [--first S] [--jobs J]   many runs, failures and a summary printed\n"
-            "       " PROGRAM " --mutants [--seeds N] [--jobs J]   each planted bug, until it is found\n"
+            "       " PROGRAM
+            " --seeds N [--first S] [--jobs J]   many runs, failures and a summary printed\n"
+            "       " PROGRAM
+            " --mutants [--seeds N] [--jobs J]   each planted bug: in how many seeds it is found\n"
             "  --first S       first seed (default: from the clock)\n"
             "  --profile NAME  which faults may be drawn:");
     for (size_t i = 0; i < PROFILE_COUNT; i++) {
@@ -119,10 +131,12 @@ static void format_replay(const struct sim_options *options, char *ret, size_t s
     int used = snprintf(ret, size, "replay: " PROGRAM " --seed %" PRIu64, options->seed);
     size_t at = (size_t)used;
     if (options->profile != SIM_PROFILE_ALL) {
-        at += (size_t)snprintf(ret + at, size - at, " --profile %s", profiles[options->profile].name);
+        at +=
+            (size_t)snprintf(ret + at, size - at, " --profile %s", profiles[options->profile].name);
     }
     if (options->mutant != SIM_MUTANT_NONE) {
-        at += (size_t)snprintf(ret + at, size - at, " --mutant %s", mutants[options->mutant - 1].name);
+        at += (size_t)snprintf(ret + at, size - at, " --mutant %s",
+                               mutants[options->mutant - 1].name);
     }
     for (size_t i = 0; i < CHECKER_COUNT; i++) {
         if ((options->checkers & checkers[i].checker) == 0) {
@@ -161,7 +175,8 @@ static int run_single(struct sim_options options)
     struct sim_result result;
     char replay[400];
     format_replay(&options, replay, sizeof(replay));
-    snprintf(abort_text, sizeof(abort_text), "VIOLATION: an assertion of a core failed\n%s\n", replay);
+    snprintf(abort_text, sizeof(abort_text), "VIOLATION: an assertion of a core failed\n%s\n",
+             replay);
     signal(SIGABRT, on_abort);
     options.print = true;
     printf("seed %" PRIu64 ", commit %s\n", options.seed, KVSIM_COMMIT);
@@ -172,24 +187,26 @@ static int run_single(struct sim_options options)
     }
     uint64_t values[sizeof(result.counters) / sizeof(uint64_t)];
     memcpy(values, &result.counters, sizeof(values));
-    printf("trace digest %016" PRIx64 "\n1 seed, %d violations, %.1f s of virtual time", result.digest,
-           result.report.failed ? 1 : 0, (double)result.virtual_us / 1e6);
+    printf("trace digest %016" PRIx64 "\n1 seed, %d violations, %.1f s of virtual time",
+           result.digest, result.report.failed ? 1 : 0, (double)result.virtual_us / 1e6);
     print_counters(values);
     return result.report.failed ? 1 : 0;
 }
 
 /* ---- Many runs ---- */
 
-static void note_found(struct shared *shared, uint64_t run, const char *checker)
+static void note_found(struct shared *shared, const char *finder)
 {
-    uint64_t none = 0;
     atomic_fetch_add(&shared->violations, 1);
-    if (atomic_compare_exchange_strong(&shared->first_found, &none, run + 1)) {
-        snprintf(shared->found_by, sizeof(shared->found_by), "%s", checker);
+    for (size_t i = 0; i < FINDER_COUNT; i++) {
+        if (strcmp(finders[i], finder) == 0) {
+            atomic_fetch_add(&shared->found_by[i], 1);
+        }
     }
 }
 
-static void work(const struct command_line *line, struct shared *shared, uint32_t worker, bool quiet, bool stop_when_found)
+static void work(const struct command_line *line, struct shared *shared, uint32_t worker,
+                 bool quiet, bool stop_when_found)
 {
     struct sim_options options = line->options;
     for (;;) {
@@ -204,10 +221,10 @@ static void work(const struct command_line *line, struct shared *shared, uint32_
         if (result.report.failed) {
             char replay[400];
             format_replay(&options, replay, sizeof(replay));
-            note_found(shared, run, result.report.checker);
+            note_found(shared, result.report.checker);
             if (!quiet) {
-                printf("seed %" PRIu64 ": VIOLATION of %s: %s\n  %s\n", options.seed, result.report.checker,
-                       result.report.text, replay);
+                printf("seed %" PRIu64 ": VIOLATION of %s: %s\n  %s\n", options.seed,
+                       result.report.checker, result.report.text, replay);
                 fflush(stdout);
             }
         }
@@ -222,7 +239,8 @@ static void work(const struct command_line *line, struct shared *shared, uint32_
     }
 }
 
-static pid_t start_worker(const struct command_line *line, struct shared *shared, uint32_t worker, bool quiet, bool stop_when_found)
+static pid_t start_worker(const struct command_line *line, struct shared *shared, uint32_t worker,
+                          bool quiet, bool stop_when_found)
 {
     fflush(stdout);
     pid_t pid = fork();
@@ -241,13 +259,14 @@ static pid_t start_worker(const struct command_line *line, struct shared *shared
     return pid;
 }
 
-static void on_death(const struct command_line *line, struct shared *shared, uint32_t worker, int status, bool quiet)
+static void on_death(const struct command_line *line, struct shared *shared, uint32_t worker,
+                     int status, bool quiet)
 {
     struct sim_options options = line->options;
     char replay[400];
     options.seed = atomic_load(&shared->seeds[worker]);
     format_replay(&options, replay, sizeof(replay));
-    note_found(shared, options.seed - line->first, "assertion");
+    note_found(shared, "assertion");
     atomic_fetch_add(&shared->runs, 1);
     if (!quiet) {
         printf("seed %" PRIu64 ": VIOLATION: the run died with %s\n  %s\n", options.seed,
@@ -257,7 +276,8 @@ static void on_death(const struct command_line *line, struct shared *shared, uin
 
 static struct shared *run_many(const struct command_line *line, bool quiet, bool stop_when_found)
 {
-    struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         perror("mmap");
         exit(2);
@@ -290,42 +310,58 @@ static int run_seeds(const struct command_line *line)
 {
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    printf("seeds %" PRIu64 "..%" PRIu64 ", profile %s, commit %s\n", line->first, line->first + line->count - 1,
-           profiles[line->options.profile].name, KVSIM_COMMIT);
+    printf("seeds %" PRIu64 "..%" PRIu64 ", profile %s, commit %s\n", line->first,
+           line->first + line->count - 1, profiles[line->options.profile].name, KVSIM_COMMIT);
     struct shared *shared = run_many(line, /* quiet */ false, /* stop_when_found */ false);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    double seconds =
+        (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     uint64_t values[sizeof(struct sim_counters) / sizeof(uint64_t)];
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         values[i] = atomic_load(&shared->counters[i]);
     }
     uint64_t violations = atomic_load(&shared->violations);
     printf("trace digest %016" PRIx64 "\n", atomic_load(&shared->digest));
-    printf("%" PRIu64 " seeds, %" PRIu64 " violations, %.0f s of virtual time in %.1f s", atomic_load(&shared->runs),
-           violations, (double)atomic_load(&shared->virtual_us) / 1e6, seconds);
+    printf("%" PRIu64 " seeds, %" PRIu64 " violations, %.0f s of virtual time in %.1f s",
+           atomic_load(&shared->runs), violations, (double)atomic_load(&shared->virtual_us) / 1e6,
+           seconds);
     print_counters(values);
     munmap(shared, sizeof(*shared));
     return violations > 0 ? 1 : 0;
 }
 
+/* In how many of the seeds a planted bug is found; a rare one gets up to RARE times as many until
+ * it is found once. */
 static int run_mutants(struct command_line *line)
 {
+    const uint64_t count = line->count;
     int missed = 0;
     for (size_t i = 0; i < MUTANT_COUNT; i++) {
         if (mutants[i].core != HAS_CORE_MUTANTS) {
             continue;
         }
         line->options.mutant = mutants[i].mutant;
-        struct shared *shared = run_many(line, /* quiet */ true, /* stop_when_found */ true);
-        uint64_t first = atomic_load(&shared->first_found);
-        if (first > 0) {
-            printf("%-26s found after %4" PRIu64 " seeds by %s (seed %" PRIu64 ")\n", mutants[i].name, first,
-                   shared->found_by, line->first + first - 1);
-        } else {
-            printf("%-26s NOT FOUND in %" PRIu64 " seeds\n", mutants[i].name, line->count);
-            missed = 1;
+        line->count = count;
+        struct shared *shared = run_many(line, /* quiet */ true, /* stop_when_found */ false);
+        if (atomic_load(&shared->violations) == 0) {
+            munmap(shared, sizeof(*shared));
+            line->count = RARE * count;
+            shared = run_many(line, /* quiet */ true, /* stop_when_found */ true);
         }
+        uint64_t found = atomic_load(&shared->violations);
+        printf("%-26s %s in %4" PRIu64 " of %5" PRIu64 " seeds", mutants[i].name,
+               found > 0 ? "found" : "NOT FOUND", found, atomic_load(&shared->runs));
+        bool first = true;
+        for (size_t n = 0; n < FINDER_COUNT; n++) {
+            uint64_t by = atomic_load(&shared->found_by[n]);
+            if (by > 0) {
+                printf("%s %s %" PRIu64, first ? ":" : ",", finders[n], by);
+                first = false;
+            }
+        }
+        printf("\n");
         fflush(stdout);
+        missed |= found == 0;
         munmap(shared, sizeof(*shared));
     }
     return missed;
@@ -333,14 +369,30 @@ static int run_mutants(struct command_line *line)
 
 /* ---- Command line ---- */
 
-enum { OPTION_SEED = 256, OPTION_SEEDS, OPTION_FIRST, OPTION_JOBS, OPTION_MUTANT, OPTION_MUTANTS, OPTION_TRACE, OPTION_PROFILE, OPTION_WITHOUT, OPTION_HELP };
+enum {
+    OPTION_SEED = 256,
+    OPTION_SEEDS,
+    OPTION_FIRST,
+    OPTION_JOBS,
+    OPTION_MUTANT,
+    OPTION_MUTANTS,
+    OPTION_TRACE,
+    OPTION_PROFILE,
+    OPTION_WITHOUT,
+    OPTION_HELP
+};
 
 static const struct option long_options[] = {
-    {"seed", required_argument, NULL, OPTION_SEED},       {"seeds", required_argument, NULL, OPTION_SEEDS},
-    {"first", required_argument, NULL, OPTION_FIRST},     {"jobs", required_argument, NULL, OPTION_JOBS},
-    {"mutant", required_argument, NULL, OPTION_MUTANT},   {"mutants", no_argument, NULL, OPTION_MUTANTS},
-    {"trace", no_argument, NULL, OPTION_TRACE},           {"profile", required_argument, NULL, OPTION_PROFILE},
-    {"without", required_argument, NULL, OPTION_WITHOUT}, {"help", no_argument, NULL, OPTION_HELP},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"seeds", required_argument, NULL, OPTION_SEEDS},
+    {"first", required_argument, NULL, OPTION_FIRST},
+    {"jobs", required_argument, NULL, OPTION_JOBS},
+    {"mutant", required_argument, NULL, OPTION_MUTANT},
+    {"mutants", no_argument, NULL, OPTION_MUTANTS},
+    {"trace", no_argument, NULL, OPTION_TRACE},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
+    {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
 

@@ -137,7 +137,8 @@ static uint32_t apply_cas(const struct model_step *step, uint32_t state, struct 
     return step->values[1];
 }
 
-uint32_t model_apply(struct model *model, const struct model_step *step, uint32_t state, struct model_result *ret)
+uint32_t model_apply(struct model *model, const struct model_step *step, uint32_t state,
+                     struct model_result *ret)
 {
     *ret = (struct model_result){.verdict = WIRE_VERDICT_OK};
     switch (step->op) {
@@ -186,7 +187,8 @@ bool model_decode_command(struct model *model, kv_slice body, struct model_opera
         command.key_count > MODEL_STEPS_MAX || command.op == WIRE_OP_SCAN) {
         return false;
     }
-    *ret = (struct model_operation){.read_only = wire_op_is_read_only(command.op), .count = command.key_count};
+    *ret = (struct model_operation){.read_only = wire_op_is_read_only(command.op),
+                                    .count = command.key_count};
     uint32_t values_per_key = command.value_count / command.key_count;
     for (uint32_t i = 0; i < ret->count; i++) {
         struct model_step *step = &ret->steps[i];

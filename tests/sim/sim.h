@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim: a whole cluster and its clients in one process, in virtual time, driven by one seed.
  *
- * 1. sim_run pops events in the order of virtual time and hands each to the node, the client or the fault injector that it is for.
- *    Everything random comes from generators that are seeded from the run's seed.
- * 2. A node (sim_node.c) is what a real node's driver is: a loop that takes what has arrived, steps the cores, and carries their
- *    effects out in order (sim_member.c): records to the disk double, sends to the network double, held back until durable.
- * 3. Safety phase: faults of every kind. Liveness phase: everything is healed, every operation must be answered and every member
- *    must come to the same state within a bound. Then the checkers look at the whole.
+ * 1. sim_run pops events in the order of virtual time and hands each to the node, the client or the
+ *    fault injector that it is for. Everything random comes from generators that are seeded from
+ *    the run's seed.
+ * 2. A node (sim_node.c) is what a real node's driver is: a loop that takes what has arrived, steps
+ *    the cores, and carries their effects out in order (sim_member.c): records to the disk double,
+ *    sends to the network double, held back until durable.
+ * 3. Safety phase: faults of every kind. Liveness phase: everything is healed, every operation must
+ *    be answered and every member must come to the same state within a bound. Then the checkers
+ *    look at the whole.
  *
- * We check: check_raft.h, check_order.h, check_digest.h, check_linear.h, check_once.h.
- * We break: sim_faults.h, sim_parameters.h. We break on purpose, to test the checkers: sim_mutants.h. */
+ * We check: check_raft.h, check_order.h, check_digest.h, check_linear.h, check_once.h. We break:
+ * sim_faults.h, sim_parameters.h. We break on purpose, to test the checkers: sim_mutants.h. */
 #ifndef KV_SIM_SIM_H
 #define KV_SIM_SIM_H
 
@@ -76,7 +79,7 @@ struct sim_options {
 struct sim_result {
     struct sim_report report;
     struct sim_counters counters;
-    uint64_t digest;     /* of all events: equal for equal seeds and builds */
+    uint64_t digest; /* of all events: equal for equal seeds and builds */
     uint64_t virtual_us;
 };
 

@@ -29,7 +29,8 @@ static void wake(struct sim *sim, struct sim_client *client, uint64_t at)
         return;
     }
     client->timer_at = at;
-    sim_queue_push(&sim->queue, (struct sim_event){.at = at, .kind = SIM_EVENT_CLIENT, .actor = client->number});
+    sim_queue_push(&sim->queue,
+                   (struct sim_event){.at = at, .kind = SIM_EVENT_CLIENT, .actor = client->number});
 }
 
 static void wake_for_all(struct sim *sim, struct sim_client *client)
@@ -73,7 +74,8 @@ void sim_clients_start(struct sim *sim)
 /* ---- Sending ---- */
 
 /* [X5] The largest sequence up to which every operation has been answered. */
-static uint64_t floor_of(const struct sim *sim, const struct sim_client *client, const struct sim_operation *current)
+static uint64_t floor_of(const struct sim *sim, const struct sim_client *client,
+                         const struct sim_operation *current)
 {
     if (sim->options.mutant == SIM_MUTANT_FLOOR_INCLUDES_CURRENT) {
         return current->id.sequence;
@@ -96,7 +98,8 @@ static kv_node_id any_node(struct sim *sim)
     return (kv_node_id){(uint16_t)(1 + kv_prng_below(&sim->workload, sim->parameters.nodes))};
 }
 
-static void send_operation(struct sim *sim, struct sim_client *client, struct sim_operation *operation)
+static void send_operation(struct sim *sim, struct sim_client *client,
+                           struct sim_operation *operation)
 {
     struct wire_message *message = &sim->reply;
     message->kind = WIRE_MESSAGE_REQUEST;
@@ -110,10 +113,12 @@ static void send_operation(struct sim *sim, struct sim_client *client, struct si
                                                 .budget_ms = 1000,
                                                 .body = kv_buffer_slice(&operation->body)};
     sim_net_send(&sim->net, sim->now, client->endpoint, operation->target.value, message);
-    operation->resend_at = sim->now + sim->parameters.resend_us + kv_prng_below(&sim->workload, sim->parameters.resend_us);
+    operation->resend_at = sim->now + sim->parameters.resend_us +
+                           kv_prng_below(&sim->workload, sim->parameters.resend_us);
 }
 
-static void resend_operation(struct sim *sim, struct sim_client *client, struct sim_operation *operation)
+static void resend_operation(struct sim *sim, struct sim_client *client,
+                             struct sim_operation *operation)
 {
     if (sim->options.mutant == SIM_MUTANT_RETRY_AS_NEW) {
         operation->id.sequence = ++client->sequence;
@@ -131,8 +136,8 @@ static struct sim_operation *free_slot(struct sim *sim, struct sim_client *clien
     return NULL;
 }
 
-static void ask(struct sim *sim, struct sim_client *client, struct sim_operation *operation, kv_group_id group,
-                bool read_only)
+static void ask(struct sim *sim, struct sim_client *client, struct sim_operation *operation,
+                kv_group_id group, bool read_only)
 {
     const struct sim_parameters *p = &sim->parameters;
     operation->used = true;
@@ -142,13 +147,17 @@ static void ask(struct sim *sim, struct sim_client *client, struct sim_operation
         bool stale = kv_prng_chance(&sim->workload, (uint32_t)p->stale_reads_percent, 100);
         operation->mode = stale ? WIRE_REQUEST_STALE : WIRE_REQUEST_READ;
     }
-    operation->id = (kv_message_id){.session = client->session, .sequence = ++client->sequence, .attempt = 1};
-    operation->target = client->leaders[group.value].value != 0 ? client->leaders[group.value] : any_node(sim);
-    operation->number = history_ask(&sim->history, client->number, group, operation->id, operation->mode,
-                                    kv_buffer_slice(&operation->body));
+    operation->id =
+        (kv_message_id){.session = client->session, .sequence = ++client->sequence, .attempt = 1};
+    operation->target =
+        client->leaders[group.value].value != 0 ? client->leaders[group.value] : any_node(sim);
+    operation->number = history_ask(&sim->history, client->number, group, operation->id,
+                                    operation->mode, kv_buffer_slice(&operation->body));
     sim->counters.operations++;
-    SIM_TRACE(sim, "client %u: asks sequence %" PRIu64 " of session %" PRIu64 " at group %u, mode %d", client->number,
-              operation->id.sequence, client->session.registered.clock.value, group.value, (int)operation->mode);
+    SIM_TRACE(sim,
+              "client %u: asks sequence %" PRIu64 " of session %" PRIu64 " at group %u, mode %d",
+              client->number, operation->id.sequence, client->session.registered.clock.value,
+              group.value, (int)operation->mode);
     send_operation(sim, client, operation);
 }
 
@@ -168,7 +177,8 @@ static void ask_next(struct sim *sim, struct sim_client *client)
     ask(sim, client, operation, group, read_only);
 }
 
-/* The probes of a client count down: a write and a read of the last group, then of the one before it. */
+/* The probes of a client count down: a write and a read of the last group, then of the one before
+ * it. */
 static void ask_probe(struct sim *sim, struct sim_client *client)
 {
     struct sim_operation *operation = free_slot(sim, client);
@@ -213,7 +223,8 @@ void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at
     for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
         struct sim_operation *operation = &client->operations[i];
         if (operation->used && sim->now >= operation->resend_at) {
-            operation->target = any_node(sim); /* nobody answered: the believed leader may be gone */
+            operation->target =
+                any_node(sim); /* nobody answered: the believed leader may be gone */
             resend_operation(sim, client, operation);
         }
     }
@@ -248,12 +259,15 @@ static void on_answered(struct sim *sim, struct sim_client *client, struct sim_o
         return;
     }
     if (model_is_refusal(verdict)) {
-        sim_report_fail(&sim->report, "client", "client %u: sequence %" PRIu64 " got the verdict %s, it was never answered before",
+        sim_report_fail(&sim->report, "client",
+                        "client %u: sequence %" PRIu64
+                        " got the verdict %s, it was never answered before",
                         client->number, operation->id.sequence, wire_verdict_name(verdict));
         return;
     }
-    SIM_TRACE(sim, "client %u: sequence %" PRIu64 " is answered %s at index %" PRIu64, client->number,
-              operation->id.sequence, wire_verdict_name(verdict), reply->index.value);
+    SIM_TRACE(sim, "client %u: sequence %" PRIu64 " is answered %s at index %" PRIu64,
+              client->number, operation->id.sequence, wire_verdict_name(verdict),
+              reply->index.value);
     history_answer(&sim->history, operation->number, reply);
     sim_note(sim, operation->number, reply->index.value, verdict);
     operation->used = false;
@@ -263,8 +277,9 @@ static void on_answered(struct sim *sim, struct sim_client *client, struct sim_o
     }
 }
 
-static void on_not_answered(struct sim *sim, struct sim_client *client, struct sim_operation *operation,
-                            const struct wire_reply *reply, kv_node_id from)
+static void on_not_answered(struct sim *sim, struct sim_client *client,
+                            struct sim_operation *operation, const struct wire_reply *reply,
+                            kv_node_id from)
 {
     switch (reply->outcome) {
     case WIRE_OUTCOME_NOT_LEADER:
@@ -288,11 +303,13 @@ static void on_not_answered(struct sim *sim, struct sim_client *client, struct s
     case WIRE_OUTCOME_ANSWERED:
         break;
     }
-    sim_report_fail(&sim->report, "client", "client %u: sequence %" PRIu64 " got outcome %d, it was never answered",
+    sim_report_fail(&sim->report, "client",
+                    "client %u: sequence %" PRIu64 " got outcome %d, it was never answered",
                     client->number, operation->id.sequence, (int)reply->outcome);
 }
 
-void sim_client_on_packet(struct sim *sim, struct sim_client *client, const struct wire_message *message)
+void sim_client_on_packet(struct sim *sim, struct sim_client *client,
+                          const struct wire_message *message)
 {
     KV_ASSERT(message->kind == WIRE_MESSAGE_REPLY);
     const struct wire_reply *reply = &message->as.reply;

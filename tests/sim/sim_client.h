@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_client: clients that keep the rules of exactly once, and the workload that they run.
  *
- * 1. A client has a session, numbers its operations, and has several in flight. It sends one to the believed leader of its group,
- *    and sends the same id again, to any node, until it is ANSWERED: nothing else is a verdict (X2).
- * 2. The floor that a request carries covers answered operations only, and never the current one (X5).
- * 3. A client may die: its operations are then of unknown outcome, and it comes back with a new session. */
+ * 1. A client has a session, numbers its operations, and has several in flight. It sends one to the
+ *    believed leader of its group, and sends the same id again, to any node, until it is ANSWERED:
+ *    nothing else is a verdict (X2).
+ * 2. The floor that a request carries covers answered operations only, and never the current one
+ *    (X5).
+ * 3. A client may die: its operations are then of unknown outcome, and it comes back with a new
+ *    session. */
 #ifndef KV_SIM_CLIENT_H
 #define KV_SIM_CLIENT_H
 
@@ -40,7 +43,7 @@ struct sim_client {
     uint64_t sequence; /* last one used */
     struct sim_operation operations[SIM_OUTSTANDING_MAX];
     kv_node_id leaders[SIM_GROUPS_MAX]; /* believed */
-    uint64_t next_at;  /* next operation */
+    uint64_t next_at;                   /* next operation */
     uint64_t death_at;
     uint32_t probes; /* of the liveness phase, still to be asked */
     uint64_t timer_at;
@@ -48,10 +51,11 @@ struct sim_client {
 
 struct sim_workload {
     char keys[SIM_GROUPS_MAX][SIM_FAMILIES][SIM_KEYS_MAX][16];
-    char guesses[SIM_GROUPS_MAX][SIM_KEYS_MAX][24]; /* a value that a mixed key was given: what a cas expects */
+    char guesses[SIM_GROUPS_MAX][SIM_KEYS_MAX]
+                [24];  /* a value that a mixed key was given: what a cas expects */
     uint64_t sessions; /* handed out */
     uint64_t asked;
-    uint64_t values; /* handed out, each unique */
+    uint64_t values;              /* handed out, each unique */
     char texts[SIM_KEYS_MAX][24]; /* scratch: the values of the command being made */
     struct wire_command command;  /* scratch: tens of kilobytes */
     struct wire_answer answer;    /* scratch, too */
@@ -59,9 +63,11 @@ struct sim_workload {
 
 void sim_clients_start(struct sim *sim);
 void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at);
-void sim_client_on_packet(struct sim *sim, struct sim_client *client, const struct wire_message *message);
+void sim_client_on_packet(struct sim *sim, struct sim_client *client,
+                          const struct wire_message *message);
 
-/* The liveness phase has begun: no more deaths; finish what is in flight, then one write and one read in every group. */
+/* The liveness phase has begun: no more deaths; finish what is in flight, then one write and one
+ * read in every group. */
 void sim_clients_heal(struct sim *sim);
 
 /* Nothing is in flight and nothing is to be asked any more. */

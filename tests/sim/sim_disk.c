@@ -69,7 +69,8 @@ static void view_put(struct sim_disk_view *view, kv_term term)
     view->terms[view->count++] = term;
 }
 
-/* The same rules as raft.h gives for the records of a restart. A gap is left to raft_restore to refuse. */
+/* The same rules as raft.h gives for the records of a restart. A gap is left to raft_restore to
+ * refuse. */
 static void view_apply(struct sim_disk_view *view, const struct raft_persist *persist)
 {
     switch (persist->kind) {
@@ -89,7 +90,8 @@ static void view_apply(struct sim_disk_view *view, const struct raft_persist *pe
     case RAFT_PERSIST_SNAPSHOT: {
         uint64_t index = persist->point.index.value;
         uint64_t last = sim_disk_view_last(view).value;
-        uint64_t kept = persist->keeps_log && last > index && index >= view->base.value ? last - index : 0;
+        uint64_t kept =
+            persist->keeps_log && last > index && index >= view->base.value ? last - index : 0;
         if (kept > 0) {
             memmove(view->terms, view->terms + (view->count - kept), kept * sizeof(*view->terms));
         }
@@ -108,8 +110,7 @@ static void drop_old_snapshots(struct sim_disk *disk, kv_group_id group, kv_inde
     uint32_t kept = 0;
     for (uint32_t i = 0; i < disk->snapshot_count; i++) {
         struct sim_snapshot *snapshot = disk->snapshots[i];
-        if (kv_group_equal(snapshot->group, group) &&
-            snapshot->point.index.value < index.value) {
+        if (kv_group_equal(snapshot->group, group) && snapshot->point.index.value < index.value) {
             sim_snapshot_destroy(&snapshot);
         } else {
             disk->snapshots[kept++] = snapshot;
@@ -207,12 +208,14 @@ void sim_disk_put_snapshot(struct sim_disk *disk, struct sim_snapshot *snapshot)
 {
     if (disk->snapshot_count == disk->snapshot_capacity) {
         disk->snapshot_capacity = disk->snapshot_capacity == 0 ? 8 : 2 * disk->snapshot_capacity;
-        disk->snapshots = kv_realloc(disk->snapshots, disk->snapshot_capacity * sizeof(*disk->snapshots));
+        disk->snapshots =
+            kv_realloc(disk->snapshots, disk->snapshot_capacity * sizeof(*disk->snapshots));
     }
     disk->snapshots[disk->snapshot_count++] = snapshot;
 }
 
-const struct sim_snapshot *sim_disk_snapshot(const struct sim_disk *disk, kv_group_id group, kv_index index)
+const struct sim_snapshot *sim_disk_snapshot(const struct sim_disk *disk, kv_group_id group,
+                                             kv_index index)
 {
     for (uint32_t i = disk->snapshot_count; i > 0; i--) {
         const struct sim_snapshot *snapshot = disk->snapshots[i - 1];

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_disk: the disk double of a node: one log for all of its members, and the files of their snapshots.
+/* sim_disk: the disk double of a node: one log for all of its members, and the files of their
+ * snapshots.
  *
- * 1. Records are appended in memory; a sync, begun by the driver and ended by an event, makes durable what had been appended
- *    when it began. A snapshot file is durable when it is put in (its driver delays that).
- * 2. A crash keeps the durable records and a random prefix of the others: a log is written from front to back.
- * 3. The disk keeps a view of each group: what a restart would find, so that checkers can hold every promise that leaves the
- *    node against it. */
+ * 1. Records are appended in memory; a sync, begun by the driver and ended by an event, makes
+ *    durable what had been appended when it began. A snapshot file is durable when it is put in
+ *    (its driver delays that).
+ * 2. A crash keeps the durable records and a random prefix of the others: a log is written from
+ *    front to back.
+ * 3. The disk keeps a view of each group: what a restart would find, so that checkers can hold
+ *    every promise that leaves the node against it. */
 #ifndef KV_SIM_DISK_H
 #define KV_SIM_DISK_H
 
@@ -66,10 +69,12 @@ void sim_disk_sync_end(struct sim_disk *disk);
 /* The highest sequence of the group's present member that is durable; 0: none. */
 uint64_t sim_disk_durable_sequence(const struct sim_disk *disk, kv_group_id group);
 
-/* The node's process ends: what the disk had not made durable is lost from a random record on. Returns how many were. */
+/* The node's process ends: what the disk had not made durable is lost from a random record on.
+ * Returns how many were. */
 uint32_t sim_disk_crash(struct sim_disk *disk, struct kv_prng *prng);
 
-/* A lie that only a mutant tells: some records that were reported as durable never were. Before sim_disk_crash. */
+/* A lie that only a mutant tells: some records that were reported as durable never were. Before
+ * sim_disk_crash. */
 void sim_disk_forget(struct sim_disk *disk, struct kv_prng *prng);
 
 static inline kv_index sim_disk_view_last(const struct sim_disk_view *view)

@@ -6,7 +6,10 @@
 
 #include "multicast/base/assert.h"
 
-static uint64_t below(struct sim *sim, uint64_t bound) { return kv_prng_below(&sim->faults, bound); }
+static uint64_t below(struct sim *sim, uint64_t bound)
+{
+    return kv_prng_below(&sim->faults, bound);
+}
 
 static struct sim_node *any_node(struct sim *sim)
 {
@@ -39,7 +42,8 @@ static uint32_t endpoint_count(const struct sim *sim)
 
 static uint32_t endpoint(const struct sim *sim, uint32_t n)
 {
-    return n < sim->parameters.nodes ? n + 1 : SIM_ENDPOINT_CLIENT + n - (uint32_t)sim->parameters.nodes;
+    return n < sim->parameters.nodes ? n + 1
+                                     : SIM_ENDPOINT_CLIENT + n - (uint32_t)sim->parameters.nodes;
 }
 
 static void mend(struct sim *sim)
@@ -74,7 +78,8 @@ static void cut_one_way(struct sim *sim)
     }
 }
 
-/* From the nodes only: clients still reach the leader that nobody follows, which is the dangerous case. */
+/* From the nodes only: clients still reach the leader that nobody follows, which is the dangerous
+ * case. */
 static void isolate_leader(struct sim *sim)
 {
     struct sim_member *member = NULL;
@@ -84,7 +89,8 @@ static void isolate_leader(struct sim *sim)
     }
     bool hears = below(sim, 3) == 0;
     bool speaks = !hears && below(sim, 3) == 0;
-    SIM_TRACE(sim, "fault: node %u is cut off%s%s", leader->id.value, hears ? ", but hears" : "", speaks ? ", but speaks" : "");
+    SIM_TRACE(sim, "fault: node %u is cut off%s%s", leader->id.value, hears ? ", but hears" : "",
+              speaks ? ", but speaks" : "");
     for (uint32_t n = 1; n <= sim->parameters.nodes; n++) {
         if (n != leader->id.value) {
             sim_net_set_cut(&sim->net, leader->id.value, n, !speaks);
@@ -110,9 +116,10 @@ static void cut(struct sim *sim, void (*how)(struct sim *))
     sim->counters.cuts++;
     sim->cut_number++;
     if (sim->parameters.flap_us > 0) {
-        sim_queue_push(&sim->queue, (struct sim_event){.at = sim->now + below(sim, sim->parameters.flap_us),
-                                                       .kind = SIM_EVENT_MEND,
-                                                       .number = sim->cut_number});
+        sim_queue_push(&sim->queue,
+                       (struct sim_event){.at = sim->now + below(sim, sim->parameters.flap_us),
+                                          .kind = SIM_EVENT_MEND,
+                                          .number = sim->cut_number});
     }
 }
 
@@ -131,10 +138,31 @@ static void crash(struct sim *sim, struct sim_node *node)
         return;
     }
     sim_node_crash(sim, node);
-    sim_queue_push(&sim->queue, (struct sim_event){.at = sim->now + below(sim, sim->parameters.down_us_max + 1),
-                                                   .kind = SIM_EVENT_RESTART,
-                                                   .actor = node->id.value,
-                                                   .number = node->incarnation});
+    sim_queue_push(&sim->queue,
+                   (struct sim_event){.at = sim->now + below(sim, sim->parameters.down_us_max + 1),
+                                      .kind = SIM_EVENT_RESTART,
+                                      .actor = node->id.value,
+                                      .number = node->incarnation});
+}
+
+/* At once, or in the middle of the node's next sync: at a random moment there is rarely something
+ * to lose. */
+static void crash_soon(struct sim *sim, struct sim_node *node)
+{
+    if (kv_prng_chance(&sim->faults, 1, 2)) {
+        node->doomed = true;
+    } else {
+        crash(sim, node);
+    }
+}
+
+void sim_faults_on_crash(struct sim *sim, struct sim_node *node, uint64_t number)
+{
+    if (node->incarnation == number && !sim->healed) {
+        crash(sim, node);
+    } else if (node->incarnation == number) {
+        sim_node_on_synced(sim, node);
+    }
 }
 
 static void crash_all(struct sim *sim)
@@ -161,15 +189,18 @@ static void pause_node(struct sim *sim, struct sim_node *node)
 static void change_disk(struct sim *sim, struct sim_node *node)
 {
     bool slow = kv_prng_chance(&sim->faults, 1, 2);
-    node->sync_us_max = slow ? 1 + below(sim, sim->parameters.slow_sync_us_max) : sim->parameters.sync_us_max;
-    SIM_TRACE(sim, "fault: node %u syncs in up to %" PRIu64 " us", node->id.value, node->sync_us_max);
+    node->sync_us_max =
+        slow ? 1 + below(sim, sim->parameters.slow_sync_us_max) : sim->parameters.sync_us_max;
+    SIM_TRACE(sim, "fault: node %u syncs in up to %" PRIu64 " us", node->id.value,
+              node->sync_us_max);
 }
 
 static void jump_clock(struct sim *sim, struct sim_node *node)
 {
     int64_t hour = INT64_C(3600000000);
     node->wall_offset_us = (int64_t)below(sim, (uint64_t)(2 * hour)) - hour;
-    SIM_TRACE(sim, "fault: the wall clock of node %u is off by %" PRId64 " us", node->id.value, node->wall_offset_us);
+    SIM_TRACE(sim, "fault: the wall clock of node %u is off by %" PRId64 " us", node->id.value,
+              node->wall_offset_us);
 }
 
 void sim_faults_on_restart(struct sim *sim, struct sim_node *node, uint64_t number)
@@ -197,12 +228,15 @@ static void transfer(struct sim *sim)
     }
     kv_node_id target = kv_prng_chance(&sim->faults, 1, 2) ? KV_NODE_NONE : any_node(sim)->id;
     sim->counters.transfers++;
-    SIM_TRACE(sim, "fault: group %u at node %u is asked to hand over to %u", member->group.value, leader->id.value, target.value);
-    (void)sim_member_step_raft(sim, leader, member, (struct raft_event){.kind = RAFT_EVENT_TRANSFER, .node = target});
+    SIM_TRACE(sim, "fault: group %u at node %u is asked to hand over to %u", member->group.value,
+              leader->id.value, target.value);
+    (void)sim_member_step_raft(sim, leader, member,
+                               (struct raft_event){.kind = RAFT_EVENT_TRANSFER, .node = target});
     sim_node_wake(sim, leader, sim->now);
 }
 
-/* One step from the present configuration: a node goes, comes as a learner, or changes between voter and learner. */
+/* One step from the present configuration: a node goes, comes as a learner, or changes between
+ * voter and learner. */
 static struct wire_config next_config(struct sim *sim, const struct wire_config *present)
 {
     struct wire_config config = *present;
@@ -218,7 +252,8 @@ static struct wire_config next_config(struct sim *sim, const struct wire_config 
         }
         return config;
     }
-    config.members[config.count++] = (struct wire_config_member){node, kv_prng_chance(&sim->faults, 1, 2)};
+    config.members[config.count++] =
+        (struct wire_config_member){node, kv_prng_chance(&sim->faults, 1, 2)};
     return config;
 }
 
@@ -237,11 +272,11 @@ static void change_members(struct sim *sim)
     if (voters == 0) {
         return;
     }
-    enum status status = sim_member_step_raft(sim, leader, member,
-                                              (struct raft_event){.kind = RAFT_EVENT_CHANGE, .config = &config});
+    enum status status = sim_member_step_raft(
+        sim, leader, member, (struct raft_event){.kind = RAFT_EVENT_CHANGE, .config = &config});
     sim->counters.changes += status == STATUS_OK;
-    SIM_TRACE(sim, "fault: group %u at node %u is asked for %u members, %u of them voters: %s", member->group.value,
-              leader->id.value, config.count, voters, status_name(status));
+    SIM_TRACE(sim, "fault: group %u at node %u is asked for %u members, %u of them voters: %s",
+              member->group.value, leader->id.value, config.count, voters, status_name(status));
     sim_node_wake(sim, leader, sim->now);
 }
 
@@ -254,7 +289,7 @@ static void change_members(struct sim *sim)
     X(isolate_weight, cut(sim, isolate_leader))                                                    \
     X(bridge_weight, cut(sim, cut_bridge))                                                         \
     X(heal_weight, mend(sim))                                                                      \
-    X(crash_weight, crash(sim, any_node(sim)))                                                     \
+    X(crash_weight, crash_soon(sim, any_node(sim)))                                                \
     X(crash_all_weight, crash_all(sim))                                                            \
     X(pause_weight, pause_node(sim, any_node(sim)))                                                \
     X(slow_disk_weight, change_disk(sim, any_node(sim)))                                           \
@@ -287,12 +322,16 @@ static void break_one(struct sim *sim)
 static void schedule(struct sim *sim)
 {
     if (sim->parameters.fault_us > 0) {
-        sim_queue_push(&sim->queue, (struct sim_event){.at = sim->now + below(sim, 2 * sim->parameters.fault_us),
-                                                       .kind = SIM_EVENT_FAULT});
+        sim_queue_push(&sim->queue,
+                       (struct sim_event){.at = sim->now + below(sim, 2 * sim->parameters.fault_us),
+                                          .kind = SIM_EVENT_FAULT});
     }
 }
 
-void sim_faults_start(struct sim *sim) { schedule(sim); }
+void sim_faults_start(struct sim *sim)
+{
+    schedule(sim);
+}
 
 void sim_faults_on_event(struct sim *sim)
 {
@@ -308,6 +347,7 @@ void sim_faults_heal(struct sim *sim)
     for (uint32_t n = 1; n <= sim->parameters.nodes; n++) {
         struct sim_node *node = &sim->nodes[n];
         node->sync_us_max = sim->parameters.sync_us_max;
+        node->doomed = false;
         if (node->state == SIM_NODE_DOWN) {
             sim_node_restart(sim, node);
         } else if (node->state == SIM_NODE_PAUSED) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_member: one member of one group on a simulated node: steps the cores and carries their effects out.
+/* sim_member: one member of one group on a simulated node: steps the cores and carries their
+ * effects out.
  *
- * The order of effects is that of a real driver: records to the log, then sends (those whose `after` is not durable wait),
- * then deliveries, then reads, then pieces of snapshots. Everything that leaves the node goes through leave(), where check_raft
- * holds it against the disk. */
+ * The order of effects is that of a real driver: records to the log, then sends (those whose
+ * `after` is not durable wait), then deliveries, then reads, then pieces of snapshots. Everything
+ * that leaves the node goes through leave(), where check_raft holds it against the disk. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -23,13 +24,12 @@ static kv_clock wall_clock(const struct sim *sim, const struct sim_node *node)
 void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
 {
     struct sim_member *member = &node->members[group.value];
-    struct order_settings settings = {
-        .raft = {.group = group,
-                 .self = node->id,
-                 .election_timeout_us = sim->parameters.election_us,
-                 .heartbeat_us = sim->parameters.heartbeat_us,
-                 .seed = kv_prng_next(&sim->timing),
-                 .bootstrap = sim->bootstrap[group.value]}};
+    struct order_settings settings = {.raft = {.group = group,
+                                               .self = node->id,
+                                               .election_timeout_us = sim->parameters.election_us,
+                                               .heartbeat_us = sim->parameters.heartbeat_us,
+                                               .seed = kv_prng_next(&sim->timing),
+                                               .bootstrap = sim->bootstrap[group.value]}};
     member->group = group;
     if (sim->options.trace != NULL) {
         member->trace.level = TRACE_DECISION;
@@ -41,7 +41,8 @@ void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
     member->executed = 0;
     member->durable = 0;
     uint64_t every = sim->parameters.snapshot_us;
-    member->snapshot_at = every == 0 ? UINT64_MAX : sim->now + kv_prng_below(&sim->timing, 2 * every);
+    member->snapshot_at =
+        every == 0 ? UINT64_MAX : sim->now + kv_prng_below(&sim->timing, 2 * every);
 }
 
 void sim_member_close(struct sim_member *member)
@@ -74,7 +75,8 @@ void sim_member_restore(struct sim *sim, struct sim_node *node, struct sim_membe
         return;
     }
     if (record->kind == RAFT_PERSIST_SNAPSHOT) {
-        const struct sim_snapshot *snapshot = sim_disk_snapshot(&node->disk, member->group, record->point.index);
+        const struct sim_snapshot *snapshot =
+            sim_disk_snapshot(&node->disk, member->group, record->point.index);
         if (snapshot == NULL) {
             return; /* superseded: the record of a later one, whose file is kept, follows */
         }
@@ -89,7 +91,8 @@ static void trace_step(struct sim *sim, struct sim_member *member)
 {
     struct kv_buffer *text = &member->trace.text;
     if (text->size > 0) {
-        fprintf(sim->options.trace, "%10.3f %.*s", (double)sim->now / 1000.0, (int)text->size, (const char *)text->data);
+        fprintf(sim->options.trace, "%10.3f %.*s", (double)sim->now / 1000.0, (int)text->size,
+                (const char *)text->data);
         kv_buffer_clear(text);
     }
 }
@@ -105,7 +108,8 @@ enum status sim_member_step(struct sim *sim, struct sim_node *node, struct sim_m
     }
     member->touched = true;
     if (sim_checks(sim, SIM_CHECK_RAFT)) {
-        check_raft_observe(&sim->raft[member->group.value], &sim->report, node->id, order_raft(member->order));
+        check_raft_observe(&sim->raft[member->group.value], &sim->report, node->id,
+                           order_raft(member->order));
     }
     /* A piece of a snapshot borrows from the message, so it cannot wait. */
     if (sim->parameters.carry_each_step != 0 || member->effects.raft.has_chunk_received) {
@@ -117,21 +121,24 @@ enum status sim_member_step(struct sim *sim, struct sim_node *node, struct sim_m
 enum status sim_member_step_raft(struct sim *sim, struct sim_node *node, struct sim_member *member,
                                  struct raft_event event)
 {
-    return sim_member_step(sim, node, member, (struct order_event){.kind = ORDER_EVENT_RAFT, .raft = event});
+    return sim_member_step(sim, node, member,
+                           (struct order_event){.kind = ORDER_EVENT_RAFT, .raft = event});
 }
 
 /* ---- Records ---- */
 
-static void persist(struct sim *sim, struct sim_node *node, struct sim_member *member, uint64_t sequence,
-                    const struct raft_persist *record)
+static void persist(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    uint64_t sequence, const struct raft_persist *record)
 {
     struct raft_persist written = *record;
-    if (sim->options.mutant == SIM_MUTANT_VOTE_FORGOTTEN && written.kind == RAFT_PERSIST_HARD_STATE) {
+    if (sim->options.mutant == SIM_MUTANT_VOTE_FORGOTTEN &&
+        written.kind == RAFT_PERSIST_HARD_STATE) {
         written.vote = KV_NODE_NONE;
     }
     sim_disk_append(&node->disk, member->group, sequence, &written);
-    if (sim->options.mutant == SIM_MUTANT_EXECUTE_UNCOMMITTED && record->kind == RAFT_PERSIST_ENTRY &&
-        record->entry->kind == WIRE_ENTRY_CMD && raft_role(order_raft(member->order)) == RAFT_LEADER &&
+    if (sim->options.mutant == SIM_MUTANT_EXECUTE_UNCOMMITTED &&
+        record->kind == RAFT_PERSIST_ENTRY && record->entry->kind == WIRE_ENTRY_CMD &&
+        raft_role(order_raft(member->order)) == RAFT_LEADER &&
         kv_timestamp_compare(record->entry->timestamp, member->early) > 0) {
         struct order_delivery early = {.entry = record->entry,
                                        .timestamp = record->entry->timestamp,
@@ -162,15 +169,16 @@ static void leave(struct sim *sim, struct sim_node *node, const struct wire_mess
     sim_net_send(&sim->net, sim->now, node->id.value, message->to.value, message);
 }
 
-static void hold(struct sim *sim, struct sim_node *node, struct sim_member *member, const struct raft_send *send)
+static void hold(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                 const struct raft_send *send)
 {
     if (member->held_count == member->held_capacity) {
         member->held_capacity = member->held_capacity == 0 ? 32 : 2 * member->held_capacity;
         member->held = kv_realloc(member->held, member->held_capacity * sizeof(*member->held));
     }
-    member->held[member->held_count++] = (struct sim_held){
-        send->after,
-        sim_packet_new(node->id.value, send->message.to.value, &send->message, sim->net.settings.framed)};
+    member->held[member->held_count++] =
+        (struct sim_held){send->after, sim_packet_new(node->id.value, send->message.to.value,
+                                                      &send->message, sim->net.settings.framed)};
 }
 
 static void carry_sends(struct sim *sim, struct sim_node *node, struct sim_member *member)

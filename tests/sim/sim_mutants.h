@@ -1,26 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_mutants: bugs that can be planted to test the checkers: a simulator that does not find them is broken.
+/* sim_mutants: bugs that can be planted to test the checkers: a simulator that does not find them
+ * is broken.
  *
- * DRIVER mutants break the simulated node, which breaks a promise that a real driver has to keep. CORE mutants break a copy
- * of the cores' source at build time (tests/sim/mutants/): they exist only in the program kvsim-mutants. */
+ * DRIVER mutants break the simulated node, which breaks a promise that a real driver has to keep.
+ * CORE mutants break a copy of the cores' source at build time (tests/sim/mutants/): they exist
+ * only in the program kvsim-mutants. */
 #ifndef KV_SIM_MUTANTS_H
 #define KV_SIM_MUTANTS_H
 
 /* X(NAME, name, WHERE, "what is broken") */
 #define SIM_MUTANT_MAP(X)                                                                          \
-    X(ACK_BEFORE_SYNC, ack_before_sync, DRIVER, "sends leave before the records they depend on are synced") \
+    X(ACK_BEFORE_SYNC, ack_before_sync, DRIVER,                                                    \
+      "sends leave before the records they depend on are synced")                                  \
     X(VOTE_FORGOTTEN, vote_forgotten, DRIVER, "the vote is not written to the log")                \
     X(DISK_LIES, disk_lies, DRIVER, "a crash may lose records that were reported as synced")       \
-    X(EXECUTE_UNCOMMITTED, execute_uncommitted, DRIVER, "a leader executes and answers when it appends") \
+    X(EXECUTE_UNCOMMITTED, execute_uncommitted, DRIVER,                                            \
+      "a leader executes and answers when it appends")                                             \
     X(DEDUP_SKIPPED, dedup_skipped, DRIVER, "a message that comes again is executed again")        \
-    X(READ_UNCONFIRMED, read_unconfirmed, DRIVER, "a leader reads without confirming that it still leads") \
-    X(READ_ANYWHERE, read_anywhere, DRIVER, "any member answers linearizable reads from its state") \
-    X(SNAPSHOT_WITHOUT_SESSIONS, snapshot_without_sessions, DRIVER, "a snapshot holds the keys only") \
-    X(SNAPSHOT_POINT_LATE, snapshot_point_late, DRIVER, "a snapshot names the log index of its completion, not of its state") \
+    X(READ_UNCONFIRMED, read_unconfirmed, DRIVER,                                                  \
+      "a leader reads without confirming that it still leads")                                     \
+    X(READ_ANYWHERE, read_anywhere, DRIVER,                                                        \
+      "any member answers linearizable reads from its state")                                      \
+    X(SNAPSHOT_WITHOUT_SESSIONS, snapshot_without_sessions, DRIVER,                                \
+      "a snapshot holds the keys only")                                                            \
+    X(SNAPSHOT_POINT_LATE, snapshot_point_late, DRIVER,                                            \
+      "a snapshot names the log index of its completion, not of its state")                        \
     X(EXECUTION_DIFFERS, execution_differs, DRIVER, "one node executes with another timestamp")    \
-    X(FLOOR_INCLUDES_CURRENT, floor_includes_current, DRIVER, "a client's floor covers the operation that it sends") \
-    X(FLOOR_UNANSWERED, floor_unanswered, DRIVER, "a client's floor covers earlier operations that are not answered") \
-    X(RETRY_AS_NEW, retry_as_new, DRIVER, "a client sends again under a new sequence")
+    X(FLOOR_INCLUDES_CURRENT, floor_includes_current, DRIVER,                                      \
+      "a client's floor covers the operation that it sends")                                       \
+    X(FLOOR_UNANSWERED, floor_unanswered, DRIVER,                                                  \
+      "a client's floor covers earlier operations that are not answered")                          \
+    X(RETRY_AS_NEW, retry_as_new, DRIVER, "a client sends again under a new sequence")             \
+    X(COMMIT_OLD_TERM, commit_old_term, CORE,                                                      \
+      "a leader commits entries of older terms by counting")                                       \
+    X(QUORUM_TOO_SMALL, quorum_too_small, CORE,                                                    \
+      "one member less than a majority commits and confirms")                                      \
+    X(LEADER_COUNTS_UNSYNCED, leader_counts_unsynced, CORE,                                        \
+      "a leader counts itself before its own sync")                                                \
+    X(HALF_ELECTS, half_elects, CORE, "half of the votes elect a leader")                          \
+    X(VOTE_FOR_ANY_LOG, vote_for_any_log, CORE, "a vote goes to a candidate whose log is behind")  \
+    X(APPEND_UNCHECKED, append_unchecked, CORE,                                                    \
+      "a follower does not compare the entry before the new ones")                                 \
+    X(COMMIT_UNVERIFIED, commit_unverified, CORE,                                                  \
+      "a follower commits entries that the leader has not verified")                               \
+    X(DUPLICATE_TRUNCATES, duplicate_truncates, CORE,                                              \
+      "a late append removes equal entries and what follows")                                      \
+    X(READ_OF_NEW_LEADER, read_of_new_leader, CORE,                                                \
+      "a leader reads before an entry of its term is committed")                                   \
+    X(CLOCK_BELOW_TAIL, clock_below_tail, CORE,                                                    \
+      "a timestamp is the wall clock, whatever the log's reach")                                   \
+    X(FLOOR_IGNORED, floor_ignored, CORE,                                                          \
+      "a late duplicate below the session's floor is executed")                                    \
+    X(RECORD_FORGOTTEN, record_forgotten, CORE,                                                    \
+      "the floor is raised over the operation just executed")                                      \
+    X(SESSION_COMES_BACK, session_comes_back, CORE,                                                \
+      "a session that was dropped is taken for a new one")
 
 enum sim_mutant {
     SIM_MUTANT_NONE,

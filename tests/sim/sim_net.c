@@ -9,7 +9,8 @@
 /* Delays of the liveness phase: a good network is not a point in time. */
 #define HEALED_DELAY_US_MAX 2000
 
-void sim_net_init(struct sim_net *net, const struct sim_net_settings *settings, struct sim_queue *queue)
+void sim_net_init(struct sim_net *net, const struct sim_net_settings *settings,
+                  struct sim_queue *queue)
 {
     memset(net, 0, sizeof(*net));
     net->settings = *settings;
@@ -19,7 +20,8 @@ void sim_net_init(struct sim_net *net, const struct sim_net_settings *settings, 
 
 static void arrive(struct sim_net *net, uint64_t at, struct sim_packet *packet)
 {
-    sim_queue_push(net->queue, (struct sim_event){.at = at, .kind = SIM_EVENT_DELIVER, .payload = packet});
+    sim_queue_push(net->queue,
+                   (struct sim_event){.at = at, .kind = SIM_EVENT_DELIVER, .payload = packet});
 }
 
 static uint64_t draw_delay(struct sim_net *net)
@@ -48,12 +50,14 @@ void sim_net_send_packet(struct sim_net *net, uint64_t now, struct sim_packet *p
     }
     if (kv_prng_chance(&net->prng, settings->replay_permille, 1000)) {
         net->replayed++;
-        arrive(net, now + kv_prng_below(&net->prng, settings->replay_us_max + 1), sim_packet_keep(packet));
+        arrive(net, now + kv_prng_below(&net->prng, settings->replay_us_max + 1),
+               sim_packet_keep(packet));
     }
     arrive(net, now + draw_delay(net), packet);
 }
 
-void sim_net_send(struct sim_net *net, uint64_t now, uint32_t from, uint32_t to, const struct wire_message *message)
+void sim_net_send(struct sim_net *net, uint64_t now, uint32_t from, uint32_t to,
+                  const struct wire_message *message)
 {
     sim_net_send_packet(net, now, sim_packet_new(from, to, message, net->settings.framed));
 }

@@ -130,7 +130,8 @@ void sim_node_crash(struct sim *sim, struct sim_node *node)
     uint32_t lost = sim_disk_crash(&node->disk, &sim->faults);
     sim->counters.crashes++;
     sim->counters.lost_records += lost;
-    SIM_TRACE(sim, "node %u: crashes, %u records were not synced and are lost", node->id.value, lost);
+    SIM_TRACE(sim, "node %u: crashes, %u records were not synced and are lost", node->id.value,
+              lost);
 }
 
 static void report_restart(struct sim *sim, struct sim_node *node)
@@ -141,12 +142,12 @@ static void report_restart(struct sim *sim, struct sim_node *node)
             continue;
         }
         if (sim_checks(sim, SIM_CHECK_RAFT)) {
-            check_raft_restarted(&sim->raft[group], &sim->report, node->id, order_raft(member->order),
-                                 &node->disk.views[group]);
+            check_raft_restarted(&sim->raft[group], &sim->report, node->id,
+                                 order_raft(member->order), &node->disk.views[group]);
         }
         if (sim_checks(sim, SIM_CHECK_ORDER)) {
-            check_order_goes_on(&sim->order[group], &sim->report, node->id, order_delivered(member->order),
-                                order_cursor(member->order));
+            check_order_goes_on(&sim->order[group], &sim->report, node->id,
+                                order_delivered(member->order), order_cursor(member->order));
         }
     }
 }
@@ -198,7 +199,8 @@ void sim_node_on_packet(struct sim *sim, struct sim_node *node, struct sim_packe
     }
     node->inbox[node->inbox_count++] = packet;
     if (node->state == SIM_NODE_UP) {
-        sim_node_wake(sim, node, sim->now + kv_prng_below(&sim->timing, sim->parameters.loop_us + 1));
+        sim_node_wake(sim, node,
+                      sim->now + kv_prng_below(&sim->timing, sim->parameters.loop_us + 1));
     }
 }
 
@@ -206,8 +208,8 @@ static void handle_packet(struct sim *sim, struct sim_node *node, struct sim_pac
 {
     enum status status = sim_packet_open(packet, &sim->reader, &sim->message);
     if (status != STATUS_OK) {
-        sim_report_fail(&sim->report, "codec", "a message of node %u cannot be read back: %s", packet->from,
-                        status_text(status));
+        sim_report_fail(&sim->report, "codec", "a message of node %u cannot be read back: %s",
+                        packet->from, status_text(status));
         return;
     }
     const struct wire_message *message = &sim->message;
@@ -219,8 +221,8 @@ static void handle_packet(struct sim *sim, struct sim_node *node, struct sim_pac
     }
     struct sim_member *member = &node->members[message->group.value];
     if (member->order != NULL) {
-        (void)sim_member_step_raft(sim, node, member,
-                                   (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
+        (void)sim_member_step_raft(
+            sim, node, member, (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
     }
 }
 
@@ -245,7 +247,8 @@ static void handle_timers(struct sim *sim, struct sim_node *node)
             continue;
         }
         if (kv_instant_reached(raft_deadline(order_raft(member->order)), sim_node_now(sim, node))) {
-            (void)sim_member_step_raft(sim, node, member, (struct raft_event){.kind = RAFT_EVENT_TICK});
+            (void)sim_member_step_raft(sim, node, member,
+                                       (struct raft_event){.kind = RAFT_EVENT_TICK});
         }
     }
 }
@@ -257,7 +260,8 @@ static void flush(struct sim *sim, struct sim_node *node)
         if (member->order == NULL || !member->touched || sim->report.failed) {
             continue;
         }
-        (void)sim_member_step_raft(sim, node, member, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
+        (void)sim_member_step_raft(sim, node, member,
+                                   (struct raft_event){.kind = RAFT_EVENT_FLUSH});
         sim_member_carry_out(sim, node, member);
         member->touched = false;
         if (sim->now >= member->snapshot_at) {
@@ -271,14 +275,18 @@ static void begin_sync(struct sim *sim, struct sim_node *node)
     if (sim_disk_sync_begin(&node->disk)) {
         uint64_t low = sim->parameters.sync_us_min;
         uint64_t high = node->sync_us_max < low ? low : node->sync_us_max;
-        sim_queue_push(&sim->queue, (struct sim_event){.at = sim->now + kv_prng_between(&sim->timing, low, high),
-                                                       .kind = SIM_EVENT_SYNCED,
-                                                       .actor = node->id.value,
-                                                       .number = node->incarnation});
+        uint64_t time = kv_prng_between(&sim->timing, low, high);
+        sim_queue_push(&sim->queue,
+                       (struct sim_event){.at = sim->now + (node->doomed ? time / 2 : time),
+                                          .kind = node->doomed ? SIM_EVENT_CRASH : SIM_EVENT_SYNCED,
+                                          .actor = node->id.value,
+                                          .number = node->incarnation});
+        node->doomed = false;
     }
 }
 
-/* The state must be the same whether it is looked at or not, so this is cheap enough to do now and then only. */
+/* The state must be the same whether it is looked at or not, so this is cheap enough to do now and
+ * then only. */
 static void check_deeply(struct sim *sim, struct sim_node *node)
 {
     if (kv_prng_chance(&sim->timing, 1, 64)) {
@@ -311,7 +319,9 @@ void sim_node_on_run(struct sim *sim, struct sim_node *node, uint64_t at)
     check_deeply(sim, node);
     for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
         if (node->members[group].order != NULL) {
-            sim_node_wake(sim, node, virtual_time(node, raft_deadline(order_raft(node->members[group].order))));
+            sim_node_wake(
+                sim, node,
+                virtual_time(node, raft_deadline(order_raft(node->members[group].order))));
         }
     }
 }

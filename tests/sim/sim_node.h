@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_node: one node: its members, its disk, its clocks, and the loop that a real driver runs.
  *
- *   UP -> PAUSED -> UP      [sim_node_pause, sim_node_resume]    packets wait in the inbox, clocks go on
- *   UP, PAUSED -> DOWN      [sim_node_crash]                     memory is lost, and some of what was not synced
- *   DOWN -> UP              [sim_node_restart]                   members are restored from the disk */
+ *   UP -> PAUSED -> UP  [sim_node_pause, sim_node_resume]  packets wait in the inbox, clocks go on
+ *   UP, PAUSED -> DOWN  [sim_node_crash]    memory is lost, and some of what was not synced
+ *   DOWN -> UP          [sim_node_restart]  members are restored from the disk */
 #ifndef KV_SIM_NODE_H
 #define KV_SIM_NODE_H
 
@@ -14,7 +14,8 @@
 
 struct sim;
 
-/* Packets that wait for a node's loop, e.g. during a pause; beyond it they are lost as in a full socket. */
+/* Packets that wait for a node's loop, e.g. during a pause; beyond it they are lost as in a full
+ * socket. */
 #define SIM_INBOX_MAX 4096u
 
 /* Clients that wait at one member for one delivery each; beyond it the client is told BUSY. */
@@ -57,8 +58,8 @@ struct sim_member {
     struct machine machine; /* the engine's own; for mutants that look behind it */
     struct order_effects effects;
     uint64_t executed;       /* position of the last execution */
-    kv_index executed_index; /* its log index; order_delivered_index may be ahead while effects are gathered */
-    uint64_t durable; /* sequence that the driver knows to be durable */
+    kv_index executed_index; /* order_delivered_index may be ahead of it */
+    uint64_t durable;        /* sequence that the driver knows to be durable */
     struct sim_held *held;
     uint32_t held_count, held_capacity;
     struct sim_waiter waiters[SIM_WAITERS_MAX];
@@ -69,7 +70,7 @@ struct sim_member {
     struct sim_incoming incoming;
     uint64_t snapshot_at; /* virtual time of the next local snapshot */
     bool saving;
-    bool touched; /* since the last flush */
+    bool touched;       /* since the last flush */
     kv_timestamp early; /* mutant EXECUTE_UNCOMMITTED: executed up to here */
     struct trace trace;
 };
@@ -82,11 +83,12 @@ struct sim_node {
     bool synced; /* a sync has ended, the loop has not seen it yet */
     uint64_t sync_us_max;
     uint64_t resume_at; /* while PAUSED */
+    bool doomed;        /* crashes in the middle of its next sync */
     struct sim_packet *inbox[SIM_INBOX_MAX];
     uint32_t inbox_count;
     uint64_t run_at; /* virtual time of the next loop; UINT64_MAX: none is scheduled */
     int64_t wall_offset_us;
-    int64_t rate_permille; /* deviation of the monotonic clock */
+    int64_t rate_permille;              /* deviation of the monotonic clock */
     uint64_t clock_base, clock_base_at; /* local time at a virtual time */
     struct sim_member members[SIM_GROUPS_MAX];
 };
@@ -99,7 +101,8 @@ void sim_node_resume(struct sim *sim, struct sim_node *node);
 void sim_node_close(struct sim_node *node);
 
 /* Events of the queue. */
-void sim_node_on_packet(struct sim *sim, struct sim_node *node, struct sim_packet *packet); /* takes it over */
+void sim_node_on_packet(struct sim *sim, struct sim_node *node,
+                        struct sim_packet *packet); /* takes it over */
 void sim_node_on_run(struct sim *sim, struct sim_node *node, uint64_t at);
 void sim_node_on_synced(struct sim *sim, struct sim_node *node);
 

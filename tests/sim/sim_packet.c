@@ -64,12 +64,12 @@ static struct attachments attachments_of(struct wire_message *message)
 static struct sim_packet *packet_alloc(uint32_t from, uint32_t to, size_t size)
 {
     struct sim_packet *packet = kv_alloc(sizeof(*packet) + size);
-    *packet = (struct sim_packet){
-        .references = 1, .from = from, .to = to, .size = (uint32_t)size};
+    *packet = (struct sim_packet){.references = 1, .from = from, .to = to, .size = (uint32_t)size};
     return packet;
 }
 
-static struct sim_packet *framed_packet(uint32_t from, uint32_t to, const struct wire_message *message)
+static struct sim_packet *framed_packet(uint32_t from, uint32_t to,
+                                        const struct wire_message *message)
 {
     struct wire_frame_writer writer = {0};
     wire_frame_begin(&writer, (kv_cluster_id){1}, message->from, message->to);
@@ -83,7 +83,8 @@ static struct sim_packet *framed_packet(uint32_t from, uint32_t to, const struct
     return packet;
 }
 
-struct sim_packet *sim_packet_new(uint32_t from, uint32_t to, const struct wire_message *message, bool framed)
+struct sim_packet *sim_packet_new(uint32_t from, uint32_t to, const struct wire_message *message,
+                                  bool framed)
 {
     if (framed) {
         return framed_packet(from, to, message);
@@ -141,7 +142,8 @@ void sim_packet_drop(struct sim_packet **packet)
     kv_free(dropped);
 }
 
-enum status sim_packet_open(const struct sim_packet *packet, struct wire_frame_reader *reader, struct wire_message *ret)
+enum status sim_packet_open(const struct sim_packet *packet, struct wire_frame_reader *reader,
+                            struct wire_message *ret)
 {
     if (!packet->framed) {
         open_copy(packet, ret);

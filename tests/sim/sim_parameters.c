@@ -23,7 +23,8 @@ static void draw_cluster(struct kv_prng *prng, struct sim_parameters *p)
     p->partitions = kv_prng_between(prng, 1, 3);
     p->members = kv_prng_chance(prng, 1, 2) ? p->nodes : 3;
     if (kv_prng_chance(prng, 1, 20)) {
-        p->members = kv_prng_between(prng, 1, p->nodes); /* one member, and even numbers, must work as well */
+        p->members = kv_prng_between(
+            prng, 1, p->nodes); /* one member, and even numbers, must work as well */
     }
     p->election_us = kv_prng_between(prng, 80, 400) * MILLISECOND;
     p->heartbeat_us = p->election_us / kv_prng_between(prng, 3, 6);
@@ -33,7 +34,8 @@ static void draw_cluster(struct kv_prng *prng, struct sim_parameters *p)
     p->sync_us_min = kv_prng_between(prng, 50, 500);
     p->sync_us_max = p->sync_us_min + kv_prng_between(prng, 0, 10 * MILLISECOND);
     p->sessions_max = kv_prng_chance(prng, 1, 10) ? kv_prng_between(prng, 1, 4) : 0;
-    p->snapshot_us = kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 100, 3000) * MILLISECOND : 0;
+    p->snapshot_us =
+        kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 100, 3000) * MILLISECOND : 0;
     p->snapshot_save_us = kv_prng_between(prng, 0, 100) * MILLISECOND;
     p->chunk_bytes = kv_prng_between(prng, 32, 2000);
 }
@@ -42,15 +44,16 @@ static void draw_workload(struct kv_prng *prng, struct sim_parameters *p)
 {
     p->clients = kv_prng_between(prng, 1, 5);
     p->outstanding = kv_prng_between(prng, 1, 4);
-    p->operations = kv_prng_between(prng, 40, 240);
+    p->operations = kv_prng_between(prng, 40, 600);
     p->keys = kv_prng_between(prng, 1, 4);
     p->reads_percent = kv_prng_between(prng, 10, 60);
     p->multi_percent = kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 0, 30) : 0;
     p->ordered_reads_percent = kv_prng_chance(prng, 1, 2) ? kv_prng_between(prng, 0, 50) : 0;
     p->stale_reads_percent = kv_prng_chance(prng, 1, 3) ? kv_prng_between(prng, 0, 30) : 0;
+    p->unadmitted_percent = sometimes(prng, 1, 100);
     p->resend_us = kv_prng_between(prng, 20, 500) * MILLISECOND;
     p->client_crash_us = sometimes(prng, 500 * MILLISECOND, 5 * SECOND);
-    p->safety_us = kv_prng_between(prng, 2 * SECOND, 8 * SECOND);
+    p->safety_us = kv_prng_between(prng, 2 * SECOND, 12 * SECOND);
 }
 
 static void draw_network(struct kv_prng *prng, struct sim_parameters *p)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_parameters: everything that is drawn from a seed, as one table.
  *
- * Swarm testing: each seed switches a random subset of the faults on, so that a fault that hides another one (a crash
- * hides a slow disk) is often absent. A fault that is off has the value 0. */
+ * Swarm testing: each seed switches a random subset of the faults on, so that a fault that hides
+ * another one (a crash hides a slow disk) is often absent. A fault that is off has the value 0. */
 #ifndef KV_SIM_PARAMETERS_H
 #define KV_SIM_PARAMETERS_H
 
@@ -23,6 +23,8 @@
     X(ordered_reads_percent, "share of the reads that go through the log")                         \
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
+    X(unadmitted_percent,                                                                          \
+      "requests that are ordered without asking the engine first: admission is only a hint")       \
     X(resend_us, "a client sends again after this without an answer, at random up to twice")       \
     X(client_crash_us, "mean time between deaths of clients; 0: none dies")                        \
     X(safety_us, "length of the safety phase")                                                     \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_queue: the events of a run in the order of virtual time: a binary heap.
  *
- * Two events at one time come out in the order in which they were put in (an explicit sequence number), so a run is a
- * function of its seed and of nothing else, e.g. not of how the heap is laid out. */
+ * Two events at one time come out in the order in which they were put in (an explicit sequence
+ * number), so a run is a function of its seed and of nothing else, e.g. not of how the heap is laid
+ * out. */
 #ifndef KV_SIM_QUEUE_H
 #define KV_SIM_QUEUE_H
 
@@ -10,16 +11,17 @@
 #include <stdint.h>
 
 enum sim_event_kind {
-    SIM_EVENT_DELIVER,  /* payload: a packet arrives */
-    SIM_EVENT_RUN,      /* actor: a node's loop comes round; number: its incarnation */
-    SIM_EVENT_SYNCED,   /* actor: a node's disk has finished a sync; number: the node's incarnation */
-    SIM_EVENT_SAVED,    /* payload: a snapshot file has become durable */
-    SIM_EVENT_RESTART,  /* actor: a crashed node starts again */
-    SIM_EVENT_RESUME,   /* actor: a paused node goes on */
-    SIM_EVENT_CLIENT,   /* actor: a client looks at its timers; number: which one */
-    SIM_EVENT_FAULT,    /* the fault injector draws its next fault */
-    SIM_EVENT_MEND,     /* number: a cut of links ends */
-    SIM_EVENT_PHASE     /* the run looks whether it may enter its next phase */
+    SIM_EVENT_DELIVER, /* payload: a packet arrives */
+    SIM_EVENT_RUN,     /* actor: a node's loop comes round; number: its incarnation */
+    SIM_EVENT_SYNCED, /* actor: a node's disk has finished a sync; number: the node's incarnation */
+    SIM_EVENT_SAVED,  /* payload: a snapshot file has become durable */
+    SIM_EVENT_CRASH,  /* actor: a node that crashes in the middle of a sync */
+    SIM_EVENT_RESTART, /* actor: a crashed node starts again */
+    SIM_EVENT_RESUME,  /* actor: a paused node goes on */
+    SIM_EVENT_CLIENT,  /* actor: a client looks at its timers; number: which one */
+    SIM_EVENT_FAULT,   /* the fault injector draws its next fault */
+    SIM_EVENT_MEND,    /* number: a cut of links ends */
+    SIM_EVENT_PHASE    /* the run looks whether it may enter its next phase */
 };
 
 struct sim_event {

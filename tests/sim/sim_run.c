@@ -9,19 +9,24 @@
 
 #include "multicast/base/assert.h"
 #include "tests/sim/check_once.h"
+#include "tests/sim/mutants/planted.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_faults.h"
 
-/* How long a healed cluster may take to answer everything and to agree: R4 of the project, "10 s or 10 election timeouts,
- * whichever is longer", in virtual time. */
-#define LIVENESS_US          UINT64_C(10000000)
-#define LIVENESS_ELECTIONS   10
+/* How long a healed cluster may take to answer everything and to agree: R4 of the project, "10 s or
+ * 10 election timeouts, whichever is longer", in virtual time. */
+#define LIVENESS_US        UINT64_C(10000000)
+#define LIVENESS_ELECTIONS 10
 
 /* How often the end of a phase is looked for. */
 #define PHASE_US 20000
 
-/* Events of one run: ten times what the busiest good run has; beyond it something goes round in circles. */
+/* Events of one run: ten times what the busiest good run has; beyond it something goes round in
+ * circles. */
 #define EVENTS_MAX 5000000
+
+/* Only the broken copies of the cores look at it. */
+enum sim_mutant sim_planted = SIM_MUTANT_NONE;
 
 void sim_trace(struct sim *sim, const char *format, ...)
 {
@@ -66,7 +71,8 @@ static void set_up(struct sim *sim)
 {
     const struct sim_parameters *p = &sim->parameters;
     struct kv_prng prng;
-    kv_prng_init(&prng, sim->options.seed ^ UINT64_C(0x51b0)); /* another stream than that of the parameters */
+    kv_prng_init(&prng, sim->options.seed ^
+                            UINT64_C(0x51b0)); /* another stream than that of the parameters */
     kv_prng_init(&sim->faults, kv_prng_next(&prng));
     kv_prng_init(&sim->workload, kv_prng_next(&prng));
     kv_prng_init(&sim->timing, kv_prng_next(&prng));
@@ -84,7 +90,8 @@ static void set_up(struct sim *sim)
     draw_members(sim, &prng);
     sim_workload_keys(sim);
     for (uint32_t group = 0; group < SIM_GROUPS_MAX; group++) {
-        sim->raft[group].group = sim->order[group].group = sim->states[group].group = (kv_group_id){(uint16_t)group};
+        sim->raft[group].group = sim->order[group].group = sim->states[group].group =
+            (kv_group_id){(uint16_t)group};
     }
     for (uint32_t n = 1; n <= p->nodes; n++) {
         sim_node_start(sim, (kv_node_id){(uint16_t)n});
@@ -113,7 +120,8 @@ static bool has_converged(const struct sim *sim, uint32_t group)
     kv_index last = {0};
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
         const struct order *order = sim->nodes[n].members[group].order;
-        if (order != NULL && raft_can_serve(order_raft(order)) && raft_commit(order_raft(order)).value >= last.value) {
+        if (order != NULL && raft_can_serve(order_raft(order)) &&
+            raft_commit(order_raft(order)).value >= last.value) {
             last = raft_commit(order_raft(order));
             config = raft_config(order_raft(order));
         }
@@ -123,7 +131,8 @@ static bool has_converged(const struct sim *sim, uint32_t group)
     }
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
         const struct order *order = sim->nodes[n].members[group].order;
-        if (is_member(config, sim->nodes[n].id) && (order == NULL || order_delivered_index(order).value != last.value)) {
+        if (is_member(config, sim->nodes[n].id) &&
+            (order == NULL || order_delivered_index(order).value != last.value)) {
             return false;
         }
     }
@@ -137,8 +146,10 @@ static void trace_members(struct sim *sim)
             const struct order *order = sim->nodes[n].members[group].order;
             if (order != NULL) {
                 const struct raft *raft = order_raft(order);
-                SIM_TRACE(sim, "node %" PRIu64 " group %u: role %d term %" PRIu64 " leader %u last %" PRIu64 " commit %" PRIu64
-                          " delivered %" PRIu64, n, group, (int)raft_role(raft), raft_term(raft).value,
+                SIM_TRACE(sim,
+                          "node %" PRIu64 " group %u: role %d term %" PRIu64
+                          " leader %u last %" PRIu64 " commit %" PRIu64 " delivered %" PRIu64,
+                          n, group, (int)raft_role(raft), raft_term(raft).value,
                           raft_leader(raft).value, raft_last(raft).value, raft_commit(raft).value,
                           order_delivered(order));
             }
@@ -151,16 +162,20 @@ static void fail_liveness(struct sim *sim)
     trace_members(sim);
     for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
         if (!has_converged(sim, group)) {
-            sim_report_fail(&sim->report, "liveness", "group %u: the members have not come together %" PRIu64
-                            " ms after the last fault", group, (sim->now - sim->healed_at) / 1000);
+            sim_report_fail(&sim->report, "liveness",
+                            "group %u: the members have not come together %" PRIu64
+                            " ms after the last fault",
+                            group, (sim->now - sim->healed_at) / 1000);
         }
     }
     for (uint32_t i = 0; i < sim->history.count; i++) {
         const struct history_operation *operation = &sim->history.operations[i];
         if (operation->state == HISTORY_PENDING) {
-            sim_report_fail(&sim->report, "liveness", "group %u: sequence %" PRIu64 " of client %u has no answer %" PRIu64
-                            " ms after the last fault", operation->group.value, operation->id.sequence,
-                            operation->client, (sim->now - sim->healed_at) / 1000);
+            sim_report_fail(&sim->report, "liveness",
+                            "group %u: sequence %" PRIu64 " of client %u has no answer %" PRIu64
+                            " ms after the last fault",
+                            operation->group.value, operation->id.sequence, operation->client,
+                            (sim->now - sim->healed_at) / 1000);
         }
     }
     sim_report_fail(&sim->report, "liveness", "the clients do not come to an end");
@@ -185,7 +200,8 @@ static void on_phase(struct sim *sim)
     } else if (sim->now - sim->healed_at > (bound > LIVENESS_US ? bound : LIVENESS_US)) {
         fail_liveness(sim);
     } else {
-        sim_queue_push(&sim->queue, (struct sim_event){.at = sim->now + PHASE_US, .kind = SIM_EVENT_PHASE});
+        sim_queue_push(&sim->queue,
+                       (struct sim_event){.at = sim->now + PHASE_US, .kind = SIM_EVENT_PHASE});
     }
 }
 
@@ -200,7 +216,8 @@ static void on_deliver(struct sim *sim, struct sim_packet *packet)
         return;
     }
     if (sim_packet_open(packet, &sim->reader, &sim->message) != STATUS_OK) {
-        sim_report_fail(&sim->report, "codec", "a message of node %u cannot be read back", packet->from);
+        sim_report_fail(&sim->report, "codec", "a message of node %u cannot be read back",
+                        packet->from);
     } else {
         sim_client_on_packet(sim, &sim->clients[packet->to - SIM_ENDPOINT_CLIENT], &sim->message);
     }
@@ -226,6 +243,9 @@ static void on_event(struct sim *sim, const struct sim_event *event)
         return;
     case SIM_EVENT_SAVED:
         sim_node_on_saved(sim, node, event->number, event->payload);
+        return;
+    case SIM_EVENT_CRASH:
+        sim_faults_on_crash(sim, node, event->number);
         return;
     case SIM_EVENT_RESTART:
         sim_faults_on_restart(sim, node, event->number);
@@ -266,7 +286,8 @@ static void run_events(struct sim *sim)
 /* ---- The end ---- */
 
 /* The value of a key in the state of a member; all members have the same digest. */
-static uint32_t final_value(struct sim *sim, struct check_linear *linear, uint32_t group, const char *key)
+static uint32_t final_value(struct sim *sim, struct check_linear *linear, uint32_t group,
+                            const char *key)
 {
     struct wire_command *command = &sim->work.command;
     struct kv_buffer body = {0};
@@ -285,7 +306,8 @@ static uint32_t final_value(struct sim *sim, struct check_linear *linear, uint32
         }
     }
     KV_ASSERT(longest != NULL);
-    kv_slice answer = engine_read(longest->engine, kv_buffer_slice(&body), order_cursor(longest->order));
+    kv_slice answer =
+        engine_read(longest->engine, kv_buffer_slice(&body), order_cursor(longest->order));
     enum status status = wire_answer_decode(answer, &sim->work.answer);
     KV_ASSERT(status == STATUS_OK);
     uint32_t value = MODEL_ABSENT;
@@ -302,9 +324,11 @@ static void check_counts(struct sim *sim, struct check_linear *linear)
         for (uint32_t k = 0; k < SIM_KEYS_MAX; k++) {
             const char *appended = sim->work.keys[group][SIM_FAMILY_APPEND][k];
             const char *counted = sim->work.keys[group][SIM_FAMILY_COUNTER][k];
-            check_once_appends(linear, &sim->report, model_intern(&linear->model.keys, kv_slice_of_text(appended)),
+            check_once_appends(linear, &sim->report,
+                               model_intern(&linear->model.keys, kv_slice_of_text(appended)),
                                final_value(sim, linear, group, appended));
-            check_once_increments(linear, &sim->report, model_intern(&linear->model.keys, kv_slice_of_text(counted)),
+            check_once_increments(linear, &sim->report,
+                                  model_intern(&linear->model.keys, kv_slice_of_text(counted)),
                                   final_value(sim, linear, group, counted));
         }
     }
@@ -324,10 +348,12 @@ static void final_checks(struct sim *sim)
     }
     /* The chronicle is written by check_order, so without that there is nothing to replay. */
     bool replay = sim_checks(sim, SIM_CHECK_LINEAR) && sim_checks(sim, SIM_CHECK_ORDER);
-    for (uint32_t group = 1; replay && group <= sim->parameters.partitions && !sim->report.failed; group++) {
+    for (uint32_t group = 1; replay && group <= sim->parameters.partitions && !sim->report.failed;
+         group++) {
         check_linear_replay(&linear, &sim->report, &sim->order[group]);
     }
     sim->counters.wgl_gave_up = linear.wgl_gave_up;
+    sim->counters.repeats = linear.repeats;
     check_linear_close(&linear);
 }
 
@@ -369,6 +395,7 @@ void sim_run(const struct sim_options *options, struct sim_result *ret)
 {
     struct sim *sim = kv_alloc_zero(1, sizeof(*sim));
     sim->options = *options;
+    sim_planted = options->mutant;
     sim_parameters_draw(options->seed, options->profile, &sim->parameters);
     if (options->print) {
         sim_parameters_print(&sim->parameters, stdout);

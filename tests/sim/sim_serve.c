@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_serve: what a node does for clients: admission, answers to ordered commands, reads. The same decisions as those of a
- * real node (multicast/node/node_requests.c, node_reads.c). */
+/* sim_serve: what a node does for clients: admission, answers to ordered commands, reads. The same
+ * decisions as those of a real node (multicast/node/node_requests.c, node_reads.c). */
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,12 +19,14 @@ static void reply(struct sim *sim, struct sim_node *node, uint32_t client, kv_gr
     sim_net_send(&sim->net, sim->now, node->id.value, client, message);
 }
 
-static void reply_outcome(struct sim *sim, struct sim_node *node, uint32_t client, kv_group_id group,
-                          kv_message_id id, enum wire_outcome outcome)
+static void reply_outcome(struct sim *sim, struct sim_node *node, uint32_t client,
+                          kv_group_id group, kv_message_id id, enum wire_outcome outcome)
 {
     const struct sim_member *member = &node->members[group.value];
-    kv_node_id leader = member->order == NULL ? KV_NODE_NONE : raft_leader(order_raft(member->order));
-    reply(sim, node, client, group, &(struct wire_reply){.id = id, .outcome = outcome, .leader = leader});
+    kv_node_id leader =
+        member->order == NULL ? KV_NODE_NONE : raft_leader(order_raft(member->order));
+    reply(sim, node, client, group,
+          &(struct wire_reply){.id = id, .outcome = outcome, .leader = leader});
 }
 
 static void add_waiter(struct sim_member *member, kv_message_id id, uint32_t client)
@@ -37,8 +39,8 @@ static void add_waiter(struct sim_member *member, kv_message_id id, uint32_t cli
     member->waiters[member->waiter_count++] = (struct sim_waiter){id, client};
 }
 
-static void submit(struct sim *sim, struct sim_node *node, struct sim_member *member, uint32_t client,
-                   const struct wire_request *request)
+static void submit(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                   uint32_t client, const struct wire_request *request)
 {
     if (member->waiter_count == SIM_WAITERS_MAX) {
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_BUSY);
@@ -46,12 +48,13 @@ static void submit(struct sim *sim, struct sim_node *node, struct sim_member *me
     }
     /* Before the step: it may deliver at once, e.g. with a single member. */
     add_waiter(member, request->id, client);
-    enum status status = sim_member_step(sim, node, member,
-                                         (struct order_event){.kind = ORDER_EVENT_SUBMIT,
-                                                              .submit = {.id = request->id,
-                                                                         .destinations = request->destinations,
-                                                                         .floor = request->floor,
-                                                                         .body = request->body}});
+    enum status status =
+        sim_member_step(sim, node, member,
+                        (struct order_event){.kind = ORDER_EVENT_SUBMIT,
+                                             .submit = {.id = request->id,
+                                                        .destinations = request->destinations,
+                                                        .floor = request->floor,
+                                                        .body = request->body}});
     if (status == STATUS_OK || status == STATUS_EXISTS) {
         return;
     }
@@ -59,12 +62,14 @@ static void submit(struct sim *sim, struct sim_node *node, struct sim_member *me
                   status == STATUS_NOT_LEADER ? WIRE_OUTCOME_NOT_LEADER : WIRE_OUTCOME_BUSY);
 }
 
-static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member *member, uint32_t client,
-                       const struct wire_request *request)
+static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                       uint32_t client, const struct wire_request *request)
 {
     struct engine_reply recorded;
-    enum engine_admission admission = engine_admit(member->engine, request->id, request->floor, &recorded);
-    if (sim->options.mutant == SIM_MUTANT_DEDUP_SKIPPED) {
+    enum engine_admission admission =
+        engine_admit(member->engine, request->id, request->floor, &recorded);
+    if (kv_prng_chance(&sim->timing, (uint32_t)sim->parameters.unadmitted_percent, 100) ||
+        sim->options.mutant == SIM_MUTANT_DEDUP_SKIPPED) {
         admission = ENGINE_ADMIT;
     }
     bool leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
@@ -96,25 +101,23 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
     }
 }
 
-/* Answer a read from the state as it is. */
-static void read_now(struct sim *sim, struct sim_node *node, struct sim_member *member, uint32_t client,
-                     kv_message_id id, kv_slice body)
+/* Answer a read from the state as it is, which is that behind `index`. */
+static void read_now(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                     uint32_t client, kv_message_id id, kv_slice body, kv_index index)
 {
     kv_slice answer = engine_read(member->engine, body, order_cursor(member->order));
     reply(sim, node, client, member->group,
-          &(struct wire_reply){.id = id,
-                               .outcome = WIRE_OUTCOME_ANSWERED,
-                               .index = member->executed_index,
-                               .body = answer});
+          &(struct wire_reply){
+              .id = id, .outcome = WIRE_OUTCOME_ANSWERED, .index = index, .body = answer});
 }
 
-static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *member, uint32_t client,
-                    const struct wire_request *request)
+static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    uint32_t client, const struct wire_request *request)
 {
     bool leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
     if ((sim->options.mutant == SIM_MUTANT_READ_UNCONFIRMED && leads) ||
         sim->options.mutant == SIM_MUTANT_READ_ANYWHERE) {
-        read_now(sim, node, member, client, request->id, request->body);
+        read_now(sim, node, member, client, request->id, request->body, member->executed_index);
         return;
     }
     if (member->read_count == SIM_READS_MAX) {
@@ -135,7 +138,8 @@ static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *m
     }
 }
 
-void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *member, const struct raft_read *decided)
+void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    const struct raft_read *decided)
 {
     uint32_t i = 0;
     while (i < member->read_count && member->reads[i].token != decided->token) {
@@ -147,11 +151,15 @@ void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *m
     if (!decided->ready) {
         reply_outcome(sim, node, read.client, member->group, read.id, WIRE_OUTCOME_NOT_LEADER);
     } else if (order_delivered_index(member->order).value < decided->index.value) {
-        sim_report_fail(&sim->report, "read", "group %u: node %u may read at %" PRIu64 " but has delivered up to %" PRIu64,
+        sim_report_fail(&sim->report, "read",
+                        "group %u: node %u may read at %" PRIu64
+                        " but has delivered up to %" PRIu64,
                         member->group.value, node->id.value, decided->index.value,
                         order_delivered_index(member->order).value);
     } else {
-        read_now(sim, node, member, read.client, read.id, kv_buffer_slice(&read.body));
+        /* The deliveries of these effects were executed before its reads. */
+        read_now(sim, node, member, read.client, read.id, kv_buffer_slice(&read.body),
+                 order_delivered_index(member->order));
     }
     kv_buffer_close(&read.body);
 }
@@ -172,7 +180,7 @@ void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, 
         on_read(sim, node, member, client, request);
         return;
     case WIRE_REQUEST_STALE:
-        read_now(sim, node, member, client, request->id, request->body);
+        read_now(sim, node, member, client, request->id, request->body, member->executed_index);
         return;
     }
 }
@@ -180,8 +188,8 @@ void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, 
 /* ---- Deliveries ---- */
 
 /* The engine, or what a mutant makes of it. */
-static void execute(struct sim *sim, struct sim_node *node, struct sim_member *member, const struct order_delivery *delivery,
-                    struct engine_reply *ret)
+static void execute(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    const struct order_delivery *delivery, struct engine_reply *ret)
 {
     kv_timestamp timestamp = delivery->timestamp;
     if (sim->options.mutant == SIM_MUTANT_EXECUTION_DIFFERS && node->id.value == 2) {
@@ -191,7 +199,8 @@ static void execute(struct sim *sim, struct sim_node *node, struct sim_member *m
         engine_deliver(member->engine, delivery->entry, timestamp, ret);
         return;
     }
-    struct wire_entry *unheard = wire_entry_new(delivery->entry->kind, wire_entry_body(delivery->entry));
+    struct wire_entry *unheard =
+        wire_entry_new(delivery->entry->kind, wire_entry_body(delivery->entry));
     unheard->term = delivery->entry->term;
     unheard->index = delivery->entry->index;
     unheard->timestamp = timestamp;
@@ -201,7 +210,8 @@ static void execute(struct sim *sim, struct sim_node *node, struct sim_member *m
     wire_entry_drop(&unheard);
 }
 
-static void answer_waiter(struct sim *sim, struct sim_node *node, struct sim_member *member, const struct engine_reply *executed)
+static void answer_waiter(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                          const struct engine_reply *executed)
 {
     for (uint32_t i = 0; i < member->waiter_count; i++) {
         if (kv_message_id_equal(member->waiters[i].id, executed->id)) {
@@ -218,7 +228,8 @@ static void answer_waiter(struct sim *sim, struct sim_node *node, struct sim_mem
     }
 }
 
-void sim_serve_delivery(struct sim *sim, struct sim_node *node, struct sim_member *member, const struct order_delivery *delivery)
+void sim_serve_delivery(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                        const struct order_delivery *delivery)
 {
     struct order_delivery executed = *delivery;
     if (sim->options.mutant == SIM_MUTANT_EXECUTE_UNCOMMITTED) {
@@ -236,14 +247,17 @@ void sim_serve_delivery(struct sim *sim, struct sim_node *node, struct sim_membe
     member->executed_index = executed.entry->index;
     sim->counters.deliveries++;
     sim_note(sim, group, executed.position, engine_digest(member->engine));
-    SIM_TRACE(sim, "node %u group %u: delivers position %" PRIu64 ", index %" PRIu64 ", session %" PRIu64 " sequence %" PRIu64,
+    SIM_TRACE(sim,
+              "node %u group %u: delivers position %" PRIu64 ", index %" PRIu64 ", session %" PRIu64
+              " sequence %" PRIu64,
               node->id.value, group, executed.position, executed.entry->index.value,
               executed.entry->id.session.registered.clock.value, executed.entry->id.sequence);
     if (sim_checks(sim, SIM_CHECK_ORDER)) {
         check_order_delivered(&sim->order[group], &sim->report, node->id, &executed, ret.answer);
     }
     if (sim_checks(sim, SIM_CHECK_DIGEST)) {
-        check_digest_at(&sim->states[group], &sim->report, node->id, executed.position, engine_digest(member->engine));
+        check_digest_at(&sim->states[group], &sim->report, node->id, executed.position,
+                        engine_digest(member->engine));
     }
     answer_waiter(sim, node, member, &ret);
 }

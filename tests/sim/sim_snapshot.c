@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_snapshot: a member's snapshots: made of its engine, written to its disk, handed to others in pieces.
+/* sim_snapshot: a member's snapshots: made of its engine, written to its disk, handed to others in
+ * pieces.
  *
- * The bytes that travel are a head of 24 bytes (cursor and position, little endian) and what engine_save gives. A file is
- * written beside the loop and is durable at one moment; if the node crashes before, there is no file. */
+ * The bytes that travel are a head of 24 bytes (cursor and position, little endian) and what
+ * engine_save gives. A file is written beside the loop and is durable at one moment; if the node
+ * crashes before, there is no file. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -18,8 +20,8 @@ static void put_head(struct kv_buffer *bytes, kv_timestamp cursor, uint64_t deli
     kv_buffer_append(bytes, head, sizeof(head));
 }
 
-static struct sim_snapshot *snapshot_new(const struct sim_member *member, struct raft_snapshot_point point,
-                                         kv_slice bytes)
+static struct sim_snapshot *snapshot_new(const struct sim_member *member,
+                                         struct raft_snapshot_point point, kv_slice bytes)
 {
     uint64_t head[3];
     KV_ASSERT(bytes.size >= HEAD_BYTES);
@@ -51,7 +53,8 @@ static enum status load_state(struct sim *sim, struct sim_member *member, kv_sli
     engine_destroy(&member->engine);
     member->machine = kv_machine_new(member->group, (uint32_t)sim->parameters.partitions);
     enum status status = member->machine.ops->load(member->machine.state, bytes);
-    member->engine = engine_new(member->group, member->machine, (uint32_t)sim->parameters.sessions_max);
+    member->engine =
+        engine_new(member->group, member->machine, (uint32_t)sim->parameters.sessions_max);
     return status;
 }
 
@@ -62,7 +65,8 @@ void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *
     bytes.data += HEAD_BYTES;
     bytes.size -= HEAD_BYTES;
     if (load_state(sim, member, bytes) != STATUS_OK) {
-        sim_report_fail(&sim->report, "snapshot", "group %u: node %u cannot load a snapshot that it has saved",
+        sim_report_fail(&sim->report, "snapshot",
+                        "group %u: node %u cannot load a snapshot that it has saved",
                         member->group.value, node->id.value);
         return;
     }
@@ -70,8 +74,8 @@ void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *
     member->executed_index = snapshot->point.index;
     engine_check(member->engine);
     if (sim_checks(sim, SIM_CHECK_DIGEST)) {
-        check_digest_at(&sim->states[member->group.value], &sim->report, node->id, snapshot->delivered,
-                        engine_digest(member->engine));
+        check_digest_at(&sim->states[member->group.value], &sim->report, node->id,
+                        snapshot->delivered, engine_digest(member->engine));
     }
 }
 
@@ -87,20 +91,24 @@ void sim_member_save(struct sim *sim, struct sim_node *node, struct sim_member *
     struct kv_buffer bytes = {0};
     put_head(&bytes, order_cursor(member->order), order_delivered(member->order));
     put_state(sim, member, &bytes);
-    struct sim_snapshot *snapshot = snapshot_new(member, raft_snapshot_point_at(raft, index), kv_buffer_slice(&bytes));
+    struct sim_snapshot *snapshot =
+        snapshot_new(member, raft_snapshot_point_at(raft, index), kv_buffer_slice(&bytes));
     kv_buffer_close(&bytes);
     member->saving = true;
     SIM_TRACE(sim, "node %u group %u: begins to save a snapshot up to %" PRIu64, node->id.value,
               member->group.value, index.value);
-    sim_queue_push(&sim->queue,
-                   (struct sim_event){.at = sim->now + kv_prng_below(&sim->timing, sim->parameters.snapshot_save_us + 1),
-                                      .kind = SIM_EVENT_SAVED,
-                                      .actor = node->id.value,
-                                      .number = node->incarnation,
-                                      .payload = snapshot});
+    sim_queue_push(
+        &sim->queue,
+        (struct sim_event){.at = sim->now +
+                                 kv_prng_below(&sim->timing, sim->parameters.snapshot_save_us + 1),
+                           .kind = SIM_EVENT_SAVED,
+                           .actor = node->id.value,
+                           .number = node->incarnation,
+                           .payload = snapshot});
 }
 
-void sim_node_on_saved(struct sim *sim, struct sim_node *node, uint64_t incarnation, struct sim_snapshot *snapshot)
+void sim_node_on_saved(struct sim *sim, struct sim_node *node, uint64_t incarnation,
+                       struct sim_snapshot *snapshot)
 {
     struct sim_member *member = &node->members[snapshot->group.value];
     if (node->state == SIM_NODE_DOWN || node->incarnation != incarnation) {
@@ -117,7 +125,8 @@ void sim_node_on_saved(struct sim *sim, struct sim_node *node, uint64_t incarnat
     }
     member->saving = false;
     if (sim->options.mutant == SIM_MUTANT_SNAPSHOT_POINT_LATE) {
-        snapshot->point = raft_snapshot_point_at(order_raft(member->order), order_delivered_index(member->order));
+        snapshot->point =
+            raft_snapshot_point_at(order_raft(member->order), order_delivered_index(member->order));
     }
     if (snapshot->point.index.value <= raft_snapshot_index(order_raft(member->order)).value) {
         sim_snapshot_destroy(&snapshot); /* a newer one came from the leader meanwhile */
@@ -126,7 +135,8 @@ void sim_node_on_saved(struct sim *sim, struct sim_node *node, uint64_t incarnat
     sim->counters.snapshots++;
     sim_disk_put_snapshot(&node->disk, snapshot);
     enum status status = sim_member_step_raft(
-        sim, node, member, (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &snapshot->point});
+        sim, node, member,
+        (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &snapshot->point});
     KV_ASSERT(status == STATUS_OK);
     sim_node_wake(sim, node, sim->now); /* to carry out and sync */
 }
@@ -136,29 +146,32 @@ void sim_member_chunk_wanted(struct sim *sim, struct sim_node *node, struct sim_
 {
     struct wire_message message = wanted->message;
     struct wire_snapshot_chunk *chunk = &message.as.snapshot_chunk;
-    const struct sim_snapshot *snapshot = sim_disk_snapshot(&node->disk, member->group, chunk->index);
+    const struct sim_snapshot *snapshot =
+        sim_disk_snapshot(&node->disk, member->group, chunk->index);
     if (snapshot == NULL || chunk->offset > snapshot->bytes.size) {
         return; /* of a snapshot that was replaced: the follower will say where it stands */
     }
     size_t left = snapshot->bytes.size - chunk->offset;
     chunk->total = snapshot->bytes.size;
-    chunk->bytes = kv_slice_of(snapshot->bytes.data + chunk->offset,
-                               left < sim->parameters.chunk_bytes ? left : sim->parameters.chunk_bytes);
+    chunk->bytes =
+        kv_slice_of(snapshot->bytes.data + chunk->offset,
+                    left < sim->parameters.chunk_bytes ? left : sim->parameters.chunk_bytes);
     sim_net_send(&sim->net, sim->now, node->id.value, message.to.value, &message);
 }
 
 static void install(struct sim *sim, struct sim_node *node, struct sim_member *member)
 {
     struct sim_incoming *incoming = &member->incoming;
-    struct sim_snapshot *snapshot = snapshot_new(member, incoming->point, kv_buffer_slice(&incoming->bytes));
+    struct sim_snapshot *snapshot =
+        snapshot_new(member, incoming->point, kv_buffer_slice(&incoming->bytes));
     sim->counters.installs++;
     SIM_TRACE(sim, "node %u group %u: installs a snapshot up to %" PRIu64, node->id.value,
               member->group.value, incoming->point.index.value);
     sim_disk_put_snapshot(&node->disk, snapshot);
     sim_member_load(sim, node, member, snapshot);
     if (sim_checks(sim, SIM_CHECK_ORDER)) {
-        check_order_goes_on(&sim->order[member->group.value], &sim->report, node->id, snapshot->delivered,
-                            snapshot->cursor);
+        check_order_goes_on(&sim->order[member->group.value], &sim->report, node->id,
+                            snapshot->delivered, snapshot->cursor);
     }
     struct raft_snapshot_point point = incoming->point;
     kv_buffer_close(&incoming->bytes);
@@ -181,7 +194,8 @@ void sim_member_chunk_received(struct sim *sim, struct sim_node *node, struct si
         incoming->point.term.value != chunk->index_term.value) {
         kv_buffer_clear(&incoming->bytes);
         incoming->total = chunk->total;
-        incoming->point = (struct raft_snapshot_point){chunk->index, chunk->index_term, chunk->reach, chunk->config};
+        incoming->point = (struct raft_snapshot_point){chunk->index, chunk->index_term,
+                                                       chunk->reach, chunk->config};
     }
     if (chunk->offset == incoming->bytes.size) {
         kv_buffer_append(&incoming->bytes, chunk->bytes.data, chunk->bytes.size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_workload: what the clients ask: few keys, many conflicts, every operation of the machine.
  *
- * Keys come in families: what is only appended to, what is only incremented (check_once counts those at the end), and what everything
- * is done to. Every written value is unique, so a read tells which write it saw. */
+ * Keys come in families: what is only appended to, what is only incremented (check_once counts
+ * those at the end), and what everything is done to. Every written value is unique, so a read tells
+ * which write it saw. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -55,15 +56,18 @@ static void draw_multi(struct sim *sim, kv_group_id group, bool read_only)
 /* One change of a key to which everything is done. */
 static void draw_mixed(struct sim *sim, kv_group_id group, uint32_t key)
 {
-    static const enum wire_op operations[] = {WIRE_OP_PUT,  WIRE_OP_PUT,    WIRE_OP_PUT_IF_ABSENT, WIRE_OP_DELETE,
-                                              WIRE_OP_CAS,  WIRE_OP_CAS,    WIRE_OP_INCR,          WIRE_OP_APPEND};
+    static const enum wire_op operations[] = {WIRE_OP_PUT,    WIRE_OP_PUT,   WIRE_OP_PUT_IF_ABSENT,
+                                              WIRE_OP_DELETE, WIRE_OP_CAS,   WIRE_OP_CAS,
+                                              WIRE_OP_INCR,   WIRE_OP_APPEND};
     char *value = sim->work.texts[0];
     char *expected = sim->work.texts[1];
     struct wire_command *command = &sim->work.command;
     char *guess = sim->work.guesses[group.value][key];
-    command->op = operations[kv_prng_below(&sim->workload, sizeof(operations) / sizeof(operations[0]))];
+    command->op =
+        operations[kv_prng_below(&sim->workload, sizeof(operations) / sizeof(operations[0]))];
     bool numeric = kv_prng_chance(&sim->workload, 1, 4);
-    snprintf(value, sizeof(sim->work.texts[0]), "%s%" PRIu64, numeric ? "" : "v", ++sim->work.values);
+    snprintf(value, sizeof(sim->work.texts[0]), "%s%" PRIu64, numeric ? "" : "v",
+             ++sim->work.values);
     if (command->op == WIRE_OP_DELETE || command->op == WIRE_OP_INCR) {
         command->number = command->op == WIRE_OP_INCR ? 1 : 0;
         return;
@@ -86,7 +90,9 @@ static void draw_single(struct sim *sim, kv_group_id group, bool read_only)
     struct wire_command *command = &sim->work.command;
     uint32_t key = draw_key(sim);
     uint64_t dice = kv_prng_below(&sim->workload, 10);
-    enum sim_family family = dice < 2 ? SIM_FAMILY_APPEND : dice < 4 ? SIM_FAMILY_COUNTER : SIM_FAMILY_MIXED;
+    enum sim_family family = dice < 2   ? SIM_FAMILY_APPEND
+                             : dice < 4 ? SIM_FAMILY_COUNTER
+                                        : SIM_FAMILY_MIXED;
     command->key_count = 1;
     command->value_count = 0;
     command->keys[0] = kv_slice_of_text(sim->work.keys[group.value][family][key]);

@@ -6,7 +6,7 @@ set -euo pipefail
 # What the C library may offer to a core: memory, strings, text formatting into memory, sorting, assertions.
 allowed='memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr strstr strcpy strncpy
 snprintf vsnprintf strtol strtoll strtoul strtoull qsort bsearch bcmp abort _GLOBAL_OFFSET_TABLE_ __stack_chk_fail
-__errno_location __isoc99_sscanf __isoc23_strtol __memcpy_chk __memset_chk __snprintf_chk __vsnprintf_chk'
+ntohl ntohs __popcountdi2 __errno_location __isoc99_sscanf __isoc23_strtol __memcpy_chk __memset_chk __snprintf_chk __vsnprintf_chk'
 # kv_base alone may allocate and print its last words.
 base_allowed='malloc calloc realloc free fprintf stderr fputs fwrite _Exit exit __fprintf_chk'
 

@@ -37,6 +37,9 @@ static void bench_keep_send(struct bench *bench, const struct client_effect *eff
 {
     static struct wire_command command;
     const struct client_send *send = &effect->as.send;
+    if (bench->send_next == bench->send_count) {
+        bench->send_next = bench->send_count = 0; /* all were looked at */
+    }
     assert_true(bench->send_count < BENCH_SENDS_MAX);
     struct bench_send *kept = &bench->sends[bench->send_count++];
     *kept = (struct bench_send){.slot = effect->slot,
@@ -53,12 +56,14 @@ static void bench_keep_send(struct bench *bench, const struct client_effect *eff
         kept->floor = request->floor;
         kept->budget_ms = request->budget_ms;
         kept->op = command.op;
+        kept->number = command.number;
     }
 }
 
 static void bench_copy(char *ret, size_t capacity, kv_slice bytes)
 {
-    (void)snprintf(ret, capacity, "%.*s", (int)bytes.size, bytes.size > 0 ? (const char *)bytes.data : "");
+    (void)snprintf(ret, capacity, "%.*s", (int)bytes.size,
+                   bytes.size > 0 ? (const char *)bytes.data : "");
 }
 
 static void bench_keep_completion(struct bench *bench, const struct client_completion *completion)
@@ -77,7 +82,8 @@ static void bench_keep_completion(struct bench *bench, const struct client_compl
         kept->more = completion->answer->more;
         if (kept->rows > 0) {
             bench_copy(kept->first_key, sizeof kept->first_key, completion->answer->rows[0].key);
-            bench_copy(kept->first_value, sizeof kept->first_value, completion->answer->rows[0].value);
+            bench_copy(kept->first_value, sizeof kept->first_value,
+                       completion->answer->rows[0].value);
         }
     }
 }
@@ -116,7 +122,8 @@ void bench_advance(struct bench *bench, uint64_t us)
             bench->now = client_deadline(bench->client);
         }
         (void)bench_step(bench, (struct client_event){.kind = CLIENT_EVENT_TIME});
-        assert_true(client_deadline(bench->client).us > bench->now.us); /* no event stays due for ever */
+        assert_true(client_deadline(bench->client).us >
+                    bench->now.us); /* no event stays due for ever */
     }
     bench->now = until;
 }
@@ -124,8 +131,8 @@ void bench_advance(struct bench *bench, uint64_t us)
 void bench_message(struct bench *bench, uint32_t slot, uint16_t from, struct wire_message *message)
 {
     message->from = (kv_node_id){from};
-    (void)bench_step(bench,
-                     (struct client_event){.kind = CLIENT_EVENT_MESSAGE, .slot = slot, .message = message});
+    (void)bench_step(bench, (struct client_event){
+                                .kind = CLIENT_EVENT_MESSAGE, .slot = slot, .message = message});
 }
 
 static void bench_fill_welcome(struct wire_message *message, const char *name, uint32_t partitions,
@@ -139,7 +146,8 @@ static void bench_fill_welcome(struct wire_message *message, const char *name, u
         nodes[i] = (struct wire_node){{(uint16_t)(i + 1)}, kv_slice_of_text(endpoints[i])};
     }
     for (uint16_t g = 0; g <= partitions; g++) {
-        groups[g] = (struct wire_group){.group = {g}, .leader = {1}, .config = {.count = BENCH_NODES}};
+        groups[g] =
+            (struct wire_group){.group = {g}, .leader = {1}, .config = {.count = BENCH_NODES}};
         for (uint16_t i = 0; i < BENCH_NODES; i++) {
             groups[g].config.members[i] = (struct wire_config_member){{(uint16_t)(i + 1)}, true};
         }
@@ -182,8 +190,9 @@ void bench_begin(struct bench *bench, uint32_t partitions)
     bench_welcome(bench, partitions, KV_SESSION_OUTSTANDING_MAX);
 }
 
-enum status bench_submit_command(struct bench *bench, uintptr_t tag, const struct wire_command *command,
-                                 uint64_t deadline_us, bool stale_ok)
+enum status bench_submit_command(struct bench *bench, uintptr_t tag,
+                                 const struct wire_command *command, uint64_t deadline_us,
+                                 bool stale_ok)
 {
     struct client_event event = {.kind = CLIENT_EVENT_SUBMIT};
     event.submit = (struct client_submit){
@@ -194,7 +203,8 @@ enum status bench_submit_command(struct bench *bench, uintptr_t tag, const struc
     memcpy(&event.submit.context, &tag, sizeof tag);
     const uint32_t before = bench->completion_count;
     const enum status status = bench_step(bench, event);
-    assert_int_equal(bench->completion_count, before); /* a SUBMIT never completes anything at once */
+    assert_int_equal(bench->completion_count,
+                     before); /* a SUBMIT never completes anything at once */
     return status;
 }
 
@@ -218,9 +228,15 @@ struct bench_send bench_expect_send(struct bench *bench)
     return bench->sends[bench->send_next++];
 }
 
-void bench_expect_nothing(struct bench *bench) { assert_int_equal(bench->send_next, bench->send_count); }
+void bench_expect_nothing(struct bench *bench)
+{
+    assert_int_equal(bench->send_next, bench->send_count);
+}
 
-void bench_skip(struct bench *bench) { bench->send_next = bench->send_count; }
+void bench_skip(struct bench *bench)
+{
+    bench->send_next = bench->send_count;
+}
 
 static void bench_reply(struct bench *bench, const struct bench_send *send, struct wire_reply reply)
 {
@@ -230,7 +246,8 @@ static void bench_reply(struct bench *bench, const struct bench_send *send, stru
     bench_message(bench, send->slot, send->to.value, &message);
 }
 
-void bench_answer_with(struct bench *bench, const struct bench_send *send, const struct wire_answer *answer)
+void bench_answer_with(struct bench *bench, const struct bench_send *send,
+                       const struct wire_answer *answer)
 {
     kv_buffer_clear(&bench->answer);
     wire_answer_encode(answer, &bench->answer);
@@ -253,7 +270,8 @@ void bench_answer(struct bench *bench, const struct bench_send *send, enum wire_
     bench_answer_with(bench, send, &answer);
 }
 
-void bench_refuse(struct bench *bench, const struct bench_send *send, enum wire_outcome outcome, uint16_t hint)
+void bench_refuse(struct bench *bench, const struct bench_send *send, enum wire_outcome outcome,
+                  uint16_t hint)
 {
     bench_reply(bench, send, (struct wire_reply){.outcome = outcome, .leader = {hint}});
 }

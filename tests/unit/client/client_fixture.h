@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_fixture: a client core on a bench: feeds it events, keeps what it sends and completes.
  *
- * The cluster of the bench has three nodes, 1 to 3, at "tcp://node-N:7400", each a member of every group. Node 1 is what WELCOME
- * names as the leader. Every step is followed by client_check. */
+ * The cluster of the bench has three nodes, 1 to 3, at "tcp://node-N:7400", each a member of every
+ * group. Node 1 is what WELCOME names as the leader. Every step is followed by client_check. */
 #ifndef KV_TESTS_CLIENT_FIXTURE_H
 #define KV_TESTS_CLIENT_FIXTURE_H
 
@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "client/core/client.h"
@@ -29,6 +30,7 @@ struct bench_send {
     uint64_t floor;
     uint32_t budget_ms;
     enum wire_op op;
+    int64_t number;
     uint64_t at_us;
 };
 
@@ -76,8 +78,9 @@ void bench_begin(struct bench *bench, uint32_t partitions);
 /* Submit; deadline_us from now. `tag` comes back with the completion. */
 enum status bench_submit(struct bench *bench, uintptr_t tag, enum wire_op op, const char *key,
                          uint64_t deadline_us);
-enum status bench_submit_command(struct bench *bench, uintptr_t tag, const struct wire_command *command,
-                                 uint64_t deadline_us, bool stale_ok);
+enum status bench_submit_command(struct bench *bench, uintptr_t tag,
+                                 const struct wire_command *command, uint64_t deadline_us,
+                                 bool stale_ok);
 
 /* The next message sent; fails the test if there is none. */
 struct bench_send bench_expect_send(struct bench *bench);
@@ -87,8 +90,10 @@ void bench_skip(struct bench *bench);
 
 /* Replies to a sending, from the node that it went to. */
 void bench_answer(struct bench *bench, const struct bench_send *send, enum wire_verdict verdict);
-void bench_answer_with(struct bench *bench, const struct bench_send *send, const struct wire_answer *answer);
-void bench_refuse(struct bench *bench, const struct bench_send *send, enum wire_outcome outcome, uint16_t hint);
+void bench_answer_with(struct bench *bench, const struct bench_send *send,
+                       const struct wire_answer *answer);
+void bench_refuse(struct bench *bench, const struct bench_send *send, enum wire_outcome outcome,
+                  uint16_t hint);
 
 /* Take the registration that was sent next and answer it; returns the session. */
 kv_session_id bench_open_session(struct bench *bench);

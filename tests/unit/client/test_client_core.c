@@ -81,7 +81,8 @@ static void keys_are_routed_to_their_home(void **state)
     bench_begin(bench, 5);
     for (uint32_t partition = 1; partition <= 5; partition++) {
         const char *key = bench_key_on(partition, 5, 3);
-        assert_int_equal(client_partition_of(bench->client, kv_slice_of_text(key)).value, partition);
+        assert_int_equal(client_partition_of(bench->client, kv_slice_of_text(key)).value,
+                         partition);
         assert_int_equal(bench_submit(bench, partition, WIRE_OP_GET, key, SECOND), STATUS_OK);
         assert_int_equal(bench_expect_send(bench).group.value, partition);
     }
@@ -100,7 +101,8 @@ static void another_cluster_is_refused_by_its_name(void **state)
     bench_advance(bench, 0);
     bench_welcome_named(bench, 0, "other");
     bench_assert_completed(bench, 1, CLIENT_REFUSED);
-    assert_string_equal(bench_completion(bench, 1)->why, "the node belongs to another cluster: other");
+    assert_string_equal(bench_completion(bench, 1)->why,
+                        "the node belongs to another cluster: other");
     assert_int_equal(client_partitions(bench->client), 0);
     bench_welcome_named(bench, 0, "wanted");
     assert_int_equal(client_partitions(bench->client), 1);
@@ -234,7 +236,8 @@ static void a_timeout_resends_the_same_id_to_the_next_member(void **state)
         assert_true(kv_message_id_equal(send.id, last.id));
         assert_int_not_equal(send.to.value, last.to.value);
         assert_in_range(send.at_us - last.at_us, timeout_us, timeout_us + timeout_us / 4);
-        timeout_us = 2 * timeout_us < CLIENT_TIMEOUT_US_MAX ? 2 * timeout_us : CLIENT_TIMEOUT_US_MAX;
+        timeout_us =
+            2 * timeout_us < CLIENT_TIMEOUT_US_MAX ? 2 * timeout_us : CLIENT_TIMEOUT_US_MAX;
         last = send;
     }
     assert_int_equal(timeout_us, CLIENT_TIMEOUT_US_MAX);
@@ -249,8 +252,22 @@ static void a_node_that_says_nothing_is_skipped_until_it_is_heard(void **state)
     assert_int_equal(first.to.value, 1);
     bench_advance(bench, CLIENT_TIMEOUT_US + CLIENT_TIMEOUT_US / 4);
     bench_skip(bench);
-    assert_int_equal(bench_submit(bench, 2, WIRE_OP_GET, "k", SECOND), STATUS_OK);
-    assert_int_not_equal(bench_expect_send(bench).to.value, 1);
+    for (uintptr_t tag = 10; tag < 20; tag++) {
+        assert_int_equal(bench_submit(bench, tag, WIRE_OP_GET, "k", SECOND), STATUS_OK);
+        const struct bench_send send = bench_expect_send(bench);
+        assert_int_not_equal(send.to.value, 1);
+        bench_refuse(bench, &send, WIRE_OUTCOME_NOT_LEADER, 1); /* the others do not know it yet */
+    }
+    for (int round = 0; round < 4; round++) { /* around all members several times */
+        bench_advance(bench, (uint64_t)CLIENT_PAUSE_US << round);
+        while (bench->send_next < bench->send_count) {
+            const struct bench_send send = bench_expect_send(bench);
+            assert_int_not_equal(send.to.value, 1);
+            if (send.kind == WIRE_MESSAGE_REQUEST) {
+                bench_refuse(bench, &send, WIRE_OUTCOME_NOT_LEADER, 1);
+            }
+        }
+    }
     bench_answer(bench, &first, WIRE_VERDICT_OK); /* late, but it lives: and it may lead */
     bench_assert_completed(bench, 1, CLIENT_ANSWERED);
     assert_int_equal(bench_submit(bench, 3, WIRE_OP_GET, "k", SECOND), STATUS_OK);
@@ -268,7 +285,8 @@ static void a_slow_leader_that_talks_keeps_its_place(void **state)
     const struct bench_send quick = bench_expect_send(bench);
     bench_answer(bench, &quick, WIRE_VERDICT_OK);
     bench_advance(bench, CLIENT_TIMEOUT_US);
-    assert_int_not_equal(bench_expect_send(bench).to.value, 1); /* the slow one is tried elsewhere */
+    assert_int_not_equal(bench_expect_send(bench).to.value,
+                         1); /* the slow one is tried elsewhere */
     assert_int_equal(bench_submit(bench, 3, WIRE_OP_GET, "new", 20 * SECOND), STATUS_OK);
     bench->send_next = bench->send_count - 1;
     assert_int_equal(bench_expect_send(bench).to.value, 1);
@@ -319,7 +337,8 @@ static void a_stale_map_is_refreshed_and_the_hint_followed(void **state)
     static struct wire_answer stale;
     stale = (struct wire_answer){.verdict = WIRE_VERDICT_STALE, .hint = 2};
     bench_begin(bench, 2);
-    assert_int_equal(bench_submit(bench, 1, WIRE_OP_PUT, bench_key_on(1, 2, 0), 20 * SECOND), STATUS_OK);
+    assert_int_equal(bench_submit(bench, 1, WIRE_OP_PUT, bench_key_on(1, 2, 0), 20 * SECOND),
+                     STATUS_OK);
     (void)bench_open_session(bench);
     const struct bench_send first = bench_expect_send(bench);
     bench_answer_with(bench, &first, &stale);
@@ -328,7 +347,9 @@ static void a_stale_map_is_refreshed_and_the_hint_followed(void **state)
     assert_int_equal(second.id.sequence, first.id.sequence + 1); /* a NO ends the attempt */
     assert_int_equal(second.floor, first.id.sequence);
     bench_advance(bench, CLIENT_REFRESH_US);
-    assert_int_equal(bench_expect_send(bench).kind, WIRE_MESSAGE_HELLO);
+    while (bench_expect_send(bench).kind != WIRE_MESSAGE_HELLO) {
+        continue; /* the second sending is being repeated meanwhile */
+    }
     bench_answer(bench, &second, WIRE_VERDICT_OK);
     bench_assert_completed(bench, 1, CLIENT_ANSWERED);
 }
@@ -340,7 +361,8 @@ static void what_makes_no_sense_is_counted_and_changes_nothing(void **state)
     bench_begin(bench, 1);
     assert_int_equal(bench_submit(bench, 1, WIRE_OP_GET, "k", SECOND), STATUS_OK);
     const struct bench_send send = bench_expect_send(bench);
-    message.as.reply = (struct wire_reply){.id = {.sequence = UINT64_MAX}, .outcome = WIRE_OUTCOME_ANSWERED};
+    message.as.reply =
+        (struct wire_reply){.id = {.sequence = UINT64_MAX}, .outcome = WIRE_OUTCOME_ANSWERED};
     bench_message(bench, 0, 1, &message);
     message.as.reply.id = (kv_message_id){.session = {{{77}, {0}}}, .sequence = 1};
     bench_message(bench, 0, 65535, &message);
@@ -372,13 +394,15 @@ static void scan(struct bench *bench, uintptr_t tag, uint32_t limit)
 }
 
 /* A page with these one-letter keys. */
-static void answer_page(struct bench *bench, const struct bench_send *send, const char *keys, bool more)
+static void answer_page(struct bench *bench, const struct bench_send *send, const char *keys,
+                        bool more)
 {
     static struct wire_answer answer;
     answer = (struct wire_answer){.verdict = WIRE_VERDICT_OK, .more = more};
     for (; keys[answer.row_count] != '\0'; answer.row_count++) {
         const kv_slice key = kv_slice_of(&keys[answer.row_count], 1);
-        answer.rows[answer.row_count] = (struct wire_row){.key = key, .value = key, .present = true};
+        answer.rows[answer.row_count] =
+            (struct wire_row){.key = key, .value = key, .present = true};
     }
     bench_answer_with(bench, send, &answer);
 }
@@ -483,8 +507,17 @@ static void the_same_seed_and_events_give_the_same_sendings(void **state)
         bench_advance(bench, 10 * SECOND);
     }
     assert_int_equal(runs[0]->send_count, runs[1]->send_count);
-    assert_true(runs[0]->send_count > 100);
-    assert_memory_equal(runs[0]->sends, runs[1]->sends, runs[0]->send_count * sizeof runs[0]->sends[0]);
+    assert_true(runs[0]->send_count > 40);
+    for (uint32_t i = 0; i < runs[0]->send_count; i++) {
+        const struct bench_send *a = &runs[0]->sends[i];
+        const struct bench_send *b = &runs[1]->sends[i];
+        assert_int_equal(a->at_us, b->at_us);
+        assert_int_equal(a->slot, b->slot);
+        assert_int_equal(a->kind, b->kind);
+        assert_true(kv_message_id_equal(a->id, b->id));
+    }
+    assert_true(kv_slice_equal(kv_buffer_slice(&runs[0]->trace.text),
+                               kv_buffer_slice(&runs[1]->trace.text)));
     bench_destroy(&runs[0]);
     bench_destroy(&runs[1]);
 }

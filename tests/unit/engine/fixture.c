@@ -37,7 +37,8 @@ struct engine *fixture_copy(const struct fixture *fixture, uint32_t sessions_max
     struct kv_buffer saved = {0};
     engine_save(fixture->engine, &saved);
     struct engine *copy = engine_new(fixture_group, kv_machine_new(fixture_group, 1), sessions_max);
-    KV_ASSERT(engine_load(copy, kv_buffer_slice(&saved)) == STATUS_OK);
+    const enum status status = engine_load(copy, kv_buffer_slice(&saved));
+    KV_ASSERT(status == STATUS_OK);
     kv_buffer_close(&saved);
     return copy;
 }
@@ -61,7 +62,8 @@ kv_message_id fixture_id(uint64_t session, uint64_t sequence, uint32_t attempt)
 
 static enum wire_verdict fixture_decode(struct fixture *fixture, kv_slice answer)
 {
-    KV_ASSERT(wire_answer_decode(answer, &fixture->answer) == STATUS_OK);
+    const enum status status = wire_answer_decode(answer, &fixture->answer);
+    KV_ASSERT(status == STATUS_OK);
     return fixture->answer.verdict;
 }
 
@@ -70,7 +72,7 @@ enum wire_verdict fixture_deliver_bytes(struct fixture *fixture, kv_message_id i
 {
     fixture->clock++;
     struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, body);
-    entry->index = (kv_index){fixture->clock};
+    entry->index = (kv_index){fixture->clock + fixture->index_offset};
     entry->timestamp = (kv_timestamp){{fixture->clock}, fixture_group};
     entry->id = id;
     entry->destinations = kv_group_set_of(fixture_group);

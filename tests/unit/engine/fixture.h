@@ -3,7 +3,7 @@
  * `answer`.
  *
  * Final timestamps and log indexes count the deliveries, like those of a group that orders nothing
- * else. */
+ * else; index_offset sets them apart. */
 #ifndef KV_TESTS_ENGINE_FIXTURE_H
 #define KV_TESTS_ENGINE_FIXTURE_H
 
@@ -11,7 +11,8 @@
 
 struct fixture {
     struct engine *engine;
-    uint64_t clock; /* of the last delivery */
+    uint64_t clock;        /* of the last delivery */
+    uint64_t index_offset; /* what log indexes are ahead of it */
     struct wire_command command;
     struct wire_answer answer; /* borrows from the engine, like reply */
     struct engine_reply reply;

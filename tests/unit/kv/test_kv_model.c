@@ -13,6 +13,7 @@
 
 #include "multicast/base/assert.h"
 #include "multicast/base/prng.h"
+#include "partition/engine/state_bytes.h"
 #include "partition/kv/kv_machine.h"
 #include "tests/unit/kv/script.h"
 
@@ -380,11 +381,44 @@ static void whatever_bytes_load_save_as_the_same_bytes(void **state)
     script_destroy(&script);
 }
 
+/* A saved state of two rows without values. */
+static enum status load_two(struct script *script, const char *first, const char *second)
+{
+    struct kv_buffer saved = {0};
+    const char *const keys[] = {first, second};
+    state_write_u8(&saved, 1);
+    state_write_u16(&saved, 1);
+    state_write_u32(&saved, 1);
+    state_write_u64(&saved, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        state_write_u16(&saved, (uint16_t)strlen(keys[i]));
+        kv_buffer_append(&saved, keys[i], strlen(keys[i]));
+        state_write_timestamp(&saved, (kv_timestamp){{1}, {1}});
+        state_write_u32(&saved, 0);
+    }
+    const struct machine *machine = &script->machine;
+    const enum status status = machine->ops->load(machine->state, kv_buffer_slice(&saved));
+    kv_buffer_close(&saved);
+    return status;
+}
+
+static void saved_rows_must_ascend(void **state)
+{
+    (void)state;
+    struct script *script = script_new(1, 1);
+    assert_int_equal(load_two(script, "a", "b"), STATUS_OK);
+    assert_int_equal(load_two(script, "a", "a"), STATUS_CORRUPT);
+    assert_int_equal(load_two(script, "b", "a"), STATUS_CORRUPT);
+    assert_int_equal(load_two(script, "", "a"), STATUS_CORRUPT);
+    script_destroy(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_machine_answers_like_a_naive_one),
         cmocka_unit_test(every_prefix_is_refused_and_leaves_an_empty_machine),
+        cmocka_unit_test(saved_rows_must_ascend),
         cmocka_unit_test(whatever_bytes_load_save_as_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

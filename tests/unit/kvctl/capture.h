@@ -20,7 +20,8 @@ struct captured captured_run(const char *input, size_t input_size, const char *c
 #define run_with(input, ...)                                                                       \
     captured_run(input, strlen(input), (const char *const[]){"kvctl", __VA_ARGS__, NULL})
 
-/* The n-th line (from 0) of a text as JSON; fails the test if it is not. Valid until the next call. */
+/* The n-th line (from 0) of a text as JSON; fails the test if it is not. Valid until the next
+ * call. */
 json_t *json_line(const char *text, unsigned n);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake_client: the functions of kv.h over a sorted array in memory, so that kvctl is tested without a cluster.
+/* fake_client: the functions of kv.h over a sorted array in memory, so that kvctl is tested
+ * without a cluster.
  *
- * Operations complete in kv_client_run, in the order of submission. All keys live on partition 1; the index counts writes. Faults are
- * set in `fake`. The rows live beyond a client: each run of kvctl opens one of its own. */
+ * Operations complete in kv_client_run, in the order of submission. All keys live on partition
+ * 1; the index counts writes. Faults are set in `fake`. The rows live beyond a client: each run
+ * of kvctl opens one of its own. */
 #ifndef FAKE_CLIENT_H
 #define FAKE_CLIENT_H
 

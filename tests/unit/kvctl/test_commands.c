@@ -196,7 +196,7 @@ static void the_cluster_is_the_first_that_is_given(void **state)
     run("get", "a", "--cluster", path);
     assert_string_equal(fake.endpoints, "127.0.0.1:7001,127.0.0.1:7002");
     assert_string_equal(fake.cluster_name, "c1");
-    run("get", "a", "--endpoints", "tcp://h:1, h:2", "--timeout", "2s", "--stale");
+    run("get", "a", "--endpoints", "tcp://h:1,h:2", "--timeout", "2s", "--stale");
     assert_string_equal(fake.endpoints, "h:1,h:2");
     assert_int_equal(fake.timeout_ms, 2000);
     assert_true(fake.stale_seen);

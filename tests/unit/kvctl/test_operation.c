@@ -185,7 +185,8 @@ static void deep_nesting_and_too_many_keys_are_refused_before_they_cost(void **s
     kv_buffer_close(&many);
 }
 
-/* Takes valid lines and breaks them at random: nothing but a verdict may come of it (the sanitizers watch). */
+/* Takes valid lines and breaks them at random: nothing but a verdict may come of it (the
+ * sanitizers watch). */
 static void random_damage_never_does_harm(void **state)
 {
     (void)state;

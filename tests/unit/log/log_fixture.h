@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_fixture: a log under test, in memory or on the real file system, and records that can be told apart.
+/* log_fixture: a log under test, in memory or on the real file system, and records that can be told
+ * apart.
  *
- * Record n of life l has a kind, a group, a size and bytes that are a function of n and l, so a list of lives is all that a
- * test needs to know about what the log must hold. */
+ * Record n of life l has a kind, a group, a size and bytes that are a function of n and l, so a
+ * list of lives is all that a test needs to know about what the log must hold. */
 #ifndef KV_TESTS_LOG_FIXTURE_H
 #define KV_TESTS_LOG_FIXTURE_H
 
@@ -38,7 +39,8 @@ void fixture_close(struct log_fixture *fixture);
 
 enum status fixture_open(struct log_fixture *fixture);
 
-/* Open must succeed and return exactly the first *ret_count records appended; the others are forgotten. */
+/* Open must succeed and return exactly the first *ret_count records appended; the others are
+ * forgotten. */
 void fixture_recover(struct log_fixture *fixture, size_t *ret_count);
 
 /* Read what is left with log_next, comparing. */

@@ -39,7 +39,8 @@ struct names {
     size_t count;
 };
 
-/* A change of a directory that is not on the disk: `file` gets the name `to` and loses the name `from`. */
+/* A change of a directory that is not on the disk: `file` gets the name `to` and loses the name
+ * `from`. */
 struct change {
     char from[FAULT_PATH_BYTES]; /* or empty */
     char to[FAULT_PATH_BYTES];   /* or empty */
@@ -268,7 +269,8 @@ static int fault_open(struct log_io *io, const char *path, enum log_io_mode mode
         return -ENOENT;
     }
     KV_ASSERT(entry == NULL || entry->file != FAULT_NO_FILE);
-    /* An existing file that is made anew: the log only does it to one that nothing needs, so a new file under the name will do. */
+    /* An existing file that is made anew: the log only does it to one that nothing needs, so a new
+     * file under the name will do. */
     int file = mode == LOG_IO_CREATE ? file_new(fault) : entry->file;
     if (mode == LOG_IO_CREATE) {
         change_add(fault, "", path, file);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_io_fault: a file system in memory that fails on request and loses its power.
  *
- * Model. A write is in the cache until its file is synced; a new name, a rename or a removal is in the cache until its directory is
- *   synced. A power cut keeps, drops or tears each write that was not synced, independently, in pieces of 512 or 4096
- *   bytes, and keeps or drops each change of a directory. A failed sync leaves its writes in the cache as if they were clean: later
- *   syncs do not write them, and log_io.drop_cache makes them vanish (what Linux does).
- * We break. Any call by its number: EIO, ENOSPC, a short transfer, EINTR, or the end of the process in the middle of it.
+ * Model. A write is in the cache until its file is synced; a new name, a rename or a removal is in
+ *   the cache until its directory is synced. A power cut keeps, drops or tears each write that was
+ *   not synced, independently, in pieces of 512 or 4096 bytes, and keeps or drops each change of a
+ *   directory. A failed sync leaves its writes in the cache as if they were clean: later syncs do
+ *   not write them, and log_io.drop_cache makes them vanish (what Linux does).
+ * We break. Any call by its number: EIO, ENOSPC, a short transfer, EINTR, or the end of the process
+ *    in the middle of it.
  * Ownership. The log_io inside lives as long as the file system. */
 #ifndef KV_TESTS_LOG_IO_FAULT_H
 #define KV_TESTS_LOG_IO_FAULT_H
@@ -20,7 +22,7 @@ enum log_io_fault_kind {
     LOG_IO_FAULT_NO_SPACE,
     LOG_IO_FAULT_SHORT,       /* half of a read or of a write; other calls succeed */
     LOG_IO_FAULT_INTERRUPTED, /* EINTR, nothing done */
-    LOG_IO_FAULT_CRASH, /* the call may have had its effect in the cache; this and all later calls fail */
+    LOG_IO_FAULT_CRASH, /* the call may have its effect in the cache; it and all later ones fail */
 };
 
 /* What becomes of that which was not synced. */
@@ -50,8 +52,8 @@ void log_io_fault_kill(struct log_io_fault *fault);
 /* The power goes: the cache is gone too. */
 void log_io_fault_power_cut(struct log_io_fault *fault, enum log_io_fault_cut cut);
 
-/* Bytes of a file, to look at and to damage: those of the disk, which must agree with the cache. NULL if there is none. Valid until the
- * next call; log_io_fault_changed must follow a change. */
+/* Bytes of a file, to look at and to damage: those of the disk, which must agree with the cache.
+ * NULL if there is none. Valid until the next call; log_io_fault_changed must follow a change. */
 uint8_t *log_io_fault_bytes(struct log_io_fault *fault, const char *path, size_t *ret_size);
 void log_io_fault_changed(struct log_io_fault *fault, const char *path);
 

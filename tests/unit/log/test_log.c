@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A log gives back what it was given: properties that hold on the real file system and in memory alike. */
+/* A log gives back what it was given: properties that hold on the real file system and in memory
+ * alike. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

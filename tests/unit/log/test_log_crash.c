@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever happens to the process, the power or a system call, the log opens again and holds all that was acknowledged, nothing that
- * was not appended, and each batch whole or not at all (L1, L2, L4).
+/* Whatever happens to the process, the power or a system call, the log opens again and holds all
+ * that was acknowledged, nothing that was not appended, and each batch whole or not at all (L1, L2,
+ * L4).
  *
- * We break: the end of the process and of the power at every call of a run and of the recovery after it, every call failing in
- * every way. We check: what is read back after that, and after the next power cut, and after a further run. */
+ * We break: the end of the process and of the power at every call of a run and of the recovery
+ * after it, every call failing in every way. We check: what is read back after that, and after the
+ * next power cut, and after a further run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +25,8 @@
 /* States made from one crash: all dropped, all kept, and some in between. */
 #define CRASH_VARIANTS 7
 
-/* A life of the process: open, read, append batches of 1 to 4 records, close. Stops at the first failure. */
+/* A life of the process: open, read, append batches of 1 to 4 records, close. Stops at the first
+ * failure. */
 static enum status run(struct log_fixture *fixture, uint8_t life, int batches)
 {
     struct kv_prng prng;
@@ -43,7 +46,8 @@ static enum status run(struct log_fixture *fixture, uint8_t life, int batches)
     return status;
 }
 
-/* Everything acknowledged is there, and of the batch in flight all or nothing. The fixture knows afterwards what is there. */
+/* Everything acknowledged is there, and of the batch in flight all or nothing. The fixture knows
+ * afterwards what is there. */
 static void check_recovery(struct log_fixture *fixture)
 {
     size_t acknowledged = fixture->acknowledged;
@@ -56,7 +60,8 @@ static void check_recovery(struct log_fixture *fixture)
     }
 }
 
-/* What was recovered is acted upon, so it must survive the next power cut; and the log must be of use. */
+/* What was recovered is acted upon, so it must survive the next power cut; and the log must be of
+ * use. */
 static void check_use(struct log_fixture *fixture, uint8_t life)
 {
     size_t before = fixture->appended;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Damage is found and named, never guessed around; a torn tail is not damage.
  *
- * We break: every byte of a log, the end of its last batch at every byte, and whole files: lost, cut, swapped, renamed, of another node, of
- * another time, of another version. We check: exactly the right records, or the documented status. */
+ * We break: every byte of a log, the end of its last batch at every byte, and whole files: lost,
+ * cut, swapped, renamed, of another node, of another time, of another version. We check: exactly
+ * the right records, or the documented status. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ static const char *segment_path(unsigned number)
     return path;
 }
 
-/* A log of two openings and `batches` batches of 2 records. Orderly: closed, or else the process was killed. */
+/* A log of two openings and `batches` batches of 2 records. Orderly: closed, or else the process
+ * was killed. */
 static void make_log(struct log_fixture *fixture, uint64_t seed, int batches, bool orderly)
 {
     size_t count;
@@ -52,7 +54,8 @@ static enum status verify(struct log_fixture *fixture, struct log_verify_result 
     return log_verify(FIXTURE_DIRECTORY, fixture->settings.io, ret);
 }
 
-/* The log must be refused with this status by both the checker and the opening, which must leave everything as it was. */
+/* The log must be refused with this status by both the checker and the opening, which must leave
+ * everything as it was. */
 static void check_refused(struct log_fixture *fixture, enum status expected, const char *words)
 {
     struct log_verify_result result;
@@ -68,7 +71,8 @@ static void check_refused(struct log_fixture *fixture, enum status expected, con
 
 /* --- bits */
 
-/* Bytes of the last batch that has records: damage there cannot be told from a torn tail if nothing was written behind it. */
+/* Bytes of the last batch that has records: damage there cannot be told from a torn tail if nothing
+ * was written behind it. */
 static void last_batch(struct log_fixture *fixture, unsigned *ret_number, size_t *ret_begin,
                        size_t *ret_end)
 {
@@ -291,9 +295,9 @@ static void test_the_bytes_of_a_cut_batch_are_gone_and_the_incarnation_rises(voi
 
 /* --- older lives (L3) */
 
-/* The old life wrote batches up to the end of what is filled. The new one lost all from some batch on (to a disk that lied about a sync, say),
- * began again there, and then the zeros behind its end turn out to be the old blocks: the worst that recycling files or a
- * lost write can do. */
+/* The old life wrote batches up to the end of what is filled. The new one lost all from some batch
+ * on (to a disk that lied about a sync, say), began again there, and then the zeros behind its end
+ * turn out to be the old blocks: the worst that recycling files or a lost write can do. */
 static void test_batches_of_an_older_life_behind_the_end_are_never_read(void **state)
 {
     (void)state;
@@ -349,7 +353,8 @@ static void test_a_value_that_looks_like_a_batch_is_not_one(void **state)
     size_t begin;
     size_t end;
     size_t count;
-    /* A client that knows everything but the log id fills its value with batches that claim that all was durable. */
+    /* A client that knows everything but the log id fills its value with batches that claim that
+     * all was durable. */
     const struct log_identity guess = {{UINT64_C(0x1122334455667788)}, {3}, 0};
     struct kv_buffer value = {0};
     struct log_batch_header header = {.incarnation = 1, .sequence = 1000, .durable = 999};
@@ -541,6 +546,34 @@ static void test_a_segment_that_does_not_continue_the_one_before_is_refused(void
     fixture_close(&whole);
 }
 
+static void test_a_header_with_a_right_checksum_and_senseless_numbers_is_refused(void **state)
+{
+    (void)state;
+    struct log_fixture whole;
+    make_log(&whole, 19, 9, true);
+    for (int i = 0; i < 5; i++) {
+        struct log_fixture fixture;
+        struct log_segment_header header;
+        uint32_t version;
+        size_t size;
+        fixture_clone(&fixture, &whole, 1);
+        uint8_t *bytes = log_io_fault_bytes(fixture.fault, segment_path(1), &size);
+        assert_int_equal(log_segment_header_decode(kv_slice_of(bytes, size), &header, &version),
+                         LOG_HEADER_GOOD);
+        header.capacity = i == 0   ? UINT64_MAX / LOG_BLOCK_BYTES * LOG_BLOCK_BYTES
+                          : i == 1 ? 0
+                          : i == 2 ? 2 * LOG_BLOCK_BYTES
+                          : i == 3 ? LOG_CAPACITY_BYTES_MIN /* less than there are batches */
+                                   : header.capacity;
+        header.durable = i == 4 ? 1 : header.durable;
+        log_segment_header_encode(&header, bytes);
+        log_io_fault_changed(fixture.fault, segment_path(1));
+        check_refused(&fixture, STATUS_CORRUPT, "a right checksum around");
+        fixture_close(&fixture);
+    }
+    fixture_close(&whole);
+}
+
 /* Give a file with a header another format version, with a right checksum. */
 static void set_version(struct log_fixture *fixture, const char *path, uint32_t bytes)
 {
@@ -635,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_a_segment_that_is_not_the_last_must_be_complete),
         cmocka_unit_test(test_swapped_and_renamed_segments_are_refused),
         cmocka_unit_test(test_a_segment_that_does_not_continue_the_one_before_is_refused),
+        cmocka_unit_test(test_a_header_with_a_right_checksum_and_senseless_numbers_is_refused),
         cmocka_unit_test(test_a_segment_of_another_node_cluster_or_time_is_refused_as_foreign),
         cmocka_unit_test(test_another_format_version_is_refused_with_both_numbers),
         cmocka_unit_test(test_a_lost_or_cut_meta_is_refused),

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames between nodes and clients on the loopback, and what hostile or absent peers can do: nothing.
+/* Frames between nodes and clients on the loopback, and what hostile or absent peers can do:
+ * nothing.
  *
- * No test sleeps: each waits on the object under test, up to PATIENCE_US in total, for the one thing it expects. */
+ * No test sleeps: each waits on the object under test, up to PATIENCE_US in total, for the one
+ * thing it expects. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <arpa/inet.h>
@@ -39,7 +42,10 @@ static struct net_server *server_on(const char *endpoint)
     return server;
 }
 
-static struct net_server *server_new(void) { return server_on("tcp://127.0.0.1:*"); }
+static struct net_server *server_new(void)
+{
+    return server_on("tcp://127.0.0.1:*");
+}
 
 static struct net_client *client_of(const struct net_server *server)
 {
@@ -49,7 +55,10 @@ static struct net_client *client_of(const struct net_server *server)
     return client;
 }
 
-static kv_slice text(const char *words) { return kv_slice_of(words, strlen(words)); }
+static kv_slice text(const char *words)
+{
+    return kv_slice_of(words, strlen(words));
+}
 
 static void assert_frame(kv_slice frame, const char *words)
 {
@@ -332,7 +341,8 @@ static void a_client_hears_all_of_its_nodes_in_turn(void **state)
     assert_int_equal(net_client_open(&client), STATUS_OK);
     for (uint32_t i = 0; i < NODES; i++) {
         servers[i] = server_new();
-        assert_int_equal(net_client_connect(client, i * 10, net_server_endpoint(servers[i])), STATUS_OK);
+        assert_int_equal(net_client_connect(client, i * 10, net_server_endpoint(servers[i])),
+                         STATUS_OK);
         assert_int_equal(net_client_send(client, i * 10, text("go")), STATUS_OK);
         const struct net_route route = server_expect(servers[i], "go");
         for (int frame = 0; frame < FRAMES; frame++) {
@@ -433,7 +443,8 @@ static void a_route_longer_than_ours_is_dropped(void **state)
     const char name[NET_ROUTE_BYTES_MAX + 1] = "a name longer than a route";
     const int linger = 0;
     (void)zmq_setsockopt(stranger.socket, ZMQ_LINGER, &linger, sizeof linger);
-    assert_int_equal(zmq_setsockopt(stranger.socket, ZMQ_ROUTING_ID, name, NET_ROUTE_BYTES_MAX + 1), 0);
+    assert_int_equal(zmq_setsockopt(stranger.socket, ZMQ_ROUTING_ID, name, NET_ROUTE_BYTES_MAX + 1),
+                     0);
     assert_int_equal(zmq_connect(stranger.socket, net_server_endpoint(server)), 0);
     assert_int_equal(zmq_send(stranger.socket, "hello", 5, 0), 5);
     const uint64_t until = now_us() + PATIENCE_US;
@@ -458,8 +469,10 @@ static void a_frame_above_the_limit_costs_its_sender_the_connection(void **state
     assert_non_null(large);
     assert_int_equal(zmq_send(stranger.socket, "before", 6, 0), 6);
     (void)server_expect(server, "before");
-    assert_int_equal(zmq_send(stranger.socket, large, KV_FRAME_BYTES_MAX + 1, 0), KV_FRAME_BYTES_MAX + 1);
-    /* The stranger reconnects by itself, and what it sends then is heard: the large frame never came. */
+    assert_int_equal(zmq_send(stranger.socket, large, KV_FRAME_BYTES_MAX + 1, 0),
+                     KV_FRAME_BYTES_MAX + 1);
+    /* The stranger reconnects by itself, and what it sends then is heard: the large frame never
+     * came. */
     const uint64_t until = now_us() + PATIENCE_US;
     struct net_route route;
     kv_slice frame;
@@ -479,8 +492,9 @@ static void bytes_that_are_not_of_the_transport_are_cut_off(void **state)
 {
     (void)state;
     static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    static const char tls[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and more of a TLS hello ......"
-                              "................................................................";
+    static const char tls[] =
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and more of a TLS hello ......"
+        "................................................................";
     char random[512];
     uint32_t seed = 12345;
     for (size_t i = 0; i < sizeof random; i++) {
@@ -494,7 +508,10 @@ static void bytes_that_are_not_of_the_transport_are_cut_off(void **state)
     const struct {
         const char *bytes;
         size_t size;
-    } battery[] = {{http, sizeof http - 1}, {tls, sizeof tls - 1}, {random, sizeof random}, {claim, sizeof claim}};
+    } battery[] = {{http, sizeof http - 1},
+                   {tls, sizeof tls - 1},
+                   {random, sizeof random},
+                   {claim, sizeof claim}};
     struct net_server *server = server_new();
     enum { BATTERY = sizeof battery / sizeof battery[0] };
     int connections[BATTERY + 1];

@@ -9,6 +9,7 @@
 
 #include "multicast/base/prng.h"
 #include "oracle/oracle_machine.h"
+#include "partition/engine/state_bytes.h"
 #include "tests/unit/engine/fixture.h"
 
 #define PARTITIONS   5
@@ -230,6 +231,40 @@ static void hostile_bytes_are_refused_and_leave_an_empty_registry(void **state)
     source.ops->destroy(source.state);
 }
 
+/* A saved registry of two sessions. */
+static enum status load_two(const struct machine *machine, kv_timestamp first, uint64_t first_nonce,
+                            kv_timestamp second, uint64_t second_nonce)
+{
+    struct kv_buffer saved = {0};
+    state_write_u8(&saved, 1);
+    state_write_u32(&saved, PARTITIONS);
+    state_write_u32(&saved, 2);
+    state_write_timestamp(&saved, first);
+    state_write_u64(&saved, first_nonce);
+    state_write_timestamp(&saved, second);
+    state_write_u64(&saved, second_nonce);
+    const enum status status = machine->ops->load(machine->state, kv_buffer_slice(&saved));
+    kv_buffer_close(&saved);
+    return status;
+}
+
+static void saved_sessions_must_ascend_and_differ_in_their_nonces(void **state)
+{
+    (void)state;
+    struct machine machine = oracle_machine_new(PARTITIONS, SESSIONS_MAX);
+    const kv_timestamp low = {{5}, {0}};
+    const kv_timestamp high = {{6}, {0}};
+    const kv_timestamp none = {{0}, {0}};
+    const kv_timestamp foreign = {{6}, {KV_GROUPS_MAX}}; /* could not be answered as a hint */
+    assert_int_equal(load_two(&machine, low, 1, high, 2), STATUS_OK);
+    assert_int_equal(load_two(&machine, high, 1, low, 2), STATUS_CORRUPT);
+    assert_int_equal(load_two(&machine, low, 1, low, 2), STATUS_CORRUPT);
+    assert_int_equal(load_two(&machine, low, 1, high, 1), STATUS_CORRUPT);
+    assert_int_equal(load_two(&machine, none, 1, high, 2), STATUS_CORRUPT);
+    assert_int_equal(load_two(&machine, low, 1, foreign, 2), STATUS_CORRUPT);
+    machine.ops->destroy(machine.state);
+}
+
 /* The same in the plainest form: open sessions in the order of opening. */
 struct naive {
     uint32_t count;
@@ -310,6 +345,7 @@ int main(void)
         TEST(the_digest_tells_which_sessions_are_open),
         TEST(the_registry_survives_save_and_load),
         TEST(hostile_bytes_are_refused_and_leave_an_empty_registry),
+        TEST(saved_sessions_must_ascend_and_differ_in_their_nonces),
         TEST(random_registrations_give_what_a_list_gives),
 #undef TEST
     };

@@ -27,7 +27,7 @@ struct wire_config cluster_config(uint32_t voters, uint32_t learners)
 
 static void cluster_start(struct cluster *cluster, uint32_t node)
 {
-    struct raft_settings settings = {.group = {3},
+    struct raft_settings settings = {.group = {CLUSTER_GROUP},
                                      .self = {(uint16_t)node},
                                      .election_timeout_us = CLUSTER_ELECTION_US,
                                      .heartbeat_us = CLUSTER_HEARTBEAT_US,
@@ -58,6 +58,16 @@ void cluster_open(struct cluster *cluster, const struct cluster_options *options
         cluster->members[node].disk = kv_alloc_zero(1, sizeof(struct cluster_disk));
         cluster_start(cluster, node);
     }
+}
+
+void cluster_open_plain(struct cluster *cluster, uint32_t voters, uint64_t sync_us)
+{
+    struct cluster_options options = {.voters = voters,
+                                      .seed = 7,
+                                      .delay_min_us = 1000,
+                                      .delay_max_us = 1000,
+                                      .sync_us = sync_us};
+    cluster_open(cluster, &options);
 }
 
 static void cluster_message_close(struct cluster_message *message)
@@ -118,7 +128,8 @@ static struct cluster_message cluster_message_of(const struct wire_message *from
         break;
     case WIRE_MESSAGE_APPEND:
         message.as.append = from->as.append;
-        message.as.append.entries = kv_alloc((from->as.append.count + 1) * sizeof(struct wire_entry *));
+        message.as.append.entries =
+            kv_alloc((from->as.append.count + 1) * sizeof(struct wire_entry *));
         for (uint32_t i = 0; i < from->as.append.count; i++) {
             message.as.append.entries[i] = wire_entry_keep(from->as.append.entries[i]);
         }
@@ -161,7 +172,8 @@ static struct cluster_message cluster_message_copy(const struct cluster_message 
 static void cluster_post(struct cluster *cluster, struct cluster_message message)
 {
     const struct cluster_options *options = &cluster->options;
-    if (cluster->cut[message.from.value][message.to.value] || message.to.value > cluster->node_count ||
+    if (cluster->cut[message.from.value][message.to.value] ||
+        message.to.value > cluster->node_count ||
         kv_prng_chance(&cluster->prng, options->drop_permille, 1000)) {
         cluster_message_close(&message);
         return;
@@ -177,8 +189,8 @@ static void cluster_post(struct cluster *cluster, struct cluster_message message
         cluster->bag_capacity = cluster->bag_capacity == 0 ? 64 : cluster->bag_capacity * 2;
         cluster->bag = kv_realloc(cluster->bag, cluster->bag_capacity * sizeof *cluster->bag);
     }
-    message.at = kv_instant_add(
-        cluster->now, kv_prng_between(&cluster->prng, options->delay_min_us, options->delay_max_us));
+    message.at = kv_instant_add(cluster->now, kv_prng_between(&cluster->prng, options->delay_min_us,
+                                                              options->delay_max_us));
     message.order = cluster->order++;
     cluster->bag[cluster->bag_count++] = message;
 }
@@ -202,7 +214,8 @@ static void cluster_write(struct cluster_member *member, const struct raft_persi
 {
     if (member->record_count == member->record_capacity) {
         member->record_capacity = member->record_capacity == 0 ? 64 : member->record_capacity * 2;
-        member->records = kv_realloc(member->records, member->record_capacity * sizeof *member->records);
+        member->records =
+            kv_realloc(member->records, member->record_capacity * sizeof *member->records);
     }
     struct cluster_record *record = &member->records[member->record_count++];
     record->persist = *persist;
@@ -247,7 +260,8 @@ static struct raft_event cluster_store_chunk(struct cluster *cluster, uint32_t n
 {
     struct cluster_member *member = &cluster->members[node];
     const struct wire_snapshot_chunk *chunk = &received->chunk;
-    *point = (struct raft_snapshot_point){chunk->index, chunk->index_term, chunk->reach, chunk->config};
+    *point =
+        (struct raft_snapshot_point){chunk->index, chunk->index_term, chunk->reach, chunk->config};
     cluster_check_chunk(cluster, node, chunk);
     if (chunk->offset == 0) {
         member->incoming = chunk->index;
@@ -256,7 +270,8 @@ static struct raft_event cluster_store_chunk(struct cluster *cluster, uint32_t n
     struct raft_event event = {.kind = RAFT_EVENT_SNAPSHOT_RECEIVED, .point = point};
     if (member->incoming.value == chunk->index.value && member->received == chunk->offset) {
         member->received += chunk->bytes.size;
-        if (member->received == chunk->total && raft_commit(member->raft).value < chunk->index.value) {
+        if (member->received == chunk->total &&
+            raft_commit(member->raft).value < chunk->index.value) {
             cluster->snapshots_installed++;
             member->commit = chunk->index;
             event.kind = RAFT_EVENT_SNAPSHOT_INSTALLED;
@@ -320,15 +335,16 @@ enum status cluster_propose(struct cluster *cluster, uint32_t node, uint64_t val
     struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_slice_of(&value, sizeof value));
     entry->id.sequence = value;
     entry->reach.value = raft_tail_reach(cluster->members[node].raft).value + 1;
-    enum status status =
-        cluster_step(cluster, node, (struct raft_event){.kind = RAFT_EVENT_PROPOSE, .entry = entry});
+    enum status status = cluster_step(
+        cluster, node, (struct raft_event){.kind = RAFT_EVENT_PROPOSE, .entry = entry});
     wire_entry_drop(&entry);
     return status;
 }
 
 enum status cluster_change(struct cluster *cluster, uint32_t node, const struct wire_config *config)
 {
-    return cluster_step(cluster, node, (struct raft_event){.kind = RAFT_EVENT_CHANGE, .config = config});
+    return cluster_step(cluster, node,
+                        (struct raft_event){.kind = RAFT_EVENT_CHANGE, .config = config});
 }
 
 enum status cluster_read(struct cluster *cluster, uint32_t node)
@@ -336,13 +352,15 @@ enum status cluster_read(struct cluster *cluster, uint32_t node)
     uint64_t token = cluster->read_count++;
     KV_ASSERT(token < CLUSTER_READS_MAX);
     cluster->read_floor[token] = cluster->committed_last;
-    return cluster_step(cluster, node, (struct raft_event){.kind = RAFT_EVENT_READ, .token = token});
+    return cluster_step(cluster, node,
+                        (struct raft_event){.kind = RAFT_EVENT_READ, .token = token});
 }
 
 enum status cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t target)
 {
-    return cluster_step(cluster, node,
-                        (struct raft_event){.kind = RAFT_EVENT_TRANSFER, .node = {(uint16_t)target}});
+    return cluster_step(
+        cluster, node,
+        (struct raft_event){.kind = RAFT_EVENT_TRANSFER, .node = {(uint16_t)target}});
 }
 
 void cluster_snapshot(struct cluster *cluster, uint32_t node)
@@ -388,7 +406,8 @@ static void cluster_deliver(struct cluster *cluster, uint32_t position)
     struct cluster_message taken = cluster->bag[position];
     cluster->bag[position] = cluster->bag[--cluster->bag_count];
     cluster_message_to(&taken, &message);
-    if (cluster->members[taken.to.value].raft != NULL && !cluster->cut[taken.from.value][taken.to.value]) {
+    if (cluster->members[taken.to.value].raft != NULL &&
+        !cluster->cut[taken.from.value][taken.to.value]) {
         (void)cluster_step(cluster, taken.to.value,
                            (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = &message});
     }
@@ -402,7 +421,8 @@ static uint32_t cluster_first_message(const struct cluster *cluster)
     for (uint32_t i = 0; i < cluster->bag_count; i++) {
         const struct cluster_message *message = &cluster->bag[i];
         if (best == cluster->bag_count || message->at.us < cluster->bag[best].at.us ||
-            (message->at.us == cluster->bag[best].at.us && message->order < cluster->bag[best].order)) {
+            (message->at.us == cluster->bag[best].at.us &&
+             message->order < cluster->bag[best].order)) {
             best = i;
         }
     }
@@ -499,6 +519,68 @@ void cluster_restart(struct cluster *cluster, uint32_t node)
     cluster_check_restored(cluster, node);
 }
 
+struct wire_entry *cluster_entry(uint64_t index, uint64_t term)
+{
+    uint64_t value = index * 1000 + term;
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_slice_of(&value, sizeof value));
+    entry->index.value = index;
+    entry->term.value = term;
+    entry->reach.value = index * 10;
+    entry->id.sequence = value;
+    return entry;
+}
+
+void cluster_preset(struct cluster *cluster, uint32_t node, uint64_t term, const uint64_t *terms,
+                    uint32_t count)
+{
+    struct cluster_member *member = &cluster->members[node];
+    cluster_crash(cluster, node, UINT32_MAX);
+    for (uint32_t i = 0; i < member->record_count; i++) {
+        wire_entry_drop(&member->records[i].persist.entry);
+    }
+    member->record_count = 0;
+    member->durable_count = 0;
+    *member->disk = (struct cluster_disk){0};
+    cluster_write(member, &(struct raft_persist){.kind = RAFT_PERSIST_HARD_STATE, .term = {term}});
+    for (uint32_t i = 0; i < count; i++) {
+        struct raft_persist persist = {.kind = RAFT_PERSIST_ENTRY,
+                                       .entry = cluster_entry(i + 1, terms[i])};
+        cluster_write(member, &persist);
+        wire_entry_drop(&persist.entry);
+    }
+    while (member->durable_count < member->record_count) {
+        cluster_disk_apply(member->disk, &member->records[member->durable_count++].persist);
+    }
+    cluster_restart(cluster, node);
+}
+
+struct wire_message *cluster_forge(enum wire_message_kind kind, uint32_t from, uint32_t to)
+{
+    static struct wire_message message;
+    memset(&message, 0, sizeof message);
+    message.kind = kind;
+    message.group.value = CLUSTER_GROUP;
+    message.from.value = (uint16_t)from;
+    message.to.value = (uint16_t)to;
+    return &message;
+}
+
+void cluster_inject_append(struct cluster *cluster, uint32_t from, uint32_t to,
+                           const struct wire_append *append, const uint64_t *terms)
+{
+    struct wire_entry *entries[KV_APPEND_ENTRIES_MAX];
+    struct wire_message *message = cluster_forge(WIRE_MESSAGE_APPEND, from, to);
+    message->as.append = *append;
+    message->as.append.entries = entries;
+    for (uint32_t i = 0; i < append->count; i++) {
+        entries[i] = cluster_entry(append->previous_index.value + 1 + i, terms[i]);
+    }
+    cluster_inject(cluster, message);
+    for (uint32_t i = 0; i < append->count; i++) {
+        wire_entry_drop(&entries[i]);
+    }
+}
+
 void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut)
 {
     for (uint32_t other = 1; other <= cluster->node_count; other++) {
@@ -512,7 +594,8 @@ void cluster_heal(struct cluster *cluster)
     memset(cluster->cut, 0, sizeof cluster->cut);
 }
 
-const struct cluster_message *cluster_find(const struct cluster *cluster, enum wire_message_kind kind, uint32_t to)
+const struct cluster_message *cluster_find(const struct cluster *cluster,
+                                           enum wire_message_kind kind, uint32_t to)
 {
     for (uint32_t i = 0; i < cluster->bag_count; i++) {
         if (cluster->bag[i].kind == kind && cluster->bag[i].to.value == to) {
@@ -537,7 +620,8 @@ uint32_t cluster_leader(const struct cluster *cluster)
     for (uint32_t node = 1; node <= cluster->node_count; node++) {
         const struct raft *raft = cluster->members[node].raft;
         if (raft != NULL && raft_role(raft) == RAFT_LEADER &&
-            (leader == 0 || raft_term(raft).value > raft_term(cluster->members[leader].raft).value)) {
+            (leader == 0 ||
+             raft_term(raft).value > raft_term(cluster->members[leader].raft).value)) {
             leader = node;
         }
     }

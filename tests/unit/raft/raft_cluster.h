@@ -17,6 +17,7 @@
 
 #include "multicast/raft/raft.h"
 
+#define CLUSTER_GROUP         3
 #define CLUSTER_NODES_MAX     7
 #define CLUSTER_LOG_MAX       4096
 #define CLUSTER_READS_MAX     4096
@@ -45,16 +46,17 @@ struct cluster_member {
     struct raft_effects effects;
     struct cluster_record *records;
     uint32_t record_count, record_capacity;
-    uint32_t durable_count;  /* records [0, durable_count) are synced */
-    uint32_t life_begin;     /* records before it belong to earlier lives: sequence = position - life_begin + 1 */
-    uint32_t syncing_count;  /* what the running sync will cover */
-    kv_instant sync_at;      /* when it ends; never: none runs */
+    uint32_t durable_count; /* records [0, durable_count) are synced */
+    uint32_t
+        life_begin; /* records before it belong to earlier lives: sequence = position - life_begin + 1 */
+    uint32_t syncing_count; /* what the running sync will cover */
+    kv_instant sync_at;     /* when it ends; never: none runs */
     struct cluster_disk *disk;
     struct cluster_held *held; /* sends that wait for the disk */
     uint32_t held_count, held_capacity;
-    uint64_t received;       /* bytes of the incoming snapshot */
+    uint64_t received; /* bytes of the incoming snapshot */
     kv_index incoming;
-    kv_index commit;         /* checked up to here */
+    kv_index commit; /* checked up to here */
     uint32_t reads_ready, reads_failed;
 };
 
@@ -88,11 +90,11 @@ struct cluster_committed {
 
 struct cluster_options {
     uint32_t voters;
-    uint32_t learners;   /* numbered behind the voters */
-    uint32_t spare;      /* nodes that exist but are no members yet, numbered behind the learners */
+    uint32_t learners; /* numbered behind the voters */
+    uint32_t spare;    /* nodes that exist but are no members yet, numbered behind the learners */
     uint64_t seed;
     uint64_t delay_min_us, delay_max_us;
-    uint64_t sync_us;    /* 0: at once; UINT64_MAX: only by cluster_sync */
+    uint64_t sync_us; /* 0: at once; UINT64_MAX: only by cluster_sync */
     uint32_t drop_permille, duplicate_permille;
     enum trace_level trace;
 };
@@ -105,7 +107,7 @@ struct cluster {
     uint64_t order;
     uint32_t node_count;
     struct wire_config bootstrap;
-    struct cluster_member members[CLUSTER_NODES_MAX + 1]; /* by node id */
+    struct cluster_member members[CLUSTER_NODES_MAX + 1];   /* by node id */
     bool cut[CLUSTER_NODES_MAX + 1][CLUSTER_NODES_MAX + 1]; /* [from][to] */
     struct cluster_message *bag;
     uint32_t bag_count, bag_capacity;
@@ -123,18 +125,36 @@ struct cluster {
 void cluster_open(struct cluster *cluster, const struct cluster_options *options);
 void cluster_close(struct cluster *cluster);
 
+/* `voters` voters on a network without faults; sync_us as in the options. */
+void cluster_open_plain(struct cluster *cluster, uint32_t voters, uint64_t sync_us);
+
+/* `node` restarts in `term` with entries 1..count of these terms, durable, and nothing else. */
+void cluster_preset(struct cluster *cluster, uint32_t node, uint64_t term, const uint64_t *terms,
+                    uint32_t count);
+
 /* Feed an event to `node`, followed by FLUSH unless it is one, and carry the effects out. */
 enum status cluster_step(struct cluster *cluster, uint32_t node, struct raft_event event);
 
 /* Shorthands over cluster_step. */
 enum status cluster_propose(struct cluster *cluster, uint32_t node, uint64_t value);
-enum status cluster_change(struct cluster *cluster, uint32_t node, const struct wire_config *config);
+enum status cluster_change(struct cluster *cluster, uint32_t node,
+                           const struct wire_config *config);
 enum status cluster_read(struct cluster *cluster, uint32_t node);
 enum status cluster_transfer(struct cluster *cluster, uint32_t node, uint32_t target);
 void cluster_snapshot(struct cluster *cluster, uint32_t node); /* of all that is committed there */
 
 /* Give `message` to its addressee now, as if it came from the network. */
 void cluster_inject(struct cluster *cluster, const struct wire_message *message);
+
+/* A cleared message to be filled and injected; one at a time. */
+struct wire_message *cluster_forge(enum wire_message_kind kind, uint32_t from, uint32_t to);
+
+/* An entry as cluster_preset makes them: equal (index, term) gives equal entries. The caller drops it. */
+struct wire_entry *cluster_entry(uint64_t index, uint64_t term);
+
+/* Inject an APPEND with entries behind `previous`, whose terms are `terms`. */
+void cluster_inject_append(struct cluster *cluster, uint32_t from, uint32_t to,
+                           const struct wire_append *append, const uint64_t *terms);
 
 /* Make everything written at `node` durable. */
 void cluster_sync(struct cluster *cluster, uint32_t node);
@@ -157,7 +177,8 @@ void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut);
 void cluster_heal(struct cluster *cluster);
 
 /* The first message of `kind` to `to` in the bag, or NULL. */
-const struct cluster_message *cluster_find(const struct cluster *cluster, enum wire_message_kind kind, uint32_t to);
+const struct cluster_message *cluster_find(const struct cluster *cluster,
+                                           enum wire_message_kind kind, uint32_t to);
 uint32_t cluster_count(const struct cluster *cluster, enum wire_message_kind kind, uint32_t to);
 void cluster_drop_all(struct cluster *cluster); /* empty the bag */
 

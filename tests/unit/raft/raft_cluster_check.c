@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* raft_cluster_check: the properties C1-C7 of raft_cluster.h. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@
 void cluster_fail(struct cluster *cluster, const char *what)
 {
     if (cluster->trace.text.size > 0) {
-        fprintf(stderr, "%.*s", (int)cluster->trace.text.size, (const char *)cluster->trace.text.data);
+        fprintf(stderr, "%.*s", (int)cluster->trace.text.size,
+                (const char *)cluster->trace.text.data);
     }
     fail_msg("seed %llu, %llu us: %s", (unsigned long long)cluster->options.seed,
              (unsigned long long)cluster->now.us, what);
@@ -41,7 +42,8 @@ void cluster_disk_apply(struct cluster_disk *disk, const struct raft_persist *pe
     }
 }
 
-void cluster_check_promise(struct cluster *cluster, uint32_t node, const struct cluster_message *message)
+void cluster_check_promise(struct cluster *cluster, uint32_t node,
+                           const struct cluster_message *message)
 {
     const struct cluster_disk *disk = cluster->members[node].disk;
     const struct wire_append_reply *reply = &message->as.append_reply;
@@ -49,7 +51,8 @@ void cluster_check_promise(struct cluster *cluster, uint32_t node, const struct 
     case WIRE_MESSAGE_VOTE_REQUEST:
         if (!message->as.vote_request.pre &&
             (disk->term.value < message->as.vote_request.term.value ||
-             (disk->term.value == message->as.vote_request.term.value && disk->vote.value != node))) {
+             (disk->term.value == message->as.vote_request.term.value &&
+              disk->vote.value != node))) {
             cluster_fail(cluster, "C4: a candidacy left before it was durable");
         }
         return;
@@ -134,7 +137,8 @@ static void cluster_check_leader(struct cluster *cluster, uint32_t node)
     }
     cluster->leaders[term.value].value = (uint16_t)node;
     cluster->elections++;
-    for (uint64_t i = raft_snapshot_index(raft).value + 1; i <= cluster->committed_last.value; i++) {
+    for (uint64_t i = raft_snapshot_index(raft).value + 1; i <= cluster->committed_last.value;
+         i++) {
         const struct wire_entry *entry = raft_entry(raft, (kv_index){i});
         if (entry == NULL || entry->term.value != cluster->committed[i].term.value) {
             cluster_fail(cluster, "C3: a new leader lacks a committed entry");
@@ -161,7 +165,8 @@ void cluster_check_read(struct cluster *cluster, uint32_t node, const struct raf
     }
 }
 
-void cluster_check_chunk(struct cluster *cluster, uint32_t node, const struct wire_snapshot_chunk *chunk)
+void cluster_check_chunk(struct cluster *cluster, uint32_t node,
+                         const struct wire_snapshot_chunk *chunk)
 {
     if (chunk->index.value <= raft_commit(cluster->members[node].raft).value) {
         cluster_fail(cluster, "a snapshot at or below commit was offered");
@@ -202,8 +207,9 @@ void cluster_check_logs(struct cluster *cluster)
             const struct raft *right = cluster->members[b].raft;
             bool must_match = false;
             uint64_t last = right == NULL ? 0
-                            : raft_last(left).value < raft_last(right).value ? raft_last(left).value
-                                                                             : raft_last(right).value;
+                            : raft_last(left).value < raft_last(right).value
+                                ? raft_last(left).value
+                                : raft_last(right).value;
             for (uint64_t i = last; i > 0 && right != NULL; i--) {
                 const struct wire_entry *x = raft_entry(left, (kv_index){i});
                 const struct wire_entry *y = raft_entry(right, (kv_index){i});
@@ -211,7 +217,8 @@ void cluster_check_logs(struct cluster *cluster)
                     break;
                 }
                 bool same = x->term.value == y->term.value;
-                if ((must_match && !same) || (same && cluster_digest(0, x) != cluster_digest(0, y))) {
+                if ((must_match && !same) ||
+                    (same && cluster_digest(0, x) != cluster_digest(0, y))) {
                     cluster_fail(cluster, "C5: two logs differ below a common entry");
                 }
                 must_match = must_match || same;

@@ -13,13 +13,15 @@ void cluster_fail(struct cluster *cluster, const char *what);
 void cluster_disk_apply(struct cluster_disk *disk, const struct raft_persist *persist);
 
 /* C4: `message` leaves `node` now. */
-void cluster_check_promise(struct cluster *cluster, uint32_t node, const struct cluster_message *message);
+void cluster_check_promise(struct cluster *cluster, uint32_t node,
+                           const struct cluster_message *message);
 /* C1, C2, C3 after a step of `node`. */
 void cluster_check_member(struct cluster *cluster, uint32_t node);
 /* C6. */
 void cluster_check_read(struct cluster *cluster, uint32_t node, const struct raft_read *read);
 /* C7. */
-void cluster_check_chunk(struct cluster *cluster, uint32_t node, const struct wire_snapshot_chunk *chunk);
+void cluster_check_chunk(struct cluster *cluster, uint32_t node,
+                         const struct wire_snapshot_chunk *chunk);
 /* The restored core has exactly what the disk has. */
 void cluster_check_restored(struct cluster *cluster, uint32_t node);
 

@@ -6,10 +6,10 @@
  * Progress phase: all is mended; a leader must be elected and commit, and every member must follow, in bounded time.
  *
  * KV_RAFT_SEED=n runs seed n alone and prints its trace; KV_RAFT_RUNS=n changes the number of runs. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@
 #include "multicast/base/assert.h"
 #include "tests/unit/raft/raft_cluster.h"
 
-#define RANDOM_RUNS        3000
+#define RANDOM_RUNS        5000
 #define RANDOM_ACTIONS     120
 #define RANDOM_PROGRESS_US (20 * CLUSTER_ELECTION_US)
 
@@ -105,9 +105,11 @@ static void random_crash(struct cluster *cluster, uint32_t node)
     }
 }
 
-static void random_at_leaders(struct cluster *cluster, const struct random_plan *plan, uint32_t node)
+static void random_at_leaders(struct cluster *cluster, const struct random_plan *plan,
+                              uint32_t node)
 {
-    if (cluster_raft(cluster, node) == NULL || raft_role(cluster_raft(cluster, node)) != RAFT_LEADER) {
+    if (cluster_raft(cluster, node) == NULL ||
+        raft_role(cluster_raft(cluster, node)) != RAFT_LEADER) {
         return;
     }
     uint64_t count = kv_prng_below(&cluster->prng, plan->propose / 8 + 1);
@@ -175,8 +177,9 @@ static bool random_is_settled(struct cluster *cluster, uint64_t value_index)
     bool settled = true;
     const struct raft *lead = cluster_raft(cluster, leader);
     for (uint32_t node = 1; node <= cluster->node_count; node++) {
-        settled = settled && (!random_is_member(raft_config(lead), node) ||
-                              raft_commit(cluster_raft(cluster, node)).value == raft_last(lead).value);
+        settled =
+            settled && (!random_is_member(raft_config(lead), node) ||
+                        raft_commit(cluster_raft(cluster, node)).value == raft_last(lead).value);
     }
     return settled;
 }
@@ -257,13 +260,14 @@ static void random_faults_break_no_promise_and_the_group_recovers(void **state)
     for (uint64_t i = 1; i <= count; i++) {
         random_run(i);
     }
-    print_message("%llu runs: %llu elections, %llu commits, %llu crashes, %llu changes, %llu hand-overs, "
-                  "%llu snapshots installed, %llu reads, %llu failed reads\n",
-                  (unsigned long long)count, (unsigned long long)random_totals.elections,
-                  (unsigned long long)random_totals.commits, (unsigned long long)random_totals.crashes,
-                  (unsigned long long)random_totals.changes, (unsigned long long)random_totals.transfers,
-                  (unsigned long long)random_totals.snapshots, (unsigned long long)random_totals.reads_ready,
-                  (unsigned long long)random_totals.reads_failed);
+    print_message(
+        "%llu runs: %llu elections, %llu commits, %llu crashes, %llu changes, %llu hand-overs, "
+        "%llu snapshots installed, %llu reads, %llu failed reads\n",
+        (unsigned long long)count, (unsigned long long)random_totals.elections,
+        (unsigned long long)random_totals.commits, (unsigned long long)random_totals.crashes,
+        (unsigned long long)random_totals.changes, (unsigned long long)random_totals.transfers,
+        (unsigned long long)random_totals.snapshots, (unsigned long long)random_totals.reads_ready,
+        (unsigned long long)random_totals.reads_failed);
     /* The faults must really have happened. */
     assert_true(random_totals.elections > 2 * count);
     assert_true(random_totals.snapshots > count / 100);

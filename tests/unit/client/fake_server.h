@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fake_server: one node that is a whole cluster, in a thread, on the loopback, with scripted
+ * misbehaviour.
+ *
+ * It keeps a small map, executes each id once, and treats requests for partition 1 as the script
+ * says, one letter each:
+ *   x execute and answer (also when the script is at its end)   d drop unseen   e execute, lose the
+ *   answer n not leader   b busy   s session unknown   g answer garbage   a answer twice */
+#ifndef KV_TESTS_FAKE_SERVER_H
+#define KV_TESTS_FAKE_SERVER_H
+
+#include <stdint.h>
+
+struct fake_server;
+
+/* On this endpoint ("tcp://127.0.0.1:*": any port). */
+struct fake_server *fake_server_start(const char *endpoint);
+void fake_server_stop(struct fake_server **server);
+
+/* "tcp://127.0.0.1:port", and the same as kv_client_open wants it. */
+const char *fake_server_endpoint(const struct fake_server *server);
+const char *fake_server_address(const struct fake_server *server);
+
+void fake_server_script(struct fake_server *server, const char *script);
+
+struct fake_counts {
+    uint32_t frames, requests, executed, opened, ended, transfers;
+};
+struct fake_counts fake_server_counts(struct fake_server *server);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checkers on small worlds made by hand: each accepts a good one and names what is wrong with a
+ * bad one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/check_digest.h"
+#include "tests/sim/check_once.h"
+
+static const kv_group_id group = {1};
+
+/* ---- check_raft ---- */
+
+static struct wire_message vote(uint16_t from, uint16_t to, uint64_t term)
+{
+    struct wire_message message = {
+        .kind = WIRE_MESSAGE_VOTE_REPLY, .group = {1}, .from = {from}, .to = {to}};
+    message.as.vote_reply = (struct wire_vote_reply){.term = {term}, .granted = true};
+    return message;
+}
+
+static struct wire_message ack(uint16_t from, uint64_t term, uint64_t match)
+{
+    struct wire_message message = {
+        .kind = WIRE_MESSAGE_APPEND_REPLY, .group = {1}, .from = {from}, .to = {1}};
+    message.as.append_reply =
+        (struct wire_append_reply){.term = {term}, .success = true, .match = {match}};
+    return message;
+}
+
+static void test_a_vote_that_is_not_on_the_disk_is_found(void **state)
+{
+    (void)state;
+    struct check_raft check = {.group = group};
+    struct sim_report report = {0};
+    struct wire_message message = vote(2, 3, 7);
+    struct sim_disk_view view = {.term = {7}, .vote = {3}};
+    check_raft_leaves(&check, &report, &message, &view);
+    assert_false(report.failed);
+    view.vote = KV_NODE_NONE;
+    check_raft_leaves(&check, &report, &message, &view);
+    assert_true(report.failed);
+    assert_string_equal(report.checker, "raft");
+}
+
+static void test_two_votes_in_one_term_are_found(void **state)
+{
+    (void)state;
+    struct check_raft check = {.group = group};
+    struct sim_report report = {0};
+    struct wire_message first = vote(2, 3, 7);
+    struct wire_message second = vote(2, 1, 7);
+    check_raft_leaves(&check, &report, &first, &(struct sim_disk_view){.term = {7}, .vote = {3}});
+    check_raft_leaves(&check, &report, &first, &(struct sim_disk_view){.term = {7}, .vote = {3}});
+    assert_false(report.failed);
+    check_raft_leaves(&check, &report, &second, &(struct sim_disk_view){.term = {7}, .vote = {1}});
+    assert_true(report.failed);
+}
+
+static void test_an_ack_beyond_the_disk_is_found(void **state)
+{
+    (void)state;
+    struct check_raft check = {.group = group};
+    struct sim_report report = {0};
+    kv_term terms[3] = {{2}, {2}, {2}};
+    struct sim_disk_view view = {.term = {2}, .terms = terms, .count = 3};
+    struct wire_message good = ack(2, 2, 3);
+    struct wire_message bad = ack(2, 2, 4);
+    check_raft_leaves(&check, &report, &good, &view);
+    assert_false(report.failed);
+    check_raft_leaves(&check, &report, &bad, &view);
+    assert_true(report.failed);
+}
+
+static void test_an_ack_told_late_after_a_newer_term_is_not_judged(void **state)
+{
+    (void)state;
+    struct check_raft check = {.group = group};
+    struct sim_report report = {0};
+    struct wire_message late = ack(2, 2, 4);
+    check_raft_leaves(&check, &report, &late, &(struct sim_disk_view){.term = {3}});
+    assert_false(report.failed);
+}
+
+/* ---- check_order, check_digest ---- */
+
+static struct order_delivery delivery(struct wire_entry *entry, uint64_t index, uint64_t position,
+                                      uint64_t clock)
+{
+    entry->index.value = index;
+    entry->id.sequence = index;
+    return (struct order_delivery){
+        .entry = entry, .timestamp = {{clock}, group}, .position = position};
+}
+
+static void test_members_must_deliver_one_sequence_with_growing_timestamps(void **state)
+{
+    (void)state;
+    struct wire_entry *a = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){0});
+    struct wire_entry *b = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){0});
+    struct order_delivery first = delivery(a, 4, 1, 10), second = delivery(b, 5, 2, 11);
+    kv_slice answer = kv_slice_of_text("yes");
+    struct check_order check = {.group = group};
+    struct sim_report report = {0};
+    check_order_delivered(&check, &report, (kv_node_id){1}, &first, answer);
+    check_order_delivered(&check, &report, (kv_node_id){1}, &second, answer);
+    check_order_delivered(&check, &report, (kv_node_id){2}, &first, answer);
+    assert_false(report.failed);
+    check_order_delivered(&check, &report, (kv_node_id){2}, &second, kv_slice_of_text("no"));
+    assert_true(report.failed); /* another answer */
+
+    report.failed = false;
+    second.timestamp.clock.value = 9;
+    second.position = 3;
+    check_order_delivered(&check, &report, (kv_node_id){1}, &second, answer);
+    assert_true(report.failed); /* a timestamp that goes back */
+
+    report.failed = false;
+    second.position = 1;
+    check_order_delivered(&check, &report, (kv_node_id){3}, &second, answer);
+    assert_true(report.failed); /* another message at position 1 */
+
+    report.failed = false;
+    check_order_goes_on(&check, &report, (kv_node_id){4}, 3, (kv_timestamp){{11}, group});
+    assert_true(report.failed); /* more than anyone has delivered */
+    check_order_close(&check);
+    wire_entry_drop(&a);
+    wire_entry_drop(&b);
+}
+
+static void test_equal_positions_must_have_equal_digests(void **state)
+{
+    (void)state;
+    struct check_digest check = {.group = group};
+    struct sim_report report = {0};
+    check_digest_at(&check, &report, (kv_node_id){1}, 3, 77);
+    check_digest_at(&check, &report, (kv_node_id){2}, 300, 78);
+    check_digest_at(&check, &report, (kv_node_id){2}, 3, 77);
+    assert_false(report.failed);
+    check_digest_at(&check, &report, (kv_node_id){3}, 3, 78);
+    assert_true(report.failed);
+    check_digest_close(&check);
+}
+
+/* ---- check_linear, check_once: a world of one group, one client at a time ---- */
+
+struct world {
+    struct history history;
+    struct check_order chronicle;
+    struct sim_report report;
+    uint64_t index;
+    struct wire_command command;
+    struct wire_answer answer;
+};
+
+static struct world *world_new(void)
+{
+    struct world *world = kv_alloc_zero(1, sizeof(*world));
+    world->chronicle.group = group;
+    return world;
+}
+
+static struct kv_buffer encode_command(struct world *world, enum wire_op op, const char *value,
+                                       int64_t number)
+{
+    struct kv_buffer bytes = {0};
+    world->command.op = op;
+    world->command.key_count = 1;
+    world->command.keys[0] = kv_slice_of_text("key");
+    world->command.value_count = value != NULL ? 1 : 0;
+    world->command.values[0] = kv_slice_of_text(value != NULL ? value : "");
+    world->command.number = number;
+    wire_command_encode(&world->command, &bytes);
+    return bytes;
+}
+
+static struct kv_buffer encode_answer(struct world *world, const char *value, int64_t number)
+{
+    struct kv_buffer bytes = {0};
+    world->answer = (struct wire_answer){
+        .verdict = WIRE_VERDICT_OK, .number = number, .row_count = value != NULL ? 1 : 0};
+    world->answer.rows[0].value = kv_slice_of_text(value != NULL ? value : "");
+    world->answer.rows[0].present = true;
+    wire_answer_encode(&world->answer, &bytes);
+    return bytes;
+}
+
+/* A command is asked; if `executed` it is delivered at the next index, and if `answered` its client
+ * is told. */
+static uint32_t run(struct world *world, enum wire_op op, const char *value, int64_t number,
+                    int64_t sum, bool executed, bool answered)
+{
+    kv_message_id id = {
+        .session = {{{1}, {0}}}, .sequence = world->history.count + 1, .attempt = 1};
+    struct kv_buffer body = encode_command(world, op, value, number);
+    struct kv_buffer answer = encode_answer(world, NULL, sum);
+    uint32_t asked =
+        history_ask(&world->history, 0, group, id, WIRE_REQUEST_ORDERED, kv_buffer_slice(&body));
+    kv_timestamp timestamp = {{world->index + 1}, group};
+    if (executed) {
+        struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_buffer_slice(&body));
+        struct order_delivery delivered =
+            delivery(entry, ++world->index, world->chronicle.count + 1, timestamp.clock.value);
+        entry->id = id;
+        check_order_delivered(&world->chronicle, &world->report, (kv_node_id){1}, &delivered,
+                              kv_buffer_slice(&answer));
+        wire_entry_drop(&entry);
+    }
+    if (answered) {
+        struct wire_reply reply = {
+            .timestamp = timestamp, .index = {world->index}, .body = kv_buffer_slice(&answer)};
+        history_answer(&world->history, asked, &reply);
+    } else {
+        history_leave(&world->history, asked);
+    }
+    kv_buffer_close(&body);
+    kv_buffer_close(&answer);
+    return asked;
+}
+
+/* A read that sees `value` behind `index`. */
+static void read_at(struct world *world, const char *value, uint64_t index)
+{
+    struct kv_buffer body = encode_command(world, WIRE_OP_GET, NULL, 0);
+    struct kv_buffer answer = encode_answer(world, value, 0);
+    kv_message_id id = {
+        .session = {{{1}, {0}}}, .sequence = world->history.count + 1, .attempt = 1};
+    uint32_t asked =
+        history_ask(&world->history, 0, group, id, WIRE_REQUEST_READ, kv_buffer_slice(&body));
+    history_answer(&world->history, asked,
+                   &(struct wire_reply){.index = {index}, .body = kv_buffer_slice(&answer)});
+    kv_buffer_close(&body);
+    kv_buffer_close(&answer);
+}
+
+/* Whether the world is found to be wrong; `final` is the value of the key at the end, for
+ * check_once. */
+static bool is_wrong(struct world *world, const char *final, enum wire_op counted)
+{
+    struct check_linear check;
+    check_linear_begin(&check, &world->report, &world->history);
+    check_linear_replay(&check, &world->report, &world->chronicle);
+    check_linear_keys(&check, &world->report);
+    uint32_t key = model_intern(&check.model.keys, kv_slice_of_text("key"));
+    if (final != NULL && counted == WIRE_OP_APPEND) {
+        check_once_appends(&check, &world->report, key,
+                           model_intern(&check.model.values, kv_slice_of_text(final)));
+    } else if (final != NULL) {
+        check_once_increments(&check, &world->report, key,
+                              model_intern(&check.model.values, kv_slice_of_text(final)));
+    }
+    bool failed = world->report.failed;
+    check_linear_close(&check);
+    check_order_close(&world->chronicle);
+    history_close(&world->history);
+    kv_free(world);
+    return failed;
+}
+
+static void test_a_good_run_passes(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 2, 2, true, true);
+    run(world, WIRE_OP_INCR, NULL, 3, 5, true, false);
+    run(world, WIRE_OP_INCR, NULL, 9, 0, false, false);
+    read_at(world, "5", 2);
+    assert_false(is_wrong(world, "5", WIRE_OP_INCR));
+}
+
+static void test_an_acknowledged_command_that_was_never_delivered_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 2, 2, false, true);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_an_answer_that_is_not_the_models_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 2, 3, true, true);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_a_stale_read_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 1, 1, true, true);
+    run(world, WIRE_OP_INCR, NULL, 1, 2, true, true);
+    read_at(world, "1", 1);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_a_read_that_lies_about_its_index_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 1, 1, true, true);
+    run(world, WIRE_OP_INCR, NULL, 1, 2, true, true);
+    read_at(world, "1", 2);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_an_append_is_counted_once(void **state)
+{
+    static const struct {
+        const char *final;
+        bool wrong;
+    } cases[] = {{"[1][2]", false}, {"[1]", false},      {"[2]", true},
+                 {"[1][1]", true},  {"[1][2][2]", true}, {"[1][7]", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world *world = world_new();
+        run(world, WIRE_OP_APPEND, "[1]", 0, 0, true, true);
+        run(world, WIRE_OP_APPEND, "[2]", 0, 0, true, false);
+        assert_int_equal(is_wrong(world, cases[i].final, WIRE_OP_APPEND), cases[i].wrong);
+    }
+}
+
+static void test_a_counter_stands_between_the_acknowledged_and_all_increments(void **state)
+{
+    static const struct {
+        const char *final;
+        bool wrong;
+    } cases[] = {{"2", false}, {"5", false}, {"1", true}, {"6", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world *world = world_new();
+        run(world, WIRE_OP_INCR, NULL, 2, 2, true, true);
+        run(world, WIRE_OP_INCR, NULL, 3, 5, true, false);
+        assert_int_equal(is_wrong(world, cases[i].final, WIRE_OP_INCR), cases[i].wrong);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_vote_that_is_not_on_the_disk_is_found),
+        cmocka_unit_test(test_two_votes_in_one_term_are_found),
+        cmocka_unit_test(test_an_ack_beyond_the_disk_is_found),
+        cmocka_unit_test(test_an_ack_told_late_after_a_newer_term_is_not_judged),
+        cmocka_unit_test(test_members_must_deliver_one_sequence_with_growing_timestamps),
+        cmocka_unit_test(test_equal_positions_must_have_equal_digests),
+        cmocka_unit_test(test_a_good_run_passes),
+        cmocka_unit_test(test_an_acknowledged_command_that_was_never_delivered_is_found),
+        cmocka_unit_test(test_an_answer_that_is_not_the_models_is_found),
+        cmocka_unit_test(test_a_stale_read_is_found),
+        cmocka_unit_test(test_a_read_that_lies_about_its_index_is_found),
+        cmocka_unit_test(test_an_append_is_counted_once),
+        cmocka_unit_test(test_a_counter_stands_between_the_acknowledged_and_all_increments),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
