@@ -68,6 +68,7 @@ static void execute_deliveries(struct node *node, struct node_member *member)
         member->application.ops->deliver(member->application.state, delivery->entry,
                                          delivery->timestamp, &answer);
         member->commands++;
+        member->executed = delivery->entry->index;
         struct net_route route;
         if (!node_waiters_take(&node->waiters, member->group, answer.id, &route)) {
             continue;

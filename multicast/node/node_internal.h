@@ -37,6 +37,7 @@ struct node_member {
     struct node_read *reads;
     uint32_t read_capacity;
     uint32_t read_free; /* first free slot + 1; 0: none */
+    kv_index executed;  /* of the last delivery that was executed: what a stale read has seen */
     uint64_t commands;
     uint64_t reads_served;
     enum raft_role told_role; /* last reported to the operator */

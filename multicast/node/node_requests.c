@@ -109,7 +109,7 @@ static void on_stale_read(struct node *node, struct node_member *member,
                  &(struct wire_reply){.id = request->id,
                                       .outcome = WIRE_OUTCOME_ANSWERED,
                                       .leader = raft_leader(order_raft(member->order)),
-                                      .index = order_delivered_index(member->order),
+                                      .index = member->executed,
                                       .body = answer});
 }
 

@@ -46,7 +46,7 @@ void raft_destroy(struct raft **raft)
     *raft = NULL;
 }
 
-const char *raft_role_letter(const struct raft *raft)
+static const char *raft_role_letter(const struct raft *raft)
 {
     switch (raft->role) {
     case RAFT_FOLLOWER:

@@ -21,7 +21,8 @@ bool raft_config_is_valid(const struct wire_config *config)
         return false;
     }
     for (uint32_t i = 0; i < config->count; i++) {
-        if (config->members[i].node.value == 0) {
+        uint16_t node = config->members[i].node.value;
+        if (node == 0 || node > KV_NODES_MAX) {
             return false;
         }
         has_voter = has_voter || config->members[i].voter;

@@ -10,10 +10,11 @@
 #include "multicast/raft/raft.h"
 #include "multicast/raft/raft_log.h"
 
-/* Terms and indexes above these are refused when they come from a peer: no cluster lives long
- * enough to reach them (2^62 elections), and below them no sum of this code overflows. */
+/* What a peer says above these is refused: no cluster lives long enough to reach them (2^62
+ * elections, entries, microseconds), and below them no sum of this code or its users overflows. */
 #define RAFT_TERM_MAX  (UINT64_C(1) << 62)
 #define RAFT_INDEX_MAX (UINT64_C(1) << 62)
+#define RAFT_REACH_MAX (UINT64_C(1) << 62)
 
 /* Bytes of an entry in an APPEND beside its body; an upper estimate, for KV_APPEND_BYTES_MAX. */
 #define RAFT_ENTRY_OVERHEAD_BYTES 128
@@ -93,11 +94,10 @@ struct raft {
     struct raft_log log;
 
     /* Durability. */
-    uint64_t sequence;         /* last persist sequence given out */
-    uint64_t durable_sequence; /* last one reported as synced */
-    uint64_t hard_sequence;    /* of the last HARD_STATE */
-    uint64_t
-        snapshot_sequence; /* of the last SNAPSHOT that was installed: answers that build on it wait for it */
+    uint64_t sequence;          /* last persist sequence given out */
+    uint64_t durable_sequence;  /* last one reported as synced */
+    uint64_t hard_sequence;     /* of the last HARD_STATE */
+    uint64_t snapshot_sequence; /* of the last installed SNAPSHOT: answers build on it and wait */
 
     /* Volatile state. */
     enum raft_role role;
@@ -109,8 +109,7 @@ struct raft {
     uint64_t uncommitted_bytes; /* bodies of the entries above commit */
     kv_instant heard_at;        /* follower: last message from the leader */
     kv_instant election_at;     /* follower, candidate: when patience ends */
-    uint64_t
-        patience_us; /* election timeout plus a random part, drawn once per term and candidacy */
+    uint64_t patience_us; /* election timeout and a random part; drawn per term and candidacy */
 
     /* Configurations: those of the log, oldest first; the last one is in force. */
     struct raft_config_point *configs;
@@ -140,7 +139,6 @@ struct raft {
 
 /* raft.c */
 const char *raft_trace_prefix(struct raft *raft); /* "time group/node role term" */
-const char *raft_role_letter(const struct raft *raft);
 /* Append to the own log, with its record; takes its own references. */
 void raft_append_entry(struct raft *raft, struct wire_entry *entry);
 /* Remove entries at and above `from` from the log, and the configurations they brought. */

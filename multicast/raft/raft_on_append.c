@@ -43,7 +43,7 @@ static bool raft_is_append_sound(const struct wire_append *append)
         term = entry->term.value;
         reach = entry->reach.value;
     }
-    return true;
+    return reach <= RAFT_REACH_MAX;
 }
 
 /* Do the entries from first_new on continue our log? Reach goes on from the entry before,

@@ -14,7 +14,8 @@
 static bool raft_is_chunk_sound(const struct wire_snapshot_chunk *chunk)
 {
     return chunk->index.value > 0 && chunk->index.value <= RAFT_INDEX_MAX &&
-           chunk->index_term.value > 0 && chunk->index_term.value <= chunk->term.value &&
+           chunk->reach.value <= RAFT_REACH_MAX && chunk->index_term.value > 0 &&
+           chunk->index_term.value <= chunk->term.value &&
            chunk->bytes.size <= KV_SNAPSHOT_CHUNK_BYTES_MAX && chunk->offset <= chunk->total &&
            chunk->bytes.size <= chunk->total - chunk->offset &&
            raft_config_is_valid(&chunk->config);

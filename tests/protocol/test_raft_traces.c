@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Golden traces: each phase of the protocol, told by the members themselves. docs/protocol/raft.md numbers the steps.
+/* Golden traces: each phase of the protocol, told by the members themselves. docs/protocol/raft.md
+ * numbers the steps.
  *
- * A line is "[time in us] group/node role+term function: facts -> decision"; roles: f follower, p pre-candidate, c candidate,
- * L leader, l learner. When a change of the code changes a trace on purpose, run with KV_RAFT_TRACE_PRINT=1 and read
- * what is printed before copying it. */
+ * A line is "[time in us] group/node role+term function: facts -> decision"; roles: f follower,
+ * p pre-candidate, c candidate, L leader, l learner. When a change of the code changes a trace
+ * on purpose, run with KV_RAFT_TRACE_PRINT=1 and read what is printed before copying it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -273,10 +273,10 @@ static void no_damage_goes_unnoticed_even_under_a_right_checksum(void **state)
         bool changed = false;
         for (uint64_t n = kv_prng_between(&prng, 1, 3); n > 0; n--) {
             const uint64_t at = kv_prng_below(&prng, saved.size - sizeof(uint64_t));
-            const uint8_t with = kv_prng_chance(&prng, 1, 2)
-                                     ? (uint8_t)(1u << kv_prng_below(&prng, 8))
-                                     : (uint8_t)kv_prng_between(&prng, 1, 255);
-            bad.data[at] ^= with;
+            const uint64_t with = kv_prng_chance(&prng, 1, 2)
+                                      ? UINT64_C(1) << kv_prng_below(&prng, 8)
+                                      : kv_prng_between(&prng, 1, 255);
+            bad.data[at] = (uint8_t)(bad.data[at] ^ with);
         }
         changed = memcmp(bad.data, saved.data, saved.size) != 0;
         if (i % 2 == 0) {

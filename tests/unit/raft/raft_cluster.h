@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_cluster: several raft cores, a bag of messages and disks that forget what was not synced, in virtual time.
+/* raft_cluster: several raft cores, a bag of messages and disks that forget what was not synced, in
+ * virtual time.
  *
- * We simulate  delay, reordering, loss, duplication and cuts of links; syncs that take time; crashes that keep any prefix
- *              of what was not yet synced; restarts through raft_restore; snapshots sent in pieces.
+ * We simulate  delay, reordering, loss, duplication and cuts of links; syncs that take time; crashes
+ *              that keep any prefix of what was not yet synced; restarts through raft_restore;
+ *              snapshots sent in pieces.
  * We check     on every step, and fail the running test with the seed:
  *              C1 one leader per term (R6, Election Safety)
  *              C2 the same entry at every index that anybody has committed (State Machine Safety)
  *              C3 a new leader has every entry that anybody has committed (Leader Completeness)
- *              C4 a vote, and an acknowledged match, are on the sender's disk when the message leaves (R1, R7)
- *              C5 equal (index, term) in two logs implies equal entries before (Log Matching; cluster_check_logs)
+ *              C4 a vote, and an acknowledged match, are on the sender's disk when the message
+ *                 leaves (R1, R7)
+ *              C5 equal (index, term) in two logs implies equal entries before (Log Matching;
+ *                 cluster_check_logs)
  *              C6 a read that is ready covers all that anybody had committed when it was asked for
  *              C7 an installed snapshot is the committed prefix, byte for byte
  * Everything is decided by the seed: the same seed gives the same run. */
@@ -162,7 +166,7 @@ void cluster_sync(struct cluster *cluster, uint32_t node);
 /* Let virtual time pass: messages, syncs and ticks happen when they are due. */
 void cluster_run(struct cluster *cluster, uint64_t us);
 
-/* Deliver what is in the bag, and what that causes, without letting time pass further than needed for it; no ticks. */
+/* Deliver what is in the bag and what that causes; time passes as needed for it, nobody ticks. */
 void cluster_settle(struct cluster *cluster);
 
 /* Only the clock of `node` advances: one TICK at its deadline. */

@@ -67,7 +67,8 @@ void cluster_check_promise(struct cluster *cluster, uint32_t node,
         }
         return;
     case WIRE_MESSAGE_APPEND_REPLY:
-        /* If a later term has begun meanwhile, the log may have changed since: the promise was kept when it was made. */
+        /* If a later term has begun meanwhile, the log may have changed since: the promise was
+         * kept when it was made. */
         if (reply->success && raft_term(cluster->members[node].raft).value == reply->term.value &&
             reply->match.value > disk->base.value) {
             const struct wire_entry *entry = raft_entry(cluster->members[node].raft, reply->match);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_cluster_internal: between raft_cluster.c (effects, time) and raft_cluster_check.c (checks). */
+/* raft_cluster_internal: between raft_cluster.c (effects, time) and raft_cluster_check.c
+ * (checks). */
 #ifndef KV_TESTS_RAFT_CLUSTER_INTERNAL_H
 #define KV_TESTS_RAFT_CLUSTER_INTERNAL_H
 

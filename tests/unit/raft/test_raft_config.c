@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of the members: one voter at a time, in force at once, taken back with the log, harmless to a live group. */
+/* Changes of the members: one voter at a time, in force at once, taken back with the log,
+ * harmless to a live group. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,10 +93,13 @@ static void a_malformed_configuration_is_refused(void **state)
     twice.members[3].node.value = 2;
     struct wire_config none = cluster_config(3, 1);
     none.members[3].node.value = 0;
+    struct wire_config absurd = cluster_config(3, 1);
+    absurd.members[3].node.value = KV_NODES_MAX + 1;
     struct wire_config many = cluster_config(3, 0);
     many.count = KV_MEMBERS_MAX + 1;
     assert_int_equal(cluster_change(&cluster, 1, &twice), STATUS_INVALID);
     assert_int_equal(cluster_change(&cluster, 1, &none), STATUS_INVALID);
+    assert_int_equal(cluster_change(&cluster, 1, &absurd), STATUS_INVALID);
     assert_int_equal(cluster_change(&cluster, 1, &many), STATUS_INVALID);
     cluster_close(&cluster);
 }
@@ -259,7 +263,8 @@ static void a_removed_member_disturbs_nobody(void **state)
     cluster_close(&cluster);
 }
 
-/* [Raft thesis 4.2.2] Only the old leader of {1, 2} has the entry that removes it; 2 refuses to be elected without it. */
+/* [Raft thesis 4.2.2] Only the old leader of {1, 2} has the entry that removes it; 2 refuses to
+ * be elected without it. */
 static void a_member_whose_removal_is_not_committed_still_stands_for_election(void **state)
 {
     (void)state;

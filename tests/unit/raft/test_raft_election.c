@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elections: votes are durable before they are told, nobody disturbs a live leader, a leader without a majority goes. */
+/* Elections: votes are durable before they are told, nobody disturbs a live leader, a leader
+ * without a majority goes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The in-memory log: a ring that grows, forgets a prefix, loses a suffix, and knows what is durable. */
+/* The in-memory log: a ring that grows, forgets a prefix, loses a suffix, and knows what is
+ * durable. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

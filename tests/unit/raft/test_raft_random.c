@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Thousands of short runs of a group under random faults, each from its seed; the checks are those of raft_cluster.h.
+/* Thousands of short runs of a group under random faults, each from its seed; the checks are those
+ * of raft_cluster.h.
  *
- * Safety phase: loss, duplication, reordering, cuts of links and members, crashes that keep any prefix of the unsynced
- * records, restarts, snapshots, hand-overs, changes of the members, reads at everybody who believes to lead.
- * Progress phase: all is mended; a leader must be elected and commit, and every member must follow, in bounded time.
+ * Safety phase: loss, duplication, reordering, cuts of links and members, crashes that keep any
+ * prefix of the unsynced records, restarts, snapshots, hand-overs, changes of the members, reads at
+ * everybody who believes to lead. Progress phase: all is mended; a leader must be elected and
+ * commit, and every member must follow, in bounded time.
  *
- * KV_RAFT_SEED=n runs seed n alone and prints its trace; KV_RAFT_RUNS=n changes the number of runs. */
+ * KV_RAFT_SEED=n runs seed n alone and prints its trace; KV_RAFT_RUNS=n changes the number of
+ * runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -67,7 +71,7 @@ static struct cluster_options random_options_draw(struct kv_prng *prng, uint64_t
         .sync_us = syncs[kv_prng_below(prng, 4)],
         .drop_permille = kv_prng_chance(prng, 1, 2) ? (uint32_t)kv_prng_below(prng, 200) : 0,
         .duplicate_permille = kv_prng_chance(prng, 1, 2) ? (uint32_t)kv_prng_below(prng, 200) : 0,
-        .trace = getenv("KV_RAFT_SEED") != NULL ? TRACE_DETAIL : TRACE_NONE};
+        .trace = TRACE_NONE};
 }
 
 static uint32_t random_node(struct cluster *cluster)
@@ -218,13 +222,15 @@ static void random_progress(struct cluster *cluster)
     cluster_check_logs(cluster);
 }
 
-static void random_run(uint64_t seed)
+/* If `ret_trace` is given, the run is traced and its text appended there. */
+static void random_run(uint64_t seed, struct kv_buffer *ret_trace)
 {
     struct cluster *cluster = &random_cluster;
     struct kv_prng prng;
     kv_prng_init(&prng, seed);
     struct cluster_options options = random_options_draw(&prng, seed);
     struct random_plan plan = random_plan_draw(&prng);
+    options.trace = ret_trace != NULL ? TRACE_DETAIL : TRACE_NONE;
     cluster_open(cluster, &options);
     for (uint32_t i = 0; i < RANDOM_ACTIONS; i++) {
         cluster_run(cluster, 1 + kv_prng_below(&cluster->prng, 30 * CLUSTER_MS));
@@ -241,8 +247,9 @@ static void random_run(uint64_t seed)
         random_totals.reads_ready += cluster->members[node].reads_ready;
         random_totals.reads_failed += cluster->members[node].reads_failed;
     }
-    if (options.trace != TRACE_NONE) {
-        fprintf(stderr, "%s", cluster_take_trace(cluster));
+    if (ret_trace != NULL) {
+        const char *text = cluster_take_trace(cluster);
+        kv_buffer_append(ret_trace, text, strlen(text));
     }
     cluster_close(cluster);
 }
@@ -253,12 +260,15 @@ static void random_faults_break_no_promise_and_the_group_recovers(void **state)
     const char *seed = getenv("KV_RAFT_SEED");
     const char *runs = getenv("KV_RAFT_RUNS");
     if (seed != NULL) {
-        random_run(strtoull(seed, NULL, 10));
+        struct kv_buffer trace = {0};
+        random_run(strtoull(seed, NULL, 10), &trace);
+        fprintf(stderr, "%.*s", (int)trace.size, (const char *)trace.data);
+        kv_buffer_close(&trace);
         return;
     }
     uint64_t count = runs != NULL ? strtoull(runs, NULL, 10) : RANDOM_RUNS;
     for (uint64_t i = 1; i <= count; i++) {
-        random_run(i);
+        random_run(i, NULL /* ret_trace */);
     }
     print_message(
         "%llu runs: %llu elections, %llu commits, %llu crashes, %llu changes, %llu hand-overs, "
@@ -275,9 +285,25 @@ static void random_faults_break_no_promise_and_the_group_recovers(void **state)
     assert_true(random_totals.reads_ready > count / 10);
 }
 
+static void the_same_seed_gives_the_same_run(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct kv_buffer first = {0};
+        struct kv_buffer second = {0};
+        random_run(seed, &first);
+        random_run(seed, &second);
+        assert_true(first.size > 0);
+        assert_true(kv_slice_equal(kv_buffer_slice(&first), kv_buffer_slice(&second)));
+        kv_buffer_close(&first);
+        kv_buffer_close(&second);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_seed_gives_the_same_run),
         cmocka_unit_test(random_faults_break_no_promise_and_the_group_recovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,8 @@ static void open_led(uint64_t sync_us)
     cluster.options.sync_us = sync_us;
 }
 
-/* [Raft thesis, figure 3.7] An entry of an old term on a majority is not committed until one of the own term is. */
+/* [Raft thesis, figure 3.7] An entry of an old term on a majority is not committed until one of
+ * the own term is. */
 static void an_entry_of_an_old_term_is_not_committed_by_counting(void **state)
 {
     (void)state;
@@ -51,7 +52,8 @@ static void an_entry_of_an_old_term_is_not_committed_by_counting(void **state)
         const uint64_t *terms = node <= 2 ? s1 : node == 5 ? s5 : rest;
         cluster_preset(&cluster, node, 3, terms, node == 3 || node == 4 ? 1 : 2);
     }
-    /* S5 is away; S1 leads term 4 and copies entry 2 of term 2 to S3, but its own NOOP reaches nobody. */
+    /* S5 is away; S1 leads term 4 and copies entry 2 of term 2 to S3, but its own NOOP reaches
+     * nobody. */
     cluster_isolate(&cluster, 5, true);
     cluster_tick(&cluster, 1);
     for (int i = 0; i < 100 && raft_role(leader()) != RAFT_LEADER; i++) {
@@ -232,6 +234,29 @@ static void proposals_beyond_the_uncommitted_limit_are_refused_and_change_nothin
     cluster_close(&cluster);
 }
 
+static void the_bytes_of_uncommitted_entries_are_bounded_too(void **state)
+{
+    (void)state;
+    open_led(0);
+    struct raft_effects effects = {0};
+    static uint8_t body[KV_BODY_BYTES_MAX];
+    const uint64_t fit = KV_UNCOMMITTED_BYTES_MAX / sizeof body;
+    for (uint64_t i = 0; i <= fit; i++) {
+        struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){body, sizeof body});
+        entry->reach.value = 100 + i;
+        struct raft_event event = {.kind = RAFT_EVENT_PROPOSE, .now = cluster.now, .entry = entry};
+        assert_int_equal(raft_step(leader(), &event, &effects), i < fit ? STATUS_OK : STATUS_FULL);
+        wire_entry_drop(&entry);
+    }
+    raft_effects_clear(&effects);
+    inject_reply(2, (struct wire_append_reply){.term = {1}, .success = true, .match = {2}});
+    inject_reply(3, (struct wire_append_reply){.term = {1}, .success = true, .match = {2}});
+    assert_int_equal(cluster_propose(&cluster, 1, 1),
+                     STATUS_OK); /* one is committed: there is room */
+    raft_effects_close(&effects);
+    cluster_close(&cluster);
+}
+
 static void a_follower_takes_no_proposal(void **state)
 {
     (void)state;
@@ -355,6 +380,7 @@ int main(void)
         cmocka_unit_test(large_and_many_entries_are_split_at_the_limits),
         cmocka_unit_test(no_more_than_the_limit_of_appends_is_in_flight_to_one_follower),
         cmocka_unit_test(proposals_beyond_the_uncommitted_limit_are_refused_and_change_nothing),
+        cmocka_unit_test(the_bytes_of_uncommitted_entries_are_bounded_too),
         cmocka_unit_test(a_follower_takes_no_proposal),
         cmocka_unit_test(a_lost_append_is_found_by_the_next_one_and_sent_again),
         cmocka_unit_test(a_lost_last_append_is_found_by_a_heartbeat),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots: handed over in pieces that can be resumed, swapped in whole; and what a restart accepts from the disk. */
+/* Snapshots: handed over in pieces that can be resumed, swapped in whole; and what a restart
+ * accepts from the disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -216,7 +217,8 @@ static void a_malformed_piece_is_ignored(void **state)
     cluster_close(&cluster);
 }
 
-/* Member 1 has entries 1..5 of term 1, the first two committed, and installs a snapshot at `index` of `term`. */
+/* Member 1 has entries 1..5 of term 1, the first two committed, and installs a snapshot at
+ * `index` of `term`. */
 static enum status install(uint64_t index, uint64_t term, struct raft_effects *effects)
 {
     static const uint64_t terms[] = {1, 1, 1, 1, 1};
