@@ -178,6 +178,14 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_SOFT:
+    case WIRE_MESSAGE_FIX:
+    case WIRE_MESSAGE_ACK:
+    case WIRE_MESSAGE_DONE_REQUEST:
+    case WIRE_MESSAGE_DONE:
+    case WIRE_MESSAGE_FORGET:
+    case WIRE_MESSAGE_ASK:
+    case WIRE_MESSAGE_TELL:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_REQUEST:
     case WIRE_MESSAGE_STATUS_REQUEST:

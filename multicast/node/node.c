@@ -67,14 +67,19 @@ static void add_member(struct node *node, kv_group_id group)
     member->trace.level = node->settings.trace;
     member->application = node->settings.application(group, node->settings.application_context);
     uint64_t timeout = node->settings.election_timeout_us;
-    struct order_settings settings = {.raft = {
-                                          .group = group,
-                                          .self = node->self,
-                                          .election_timeout_us = timeout,
-                                          .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
-                                          .bootstrap = node->config->groups[group.value],
-                                          .trace = &member->trace,
-                                      }};
+    struct order_settings settings = {
+        .look_ahead_us = ORDER_LOOK_AHEAD_US,
+        .group_count = node->config->group_count,
+        .groups = node->config->groups,
+    };
+    settings.raft = (struct raft_settings){
+        .group = group,
+        .self = node->self,
+        .election_timeout_us = timeout,
+        .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
+        .bootstrap = node->config->groups[group.value],
+        .trace = &member->trace,
+    };
     if (getrandom(&settings.raft.seed, sizeof settings.raft.seed, 0) != sizeof settings.raft.seed) {
         settings.raft.seed = node->now.us * KV_NODES_MAX + node->self.value;
     }
@@ -298,6 +303,7 @@ void node_close(struct node **node)
     node_outbox_close(&closed->outbox);
     node_waiters_close(&closed->waiters);
     wire_frame_reader_close(&closed->reader);
+    wire_frame_writer_close(&closed->local);
     kv_buffer_close(&closed->record);
     net_server_close(&closed->net);
     log_close(&closed->log);

@@ -247,8 +247,7 @@ static enum status read_root(struct reader *reader, const yaml_node_t *root)
     return STATUS_OK;
 }
 
-/* Group g on the nodes g, g+1, g+2 (modulo the number of nodes): spreads leaders and load. */
-static void spread_groups(struct node_config *config)
+void node_config_spread(struct node_config *config)
 {
     uint32_t size = config->node_count < NODE_CONFIG_MEMBERS_DEFAULT ? config->node_count
                                                                      : NODE_CONFIG_MEMBERS_DEFAULT;
@@ -284,7 +283,7 @@ static enum status check_relations(struct reader *reader, const yaml_node_t *roo
             }
         }
     }
-    spread_groups(config);
+    node_config_spread(config);
     return STATUS_OK;
 }
 
@@ -358,7 +357,7 @@ void node_config_single(struct node_config *ret, const char *endpoint, uint32_t 
         .name = "dev", .partitions = partitions, .node_count = 1, .group_count = partitions + 1};
     ret->nodes[0].node = (kv_node_id){1};
     snprintf(ret->nodes[0].endpoint, sizeof ret->nodes[0].endpoint, "%s", endpoint);
-    spread_groups(ret);
+    node_config_spread(ret);
 }
 
 const struct node_config_node *node_config_find(const struct node_config *config, kv_node_id node)

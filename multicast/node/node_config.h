@@ -47,6 +47,10 @@ KV_MUST_CHECK enum status node_config_read(const char *path, struct node_config 
 /* One node that hosts everything, at endpoint: kvd --dev. partitions: 1..KV_GROUPS_MAX - 1. */
 void node_config_single(struct node_config *ret, const char *endpoint, uint32_t partitions);
 
+/* Members for the groups that have none: group g on the nodes g, g+1, g+2 (modulo the number of nodes), which spreads
+ * leaders and load. */
+void node_config_spread(struct node_config *config);
+
 /* The node with this id, or NULL. */
 const struct node_config_node *node_config_find(const struct node_config *config, kv_node_id node);
 

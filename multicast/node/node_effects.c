@@ -38,24 +38,32 @@ static void append_records(struct node *node, struct node_member *member)
     member->appended = raft_persist_sequence(order_raft(member->order));
 }
 
-static void queue_sends(struct node *node, struct node_member *member)
+/* A frame is full of what waits for the sync: sync now. The cores learn of it at the usual place. */
+static void sync_and_send(struct node *node)
 {
-    const struct raft_effects *effects = &member->effects.raft;
-    for (uint32_t i = 0; i < effects->send_count; i++) {
-        const struct raft_send *send = &effects->sends[i];
-        bool waits = send->after > member->durable;
-        if (node_outbox_add(&node->outbox, &send->message, waits) == STATUS_FULL) {
-            /* A frame full of what waits for the sync: sync now. The cores learn of it at the usual place. */
-            struct log_error error = {{0}};
-            enum status status = log_sync(node->log, &error);
-            if (status != STATUS_OK) {
-                node->failure_text = error;
-                fail(node, status);
-                return;
+    struct log_error error = {{0}};
+    enum status status = log_sync(node->log, &error);
+    if (status != STATUS_OK) {
+        node->failure_text = error;
+        fail(node, status);
+        return;
+    }
+    node_outbox_send(&node->outbox, true);
+}
+
+static void queue_sends(struct node *node, const struct node_member *member,
+                        const struct raft_send *sends, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && node->failure == STATUS_OK; i++) {
+        const struct wire_message *message = &sends[i].message;
+        bool waits = sends[i].after > member->durable;
+        bool full = node_outbox_add(&node->outbox, message, waits) == STATUS_FULL;
+        if (full && !kv_node_equal(message->to, node->self)) {
+            sync_and_send(node);
+            if (node->failure == STATUS_OK) {
+                enum status status = node_outbox_add(&node->outbox, message, false);
+                KV_ASSERT(status == STATUS_OK);
             }
-            node_outbox_send(&node->outbox, true);
-            status = node_outbox_add(&node->outbox, &send->message, false);
-            KV_ASSERT(status == STATUS_OK);
         }
     }
 }
@@ -136,10 +144,12 @@ void node_carry_out(struct node *node, struct node_member *member)
     struct order_effects *effects = &member->effects;
     append_records(node, member);
     if (node->failure == STATUS_OK) {
-        queue_sends(node, member);
+        queue_sends(node, member, effects->raft.sends, effects->raft.send_count);
+        queue_sends(node, member, effects->sends, effects->send_count);
     }
     if (node->failure == STATUS_OK) {
         execute_deliveries(node, member);
+        node_reads_unpark(node, member);
         for (uint32_t i = 0; i < effects->raft.read_count; i++) {
             node_read_decided(node, member, &effects->raft.reads[i]);
         }

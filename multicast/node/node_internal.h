@@ -21,6 +21,8 @@ struct node_read {
     struct net_route route;
     kv_message_id id;
     struct kv_buffer body;
+    kv_index
+        index; /* confirmed: everything up to here must be delivered first; 0: not confirmed yet */
     uint32_t next_free;
 };
 
@@ -36,8 +38,9 @@ struct node_member {
     bool touched;      /* had an event since the last flush */
     struct node_read *reads;
     uint32_t read_capacity;
-    uint32_t read_free; /* first free slot + 1; 0: none */
-    kv_index executed;  /* of the last delivery that was executed: what a stale read has seen */
+    uint32_t read_free;    /* first free slot + 1; 0: none */
+    uint32_t reads_parked; /* confirmed, waiting for deliveries */
+    kv_index executed;     /* of the last delivery that was executed: what a stale read has seen */
     uint64_t commands;
     uint64_t reads_served;
     enum raft_role told_role; /* last reported to the operator */
@@ -55,6 +58,7 @@ struct node {
     struct node_outbox outbox;
     struct node_waiters waiters;
     struct wire_frame_reader reader;
+    struct wire_frame_writer local; /* what members of this node say to each other, being read */
     struct node_member members[KV_GROUPS_MAX]; /* hosted ones, dense */
     uint32_t member_count;
     uint8_t member_of[KV_GROUPS_MAX]; /* group -> position in members + 1; 0: not hosted */
@@ -107,6 +111,7 @@ void node_read_begin(struct node *node, struct node_member *member, const struct
                      const struct wire_request *request);
 void node_read_decided(struct node *node, struct node_member *member,
                        const struct raft_read *decided);
+void node_reads_unpark(struct node *node, struct node_member *member); /* after deliveries */
 void node_reads_close(struct node_member *member);
 
 /* node_status.c */

@@ -47,7 +47,7 @@ enum status node_outbox_add(struct node_outbox *outbox, const struct wire_messag
         wire_frame_begin(frame, outbox->cluster, outbox->self, peer);
     }
     enum status status = wire_frame_add(frame, message);
-    if (status == STATUS_FULL && !after_sync) {
+    if (status == STATUS_FULL && !after_sync && !kv_node_equal(peer, outbox->self)) {
         send_to_peer(outbox, peer, frame);
         wire_frame_begin(frame, outbox->cluster, outbox->self, peer);
         status = wire_frame_add(frame, message);
@@ -100,10 +100,30 @@ void node_outbox_answer(struct node_outbox *outbox, const struct net_route *rout
     }
 }
 
+bool node_outbox_take_local(struct node_outbox *outbox, bool synced, struct wire_frame_writer *ret)
+{
+    struct wire_frame_writer *now = &outbox->at_once[outbox->self.value];
+    struct wire_frame_writer *later = &outbox->after_sync[outbox->self.value];
+    struct wire_frame_writer *taken = now->count > 0               ? now
+                                      : synced && later->count > 0 ? later
+                                                                   : NULL;
+    if (taken == NULL) {
+        return false;
+    }
+    struct wire_frame_writer empty = *ret;
+    *ret = *taken;
+    *taken = empty;
+    taken->count = 0;
+    return true;
+}
+
 void node_outbox_send(struct node_outbox *outbox, bool synced)
 {
     for (uint32_t i = 1; i <= outbox->peer_last; i++) {
         kv_node_id peer = {(uint16_t)i};
+        if (kv_node_equal(peer, outbox->self)) {
+            continue;
+        }
         send_to_peer(outbox, peer, &outbox->at_once[i]);
         if (synced) {
             send_to_peer(outbox, peer, &outbox->after_sync[i]);

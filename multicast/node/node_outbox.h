@@ -30,13 +30,18 @@ void node_outbox_open(struct node_outbox *outbox, struct net_server *net, kv_clu
                       kv_node_id self);
 void node_outbox_close(struct node_outbox *outbox);
 
-/* Add a message to message->to. STATUS_FULL: only with after_sync, when that frame has no room: sync and send first. */
+/* Add a message to message->to, which may be this node itself. STATUS_FULL: that frame has no room; only with after_sync (sync
+ * and send first) or to this node (the message is lost, like any other may be). */
 KV_MUST_CHECK enum status node_outbox_add(struct node_outbox *outbox,
                                           const struct wire_message *message, bool after_sync);
 
 /* Add an answer to a client. */
 void node_outbox_answer(struct node_outbox *outbox, const struct net_route *route,
                         const struct wire_message *message);
+
+/* Move what this node's members have said to each other into *ret as one frame; false: nothing. With `synced` also what
+ * waited for the sync has been moved. */
+bool node_outbox_take_local(struct node_outbox *outbox, bool synced, struct wire_frame_writer *ret);
 
 /* Send what may leave at once; with `synced` also what waited. */
 void node_outbox_send(struct node_outbox *outbox, bool synced);

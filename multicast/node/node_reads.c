@@ -2,8 +2,9 @@
 /* node_reads: linearizable reads that do not touch the log.
  *
  * [Raft thesis 6.4] The leader notes its commit index, confirms with a majority that it still leads (one round for all reads
- * of a turn), and answers from its state once everything up to that index is delivered. Deliveries of a turn are executed
- * before its reads are looked at, and a member delivers everything it knows to be committed, so nothing has to wait. */
+ * of a turn), and answers from its state once everything up to that index is delivered: a deposed leader may have answered a
+ * command that this one has committed but, because it waits for another group, not yet delivered. Deliveries of a turn are
+ * executed before its reads are looked at; a read that must wait for more is parked. */
 #include "multicast/node/node_internal.h"
 
 #define READS_FIRST 64
@@ -27,6 +28,7 @@ static struct node_read *slot_take(struct node_member *member, uint64_t *ret_tok
     struct node_read *read = &member->reads[*ret_token];
     member->read_free = read->next_free;
     read->used = true;
+    read->index = (kv_index){0};
     return read;
 }
 
@@ -60,32 +62,55 @@ void node_read_begin(struct node *node, struct node_member *member, const struct
     kv_buffer_append(&read->body, request->body.data, request->body.size);
 }
 
+static void answer_read(struct node *node, struct node_member *member, struct node_read *read)
+{
+    kv_slice answer;
+    if (!member->application.ops->read(member->application.state, kv_buffer_slice(&read->body),
+                                       order_cursor(member->order), &answer)) {
+        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_MALFORMED);
+        return;
+    }
+    member->reads_served++;
+    struct wire_message reply = {.kind = WIRE_MESSAGE_REPLY, .group = member->group};
+    reply.as.reply = (struct wire_reply){
+        .id = read->id,
+        .outcome = WIRE_OUTCOME_ANSWERED,
+        .leader = raft_leader(order_raft(member->order)),
+        .index = order_delivered_index(member->order),
+        .body = answer,
+    };
+    node_outbox_answer(&node->outbox, &read->route, &reply);
+}
+
 void node_read_decided(struct node *node, struct node_member *member,
                        const struct raft_read *decided)
 {
     KV_ASSERT(decided->token < member->read_capacity && member->reads[decided->token].used);
     struct node_read *read = &member->reads[decided->token];
-    kv_slice answer;
-    if (!decided->ready) {
-        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
-    } else if (!member->application.ops->read(member->application.state,
-                                              kv_buffer_slice(&read->body),
-                                              order_cursor(member->order), &answer)) {
-        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_MALFORMED);
+    if (decided->ready && !order_has_delivered(member->order, decided->index)) {
+        read->index = decided->index;
+        member->reads_parked++;
+        return;
+    }
+    if (decided->ready) {
+        answer_read(node, member, read);
     } else {
-        KV_ASSERT(order_delivered_index(member->order).value >= decided->index.value);
-        member->reads_served++;
-        struct wire_message reply = {.kind = WIRE_MESSAGE_REPLY, .group = member->group};
-        reply.as.reply = (struct wire_reply){
-            .id = read->id,
-            .outcome = WIRE_OUTCOME_ANSWERED,
-            .leader = raft_leader(order_raft(member->order)),
-            .index = order_delivered_index(member->order),
-            .body = answer,
-        };
-        node_outbox_answer(&node->outbox, &read->route, &reply);
+        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
     }
     slot_give(member, read);
+}
+
+void node_reads_unpark(struct node *node, struct node_member *member)
+{
+    for (uint32_t i = 0; i < member->read_capacity && member->reads_parked > 0; i++) {
+        struct node_read *read = &member->reads[i];
+        if (read->used && read->index.value != 0 &&
+            order_has_delivered(member->order, read->index)) {
+            member->reads_parked--;
+            answer_read(node, member, read);
+            slot_give(member, read);
+        }
+    }
 }
 
 void node_reads_close(struct node_member *member)

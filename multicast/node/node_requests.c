@@ -27,7 +27,8 @@ void node_answer_outcome(struct node *node, const struct net_route *route, kv_gr
     answer_reply(node, route, group, &reply);
 }
 
-static void order_request(struct node *node, struct node_member *member,
+/* Hand a request to the order; false: it was delivered before. */
+static bool order_request(struct node *node, struct node_member *member,
                           const struct net_route *route, const struct wire_request *request)
 {
     struct order_event event = {
@@ -41,7 +42,7 @@ static void order_request(struct node *node, struct node_member *member,
     };
     if (node->entry_bytes > node->settings.log_bytes_max) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_BUSY);
-        return;
+        return true;
     }
     member->touched = true;
     enum status status = order_step(member->order, &event, &member->effects);
@@ -51,8 +52,41 @@ static void order_request(struct node *node, struct node_member *member,
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_NOT_LEADER);
     } else if (status == STATUS_FULL) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_BUSY);
+    } else if (status == STATUS_NOT_FOUND) {
+        return false;
     } else {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_MALFORMED);
+    }
+    return true;
+}
+
+static void answer_recorded(struct node *node, const struct node_member *member,
+                            const struct net_route *route, const struct node_answer *answer)
+{
+    answer_reply(node, route, member->group,
+                 &(struct wire_reply){.id = answer->id,
+                                      .outcome = WIRE_OUTCOME_ANSWERED,
+                                      .leader = raft_leader(order_raft(member->order)),
+                                      .timestamp = answer->timestamp,
+                                      .index = answer->index,
+                                      .body = answer->body});
+}
+
+/* The order has delivered it, perhaps a moment ago: the application executes that first, and then knows the answer or has
+ * dropped it because the client said that it needs it no more. */
+static void answer_delivered(struct node *node, struct node_member *member,
+                             const struct net_route *route, const struct wire_request *request)
+{
+    struct node_answer answer;
+    node_carry_out(node, member);
+    if (node->failure != STATUS_OK) {
+        return;
+    }
+    if (member->application.ops->admit(member->application.state, request, &answer) ==
+        NODE_RECORDED) {
+        answer_recorded(node, member, route, &answer);
+    } else {
+        node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_REFUSED);
     }
 }
 
@@ -69,16 +103,12 @@ static void on_ordered(struct node *node, struct node_member *member, const stru
     }
     switch (admission) {
     case NODE_ADMIT:
-        order_request(node, member, route, request);
+        if (!order_request(node, member, route, request)) {
+            answer_delivered(node, member, route, request);
+        }
         return;
     case NODE_RECORDED:
-        answer_reply(node, route, member->group,
-                     &(struct wire_reply){.id = answer.id,
-                                          .outcome = WIRE_OUTCOME_ANSWERED,
-                                          .leader = raft_leader(order_raft(member->order)),
-                                          .timestamp = answer.timestamp,
-                                          .index = answer.index,
-                                          .body = answer.body});
+        answer_recorded(node, member, route, &answer);
         return;
     case NODE_REFUSED:
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_REFUSED);
@@ -172,6 +202,14 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_SOFT:
+    case WIRE_MESSAGE_FIX:
+    case WIRE_MESSAGE_ACK:
+    case WIRE_MESSAGE_DONE_REQUEST:
+    case WIRE_MESSAGE_DONE:
+    case WIRE_MESSAGE_FORGET:
+    case WIRE_MESSAGE_ASK:
+    case WIRE_MESSAGE_TELL:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REPLY:
     case WIRE_MESSAGE_STATUS_REPLY:

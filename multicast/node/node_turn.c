@@ -12,7 +12,8 @@
 enum status node_step_raft(struct node *node, struct node_member *member, struct raft_event event)
 {
     event.now = node->now;
-    struct order_event order_event = {.kind = ORDER_EVENT_RAFT, .raft = event};
+    struct order_event order_event = {
+        .kind = ORDER_EVENT_RAFT, .raft = event, .physical = node_clock_physical()};
     member->touched = true;
     return order_step(member->order, &order_event, &member->effects);
 }
@@ -32,6 +33,14 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_SOFT:
+    case WIRE_MESSAGE_FIX:
+    case WIRE_MESSAGE_ACK:
+    case WIRE_MESSAGE_DONE_REQUEST:
+    case WIRE_MESSAGE_DONE:
+    case WIRE_MESSAGE_FORGET:
+    case WIRE_MESSAGE_ASK:
+    case WIRE_MESSAGE_TELL:
         /* A message never fails a step: what is stale or wrong in it is ignored inside. */
         (void)node_step_raft(node, member,
                              (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
@@ -115,7 +124,7 @@ static void tick(struct node *node)
 {
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct node_member *member = &node->members[i];
-        if (kv_instant_reached(raft_deadline(order_raft(member->order)), node->now)) {
+        if (kv_instant_reached(order_deadline(member->order), node->now)) {
             (void)node_step_raft(node, member, (struct raft_event){.kind = RAFT_EVENT_TICK});
         }
     }
@@ -138,6 +147,39 @@ static bool flush(struct node *node)
     return any;
 }
 
+/* Members of different groups on this node talk through the same codec as all others; returns whether they did. */
+static bool deliver_local(struct node *node, bool synced)
+{
+    bool any = false;
+    while (node_outbox_take_local(&node->outbox, synced, &node->local)) {
+        struct wire_message message;
+        enum status status = wire_frame_open(&node->reader, wire_frame_finish(&node->local));
+        KV_ASSERT(status == STATUS_OK);
+        while (wire_frame_next(&node->reader, &message) == STATUS_OK) {
+            (void)on_peer(node, &message);
+        }
+        any = true;
+    }
+    return any;
+}
+
+/* Rounds of talk inside of one node and turn; what comes after that waits for the next turn. */
+#define LOCAL_ROUNDS_MAX 8
+
+/* Flush until the members of this node have nothing more to say to each other; returns whether anything happened. */
+static bool settle(struct node *node, bool synced)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < LOCAL_ROUNDS_MAX; i++) {
+        bool talked = deliver_local(node, synced && i == 0);
+        if (!flush(node) && !talked) {
+            break;
+        }
+        any = true;
+    }
+    return any;
+}
+
 /* Whether records wait for a sync. */
 static bool node_is_dirty(const struct node *node)
 {
@@ -154,14 +196,14 @@ bool node_turn(struct node *node)
     node->now = node_clock();
     bool busy = receive(node);
     tick(node);
-    busy = flush(node) || busy;
+    busy = settle(node, false) || busy;
     node_outbox_send(&node->outbox, false);
     node_sync(node);
     if (node->failure != STATUS_OK) {
         return false; /* nothing leaves any more: what waited for the sync is lost on purpose */
     }
     node_outbox_send(&node->outbox, true);
-    busy = flush(node) || busy;
+    busy = settle(node, true) || busy;
     node_outbox_send(&node->outbox, !node_is_dirty(node));
     return busy || node_is_dirty(node);
 }
@@ -170,7 +212,7 @@ kv_instant node_deadline(const struct node *node)
 {
     kv_instant deadline = node->stop_by;
     for (uint32_t i = 0; i < node->member_count; i++) {
-        deadline = kv_instant_min(deadline, raft_deadline(order_raft(node->members[i].order)));
+        deadline = kv_instant_min(deadline, order_deadline(node->members[i].order));
     }
     return deadline;
 }

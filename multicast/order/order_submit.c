@@ -1,57 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order_submit: a message enters the order.
+/* order_submit: a message enters the log, from a client or because another group has proposed it.
  *
- * [verdict rules 4, 6, 8] A leader appends CMD(m, ts) with ts.clock = max(reach of the tail + 1, physical now): the tail
- * includes uncommitted entries, so no later entry can ever have a timestamp at or below an earlier one's. */
+ * [rules 4, 6, 8] A leader appends CMD or PROPOSE with ts.clock = max(reach of the tail + 1, now): the tail includes
+ * uncommitted entries, so no later entry can ever have a timestamp at or below an earlier promise. */
 #include "multicast/order/order_internal.h"
 
-static kv_clock clock_for_next(const struct order *order, kv_clock physical)
+static bool is_valid(const struct order *order, const struct order_submit *submit)
 {
-    uint64_t above_tail = raft_tail_reach(order->raft).value + 1;
-    return (kv_clock){physical.value > above_tail ? physical.value : above_tail};
+    uint64_t existing = order->settings.group_count >= 64
+                            ? UINT64_MAX
+                            : (UINT64_C(1) << order->settings.group_count) - 1;
+    return kv_group_set_has(submit->destinations, order->group) &&
+           (submit->destinations.bits & ~existing) == 0 && submit->body.size <= KV_BODY_BYTES_MAX;
 }
 
-enum status order_on_submit(struct order *order, const struct order_event *event,
-                            struct order_effects *effects)
+static struct wire_entry *make_entry(const struct order *order, const struct order_submit *submit,
+                                     kv_clock at_least)
 {
-    const struct order_submit *submit = &event->submit;
-    if (raft_role(order->raft) != RAFT_LEADER) {
-        TRACE_LINE(order->trace, TRACE_DETAIL, order->prefix, "not the leader -> refuse");
-        return STATUS_NOT_LEADER;
-    }
-    if (submit->destinations.bits != kv_group_set_of(order->group).bits ||
-        submit->body.size > KV_BODY_BYTES_MAX) {
-        TRACE_LINE(order->trace, TRACE_DECISION, order->prefix,
-                   "destinations or size are not valid -> refuse");
-        return STATUS_INVALID;
-    }
-    if (order_pending_has(&order->pending, submit->id)) {
-        TRACE_LINE(order->trace, TRACE_DETAIL, order->prefix,
-                   "sequence %llu is in the log -> nothing to do",
-                   (unsigned long long)submit->id.sequence);
-        return STATUS_EXISTS;
-    }
-
-    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, submit->body);
+    bool alone = kv_group_set_count(submit->destinations) == 1;
+    struct wire_entry *entry =
+        wire_entry_new(alone ? WIRE_ENTRY_CMD : WIRE_ENTRY_PROPOSE, submit->body);
+    uint64_t above_tail = order_tail_reach(order).value + 1, now = order_now(order).value;
     entry->id = submit->id;
     entry->destinations = submit->destinations;
     entry->floor = submit->floor;
-    entry->timestamp.clock = clock_for_next(order, event->physical);
+    entry->timestamp.clock.value = now > above_tail ? now : above_tail;
     entry->timestamp.group = order->group;
     entry->reach = entry->timestamp.clock;
-    KV_ASSERT(entry->timestamp.clock.value > raft_tail_reach(order->raft).value); /* O1 */
-
-    struct raft_event propose = {
-        .kind = RAFT_EVENT_PROPOSE, .now = event->raft.now, .entry = entry};
-    uint32_t from = effects->raft.persist_count;
-    enum status status = raft_step(order->raft, &propose, &effects->raft);
-    if (status == STATUS_OK) {
-        TRACE_LINE(order->trace, TRACE_DETAIL, order->prefix,
-                   "sequence %llu is new -> CMD at index %llu with clock %llu",
-                   (unsigned long long)submit->id.sequence, (unsigned long long)entry->index.value,
-                   (unsigned long long)entry->timestamp.clock.value);
-        order_follow_log(order, &effects->raft, from);
+    if (!alone) {
+        /* rule 4 and W5: look ahead, and cover the SOFT that caused it, so that it needs no CLOCK behind it */
+        uint64_t ahead = now + order->settings.look_ahead_us;
+        entry->reach.value = ahead > entry->reach.value ? ahead : entry->reach.value;
+        entry->reach.value =
+            at_least.value > entry->reach.value ? at_least.value : entry->reach.value;
     }
-    wire_entry_drop(&entry);
-    return status;
+    return entry;
+}
+
+enum status order_propose(struct order *order, const struct order_submit *submit, kv_clock at_least)
+{
+    if (!order_leads(order)) {
+        ORDER_TRACE(order, TRACE_DETAIL, "not the leader -> refuse");
+        return STATUS_NOT_LEADER;
+    }
+    if (!is_valid(order, submit)) {
+        ORDER_TRACE(order, TRACE_DECISION, "destinations or size are not valid -> refuse");
+        return STATUS_INVALID;
+    }
+    const struct order_message *known = order_messages_find(&order->messages, submit->id);
+    if (known != NULL) {
+        return known->delivered ? STATUS_NOT_FOUND : STATUS_EXISTS; /* O2 */
+    }
+    struct wire_entry *entry = make_entry(order, submit, at_least);
+    KV_ASSERT(entry->timestamp.clock.value > order_tail_reach(order).value); /* O1 */
+    ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu is new -> %s with clock %llu, reach %llu",
+                (unsigned long long)submit->id.sequence, wire_entry_kind_name(entry->kind),
+                (unsigned long long)entry->timestamp.clock.value,
+                (unsigned long long)entry->reach.value);
+    return order_append(order, entry);
+}
+
+enum status order_on_submit(struct order *order, const struct order_submit *submit)
+{
+    bool was_here = order_messages_find(&order->messages, submit->id) == NULL &&
+                    order_sessions_look(&order->sessions, submit->id) != ORDER_ID_NEW;
+    if (order_leads(order) && was_here) {
+        ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu was here before -> never again",
+                    (unsigned long long)submit->id.sequence);
+        return STATUS_NOT_FOUND; /* rule 36, X8 */
+    }
+    return order_propose(order, submit, (kv_clock){0});
 }

@@ -264,6 +264,14 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
     case WIRE_MESSAGE_TIMEOUT_NOW:
         raft_on_timeout_now(raft, message);
         return;
+    case WIRE_MESSAGE_SOFT:
+    case WIRE_MESSAGE_FIX:
+    case WIRE_MESSAGE_ACK:
+    case WIRE_MESSAGE_DONE_REQUEST:
+    case WIRE_MESSAGE_DONE:
+    case WIRE_MESSAGE_FORGET:
+    case WIRE_MESSAGE_ASK:
+    case WIRE_MESSAGE_TELL:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REQUEST:

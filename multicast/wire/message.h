@@ -7,6 +7,7 @@
 #define KV_WIRE_MESSAGE_H
 
 #include "multicast/wire/entry.h"
+#include "multicast/wire/message_order.h"
 
 /* Version of everything on the network; a peer must share at least one of the range it names in its hello. */
 #define WIRE_VERSION     1
@@ -22,6 +23,16 @@
     X(SNAPSHOT_CHUNK, snapshot_chunk, 5, LEADER, MEMBER, "a piece of a snapshot")                  \
     X(SNAPSHOT_REPLY, snapshot_reply, 6, MEMBER, LEADER, "how much of it has arrived")             \
     X(TIMEOUT_NOW, timeout_now, 7, LEADER, MEMBER, "take over: hold an election at once")          \
+    X(SOFT, soft, 8, LEADER, MEMBER,                                                               \
+      "a proposal of another group for a message, with the message")                               \
+    X(FIX, fix, 9, MEMBER, MEMBER, "a proposal that is committed, for ever")                       \
+    X(ACK, ack, 10, MEMBER, LEADER, "a proposal that this member of another group has synced")     \
+    X(DONE_REQUEST, done_request, 11, MEMBER, MEMBER, "has your group resolved this message")      \
+    X(DONE, done, 12, MEMBER, MEMBER, "this group has resolved it: it needs no more facts")        \
+    X(FORGET, forget, 13, LEADER, MEMBER,                                                          \
+      "every group has resolved it: only its id is to be kept")                                    \
+    X(ASK, ask, 14, LEADER, MEMBER, "is this message of an old sequence still unresolved there")   \
+    X(TELL, tell, 15, MEMBER, LEADER, "whether it is")                                             \
     X(HELLO, hello, 20, CLIENT, NODE, "opens a conversation: versions and cluster")                \
     X(WELCOME, welcome, 21, NODE, CLIENT, "answers it: limits, nodes, groups")                     \
     X(REQUEST, request, 22, CLIENT, NODE, "a command or a read for one group")                     \

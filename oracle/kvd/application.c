@@ -30,6 +30,9 @@ static enum node_admission application_admit(void *state, const struct wire_requ
     if (wire_command_decode(request->body, &application->command) != STATUS_OK) {
         return NODE_MALFORMED;
     }
+    if (kv_group_set_count(request->destinations) != 1) {
+        return NODE_MALFORMED; /* commands over several partitions need votes, which this engine does not exchange yet */
+    }
     bool opens_session = application->command.op == WIRE_OP_SESSION_OPEN;
     if (kv_session_is_none(request->id.session) != opens_session) {
         return NODE_MALFORMED; /* only the opening of a session has none */

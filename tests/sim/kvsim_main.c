@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/sim/multicast/multicast_main.h"
 #include "tests/sim/sim.h"
 
 #ifndef KVSIM_COMMIT
@@ -470,6 +471,9 @@ static bool parse_option(int option, struct command_line *line)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "multicast") == 0) {
+        return multicast_main(argc - 1, argv + 1);
+    }
     struct command_line line = {.options = {.checkers = SIM_CHECK_ALL}, .count = 100, .jobs = 1};
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

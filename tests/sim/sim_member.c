@@ -29,7 +29,9 @@ void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
                                                .election_timeout_us = sim->parameters.election_us,
                                                .heartbeat_us = sim->parameters.heartbeat_us,
                                                .seed = kv_prng_next(&sim->timing),
-                                               .bootstrap = sim->bootstrap[group.value]}};
+                                               .bootstrap = sim->bootstrap[group.value]},
+                                      .group_count = (uint32_t)sim->parameters.partitions + 1,
+                                      .groups = sim->bootstrap};
     member->group = group;
     if (sim->options.trace != NULL) {
         member->trace.level = TRACE_DECISION;
@@ -81,7 +83,11 @@ void sim_member_restore(struct sim *sim, struct sim_node *node, struct sim_membe
             return; /* superseded: the record of a later one, whose file is kept, follows */
         }
         sim_member_load(sim, node, member, snapshot);
-        order_restore_cursor(member->order, snapshot->cursor, snapshot->delivered);
+        if (sim_member_load_order(member, snapshot) != STATUS_OK) {
+            sim_report_fail(&sim->report, "restart",
+                            "group %u: node %u cannot load the order of its own snapshot",
+                            member->group.value, node->id.value);
+        }
     }
 }
 

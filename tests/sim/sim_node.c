@@ -246,7 +246,7 @@ static void handle_timers(struct sim *sim, struct sim_node *node)
         if (member->order == NULL) {
             continue;
         }
-        if (kv_instant_reached(raft_deadline(order_raft(member->order)), sim_node_now(sim, node))) {
+        if (kv_instant_reached(order_deadline(member->order), sim_node_now(sim, node))) {
             (void)sim_member_step_raft(sim, node, member,
                                        (struct raft_event){.kind = RAFT_EVENT_TICK});
         }
@@ -319,9 +319,8 @@ void sim_node_on_run(struct sim *sim, struct sim_node *node, uint64_t at)
     check_deeply(sim, node);
     for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
         if (node->members[group].order != NULL) {
-            sim_node_wake(
-                sim, node,
-                virtual_time(node, raft_deadline(order_raft(node->members[group].order))));
+            sim_node_wake(sim, node,
+                          virtual_time(node, order_deadline(node->members[group].order)));
         }
     }
 }

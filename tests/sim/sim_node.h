@@ -142,6 +142,7 @@ void sim_node_on_saved(struct sim *sim, struct sim_node *node, uint64_t incarnat
                        struct sim_snapshot *snapshot);
 
 /* Load a snapshot file into the engine. */
+enum status sim_member_load_order(struct sim_member *member, const struct sim_snapshot *snapshot);
 void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *member,
                      const struct sim_snapshot *snapshot);
 

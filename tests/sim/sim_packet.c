@@ -43,11 +43,21 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_REPLY:
         attached.bytes = &message->as.reply.body;
         break;
+    case WIRE_MESSAGE_SOFT:
+        attached.bytes = &message->as.soft.body;
+        break;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND_REPLY:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_FIX:
+    case WIRE_MESSAGE_ACK:
+    case WIRE_MESSAGE_DONE_REQUEST:
+    case WIRE_MESSAGE_DONE:
+    case WIRE_MESSAGE_FORGET:
+    case WIRE_MESSAGE_ASK:
+    case WIRE_MESSAGE_TELL:
         break;
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:

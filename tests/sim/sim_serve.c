@@ -58,6 +58,25 @@ static void submit(struct sim *sim, struct sim_node *node, struct sim_member *me
     if (status == STATUS_OK || status == STATUS_EXISTS) {
         return;
     }
+    if (status ==
+        STATUS_NOT_FOUND) { /* it was ordered before: the engine knows its answer, or refuses it */
+        struct engine_reply recorded;
+        enum engine_admission admission =
+            engine_admit(member->engine, request->id, request->floor, &recorded);
+        if (admission == ENGINE_RECORDED) {
+            reply(sim, node, client, member->group,
+                  &(struct wire_reply){.id = recorded.id,
+                                       .outcome = WIRE_OUTCOME_ANSWERED,
+                                       .timestamp = recorded.timestamp,
+                                       .index = recorded.index,
+                                       .body = recorded.answer});
+        } else {
+            reply_outcome(sim, node, client, member->group, request->id,
+                          admission == ENGINE_SESSION_UNKNOWN ? WIRE_OUTCOME_SESSION_UNKNOWN
+                                                              : WIRE_OUTCOME_BUSY);
+        }
+        return;
+    }
     reply_outcome(sim, node, client, member->group, request->id,
                   status == STATUS_NOT_LEADER ? WIRE_OUTCOME_NOT_LEADER : WIRE_OUTCOME_BUSY);
 }

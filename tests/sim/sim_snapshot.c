@@ -2,8 +2,8 @@
 /* sim_snapshot: a member's snapshots: made of its engine, written to its disk, handed to others in
  * pieces.
  *
- * The bytes that travel are a head of 24 bytes (cursor and position, little endian) and what
- * engine_save gives. A file is written beside the loop and is durable at one moment; if the node
+ * The bytes that travel are a head of 32 bytes (cursor, position, size of the next part; little
+ * endian), what order_save gives, and what engine_save gives. A file is written beside the loop and is durable at one moment; if the node
  * crashes before, there is no file. */
 #include <inttypes.h>
 #include <string.h>
@@ -12,18 +12,40 @@
 #include "partition/kv/kv_machine.h"
 #include "tests/sim/sim.h"
 
-#define HEAD_BYTES 24
+#define HEAD_BYTES 32
 
-static void put_head(struct kv_buffer *bytes, kv_timestamp cursor, uint64_t delivered)
+static void put_order(struct kv_buffer *bytes, const struct order *order)
 {
-    const uint64_t head[3] = {cursor.clock.value, cursor.group.value, delivered};
+    struct kv_buffer saved = {0};
+    order_save(order, &saved);
+    kv_timestamp cursor = order_cursor(order);
+    const uint64_t head[4] = {cursor.clock.value, cursor.group.value, order_delivered(order),
+                              saved.size};
     kv_buffer_append(bytes, head, sizeof(head));
+    kv_buffer_append(bytes, saved.data, saved.size);
+    kv_buffer_close(&saved);
+}
+
+/* The part of order, and behind it that of the engine. */
+static kv_slice order_part(const struct sim_snapshot *snapshot)
+{
+    uint64_t head[4];
+    memcpy(head, snapshot->bytes.data, sizeof(head));
+    KV_ASSERT(head[3] <= snapshot->bytes.size - HEAD_BYTES);
+    return kv_slice_of(snapshot->bytes.data + HEAD_BYTES, head[3]);
+}
+
+static kv_slice engine_part(const struct sim_snapshot *snapshot)
+{
+    kv_slice order = order_part(snapshot);
+    const uint8_t *begin = order.data + order.size;
+    return kv_slice_of(begin, (size_t)(snapshot->bytes.data + snapshot->bytes.size - begin));
 }
 
 static struct sim_snapshot *snapshot_new(const struct sim_member *member,
                                          struct raft_snapshot_point point, kv_slice bytes)
 {
-    uint64_t head[3];
+    uint64_t head[4];
     KV_ASSERT(bytes.size >= HEAD_BYTES);
     memcpy(head, bytes.data, sizeof(head));
     struct sim_snapshot *snapshot = kv_alloc_zero(1, sizeof(*snapshot));
@@ -61,10 +83,7 @@ static enum status load_state(struct sim *sim, struct sim_member *member, kv_sli
 void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *member,
                      const struct sim_snapshot *snapshot)
 {
-    kv_slice bytes = kv_buffer_slice(&snapshot->bytes);
-    bytes.data += HEAD_BYTES;
-    bytes.size -= HEAD_BYTES;
-    if (load_state(sim, member, bytes) != STATUS_OK) {
+    if (load_state(sim, member, engine_part(snapshot)) != STATUS_OK) {
         sim_report_fail(&sim->report, "snapshot",
                         "group %u: node %u cannot load a snapshot that it has saved",
                         member->group.value, node->id.value);
@@ -89,7 +108,7 @@ void sim_member_save(struct sim *sim, struct sim_node *node, struct sim_member *
         return;
     }
     struct kv_buffer bytes = {0};
-    put_head(&bytes, order_cursor(member->order), order_delivered(member->order));
+    put_order(&bytes, member->order);
     put_state(sim, member, &bytes);
     struct sim_snapshot *snapshot =
         snapshot_new(member, raft_snapshot_point_at(raft, index), kv_buffer_slice(&bytes));
@@ -180,8 +199,7 @@ static void install(struct sim *sim, struct sim_node *node, struct sim_member *m
         sim, node, member,
         (struct order_event){.kind = ORDER_EVENT_INSTALLED,
                              .raft = {.kind = RAFT_EVENT_SNAPSHOT_INSTALLED, .point = &point},
-                             .cursor = snapshot->cursor,
-                             .delivered = snapshot->delivered});
+                             .snapshot = order_part(snapshot)});
     KV_ASSERT(status == STATUS_OK);
 }
 
@@ -209,4 +227,9 @@ void sim_member_chunk_received(struct sim *sim, struct sim_node *node, struct si
                                (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_RECEIVED,
                                                    .point = &point,
                                                    .offset = incoming->bytes.size});
+}
+
+enum status sim_member_load_order(struct sim_member *member, const struct sim_snapshot *snapshot)
+{
+    return order_load(member->order, order_part(snapshot));
 }

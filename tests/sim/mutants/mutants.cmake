@@ -106,13 +106,19 @@ mutate(multicast/raft/raft_read.c
 
 # clock_below_tail
 mutate(multicast/order/order_submit.c
-  "    return (kv_clock){physical.value > above_tail ? physical.value : above_tail};"
-  "    return (kv_clock){physical.value > above_tail || PLANTED(CLOCK_BELOW_TAIL) ? physical.value : above_tail};")
+  "    entry->timestamp.clock.value = now > above_tail ? now : above_tail;"
+  "    entry->timestamp.clock.value = now > above_tail || PLANTED(CLOCK_BELOW_TAIL) ? now : above_tail;")
 mutate(multicast/order/order_submit.c
-  "    KV_ASSERT(entry->timestamp.clock.value > raft_tail_reach(order->raft).value); /* O1 */"
-  "    KV_ASSERT(PLANTED(CLOCK_BELOW_TAIL) || entry->timestamp.clock.value > raft_tail_reach(order->raft).value);")
+  "    KV_ASSERT(entry->timestamp.clock.value > order_tail_reach(order).value); /* O1 */"
+  "    KV_ASSERT(PLANTED(CLOCK_BELOW_TAIL) || entry->timestamp.clock.value > order_tail_reach(order).value);")
+mutate(multicast/order/order.c
+  "    KV_ASSERT(entry->reach.value >= order_tail_reach(order).value);"
+  "    KV_ASSERT(PLANTED(CLOCK_BELOW_TAIL) || entry->reach.value >= order_tail_reach(order).value);")
 
-# floor_ignored
+# floor_ignored: order remembers delivered ids too, so the bug has to be in both
+mutate(multicast/order/order_submit.c
+  "    if (order_leads(order) && was_here) {"
+  "    if (order_leads(order) && was_here && !PLANTED(FLOOR_IGNORED)) {")
 mutate(partition/engine/engine_judge.c
   "    if (id.sequence <= floor) {"
   "    if (PLANTED(FLOOR_IGNORED) && id.sequence <= floor) {

@@ -70,6 +70,51 @@ static bool equal_timeout_now(const struct wire_timeout_now *a, const struct wir
     return SAME(term.value);
 }
 
+#define SAME_SPEAKER                                                                               \
+    (SAME(speaker.group.value) && SAME(speaker.term.value) && SAME(speaker.leader.value))
+
+static bool equal_soft(const struct wire_soft *a, const struct wire_soft *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME(destinations.bits) && SAME(floor) &&
+           SAME_TIMESTAMP(lts) && SAME(now.value) && SAME_BYTES(body);
+}
+
+static bool equal_fix(const struct wire_fix *a, const struct wire_fix *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME_TIMESTAMP(lts);
+}
+
+static bool equal_ack(const struct wire_ack *a, const struct wire_ack *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME_TIMESTAMP(lts) && SAME(index.value) &&
+           SAME(config_digest);
+}
+
+static bool equal_done_request(const struct wire_done_request *a, const struct wire_done_request *b)
+{
+    return SAME_SPEAKER && SAME_ID(id);
+}
+
+static bool equal_done(const struct wire_done *a, const struct wire_done *b)
+{
+    return SAME_SPEAKER && SAME_ID(id);
+}
+
+static bool equal_forget(const struct wire_forget *a, const struct wire_forget *b)
+{
+    return SAME_SPEAKER && SAME_ID(id);
+}
+
+static bool equal_ask(const struct wire_ask *a, const struct wire_ask *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME(nonce);
+}
+
+static bool equal_tell(const struct wire_tell *a, const struct wire_tell *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME(nonce) && SAME(unresolved);
+}
+
 static bool equal_hello(const struct wire_hello *a, const struct wire_hello *b)
 {
     return SAME(version_min) && SAME(version_max);

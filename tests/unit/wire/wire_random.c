@@ -170,6 +170,11 @@ struct wire_entry *wire_random_entry(struct wire_random *random, kv_index index)
     return entry;
 }
 
+static struct wire_speaker any_speaker(struct wire_random *random)
+{
+    return (struct wire_speaker){any_group(random), {any64(random)}, any_node(random)};
+}
+
 static void random_append(struct wire_random *random, struct wire_append *ret)
 {
     uint32_t count =
@@ -307,6 +312,43 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
         return;
     case WIRE_MESSAGE_TIMEOUT_NOW:
         ret->as.timeout_now.term.value = any64(random);
+        return;
+    case WIRE_MESSAGE_SOFT:
+        ret->as.soft = (struct wire_soft){
+            .speaker = any_speaker(random),
+            .id = any_id(random),
+            .destinations = {any64(random) | 3}, /* at least two */
+            .floor = any64(random),
+            .lts = any_timestamp(random),
+            .now = {any64(random)},
+            .body = wire_random_bytes(random, KV_BODY_BYTES_MAX),
+        };
+        return;
+    case WIRE_MESSAGE_FIX:
+        ret->as.fix = (struct wire_fix){any_speaker(random), any_id(random), any_timestamp(random)};
+        return;
+    case WIRE_MESSAGE_ACK:
+        ret->as.ack = (struct wire_ack){any_speaker(random),
+                                        any_id(random),
+                                        any_timestamp(random),
+                                        {any64(random)},
+                                        any64(random)};
+        return;
+    case WIRE_MESSAGE_DONE_REQUEST:
+        ret->as.done_request = (struct wire_done_request){any_speaker(random), any_id(random)};
+        return;
+    case WIRE_MESSAGE_DONE:
+        ret->as.done = (struct wire_done){any_speaker(random), any_id(random)};
+        return;
+    case WIRE_MESSAGE_FORGET:
+        ret->as.forget = (struct wire_forget){any_speaker(random), any_id(random)};
+        return;
+    case WIRE_MESSAGE_ASK:
+        ret->as.ask = (struct wire_ask){any_speaker(random), any_id(random), any64(random)};
+        return;
+    case WIRE_MESSAGE_TELL:
+        ret->as.tell = (struct wire_tell){any_speaker(random), any_id(random), any64(random),
+                                          any_bool(random)};
         return;
     case WIRE_MESSAGE_HELLO:
         ret->as.hello.version_max = any16(random);

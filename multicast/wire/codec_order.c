@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codec_order: the messages between groups. Each begins with its speaker: the sender's group, its term, its leader. */
+#include "multicast/base/assert.h"
+#include "multicast/wire/codec_internal.h"
+
+static void pack_speaker(msgpack_packer *packer, const struct wire_speaker *speaker)
+{
+    wire_pack_group(packer, speaker->group);
+    wire_pack_uint(packer, speaker->term.value);
+    wire_pack_node(packer, speaker->leader);
+}
+
+static struct wire_speaker read_speaker(struct wire_reader *reader)
+{
+    struct wire_speaker speaker;
+    speaker.group = wire_read_group(reader);
+    speaker.term.value = wire_read_u64(reader);
+    speaker.leader = wire_read_node(reader);
+    return speaker;
+}
+
+void wire_pack_soft(msgpack_packer *packer, const struct wire_soft *message)
+{
+    KV_ASSERT(message->body.size <= KV_BODY_BYTES_MAX);
+    KV_ASSERT(kv_group_set_count(message->destinations) > 1);
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_uint(packer, message->destinations.bits);
+    wire_pack_uint(packer, message->floor);
+    wire_pack_timestamp(packer, message->lts);
+    wire_pack_uint(packer, message->now.value);
+    wire_pack_bytes(packer, message->body);
+}
+
+void wire_read_soft(struct wire_reader *reader, struct wire_soft *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->destinations.bits = wire_read_u64(reader);
+    wire_reader_require(reader, kv_group_set_count(ret->destinations) > 1);
+    ret->floor = wire_read_u64(reader);
+    ret->lts = wire_read_timestamp(reader);
+    ret->now.value = wire_read_u64(reader);
+    ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
+}
+
+void wire_pack_fix(msgpack_packer *packer, const struct wire_fix *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_timestamp(packer, message->lts);
+}
+
+void wire_read_fix(struct wire_reader *reader, struct wire_fix *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->lts = wire_read_timestamp(reader);
+}
+
+void wire_pack_ack(msgpack_packer *packer, const struct wire_ack *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_timestamp(packer, message->lts);
+    wire_pack_uint(packer, message->index.value);
+    wire_pack_uint(packer, message->config_digest);
+}
+
+void wire_read_ack(struct wire_reader *reader, struct wire_ack *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->lts = wire_read_timestamp(reader);
+    ret->index.value = wire_read_u64(reader);
+    ret->config_digest = wire_read_u64(reader);
+}
+
+void wire_pack_done_request(msgpack_packer *packer, const struct wire_done_request *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+}
+
+void wire_read_done_request(struct wire_reader *reader, struct wire_done_request *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+}
+
+void wire_pack_done(msgpack_packer *packer, const struct wire_done *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+}
+
+void wire_read_done(struct wire_reader *reader, struct wire_done *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+}
+
+void wire_pack_forget(msgpack_packer *packer, const struct wire_forget *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+}
+
+void wire_read_forget(struct wire_reader *reader, struct wire_forget *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+}
+
+void wire_pack_ask(msgpack_packer *packer, const struct wire_ask *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_uint(packer, message->nonce);
+}
+
+void wire_read_ask(struct wire_reader *reader, struct wire_ask *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->nonce = wire_read_u64(reader);
+}
+
+void wire_pack_tell(msgpack_packer *packer, const struct wire_tell *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_uint(packer, message->nonce);
+    wire_pack_bool(packer, message->unresolved);
+}
+
+void wire_read_tell(struct wire_reader *reader, struct wire_tell *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->nonce = wire_read_u64(reader);
+    ret->unresolved = wire_read_bool(reader);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message_order: what the members of different groups say to each other about messages to several groups (order.h). Part of
+ * wire/message.h, which has the table; "rule n" is rule n of docs/protocol/multicast.md. */
+#ifndef KV_WIRE_MESSAGE_ORDER_H
+#define KV_WIRE_MESSAGE_ORDER_H
+
+#include "multicast/base/bytes.h"
+#include "multicast/base/ids.h"
+
+/* Who speaks for another group: in front of every message between groups, so that each side learns who leads the other. */
+struct wire_speaker {
+    kv_group_id group;
+    kv_term term;
+    kv_node_id leader; /* believed in that term, or none */
+};
+
+/* [multicast rules 8-10] Repeated until the sender knows the final timestamp. */
+struct wire_soft {
+    struct wire_speaker speaker;
+    kv_message_id id;
+    kv_group_set destinations;
+    uint64_t floor;
+    kv_timestamp lts;
+    kv_clock now; /* of the sender: lifts slower clocks (rule 12) */
+    kv_slice body;
+};
+
+/* [rules 13, 15] */
+struct wire_fix {
+    struct wire_speaker speaker;
+    kv_message_id id;
+    kv_timestamp lts;
+};
+
+/* [rules 16-18] Counted only under the configuration that governs it. */
+struct wire_ack {
+    struct wire_speaker speaker; /* term: of the entry and of the member when it took it */
+    kv_message_id id;
+    kv_timestamp lts;
+    kv_index index;
+    uint64_t config_digest; /* of the configuration in force there: a majority of that one counts */
+};
+
+/* [rule 34] */
+struct wire_done_request {
+    struct wire_speaker speaker;
+    kv_message_id id;
+};
+
+struct wire_done {
+    struct wire_speaker speaker;
+    kv_message_id id;
+};
+
+/* [rule 35] Inside of a group. */
+struct wire_forget {
+    struct wire_speaker speaker;
+    kv_message_id id;
+};
+
+/* [placement rule X9] */
+struct wire_ask {
+    struct wire_speaker speaker;
+    kv_message_id id;
+    uint64_t nonce;
+};
+
+struct wire_tell {
+    struct wire_speaker speaker;
+    kv_message_id id;
+    uint64_t nonce;
+    bool unresolved;
+};
+
+#endif

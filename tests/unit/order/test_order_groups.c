@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* order, several groups: who may say what about a message whose record is gone.
+ *
+ * A group of one voter leads and commits at once; what other groups say is given to it by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "multicast/order/order.h"
+
+#define OTHER_GROUP ((kv_group_id){2})
+#define OTHER_NODE  ((kv_node_id){12})
+
+static struct wire_config groups[3];
+
+struct fixture {
+    struct order *order;
+    struct order_effects effects;
+    kv_instant now;
+};
+
+static struct order *new_order(uint16_t voters, kv_instant now)
+{
+    for (uint16_t g = 0; g < 3; g++) {
+        groups[g] = (struct wire_config){.count = 1, .members = {{{(uint16_t)(10 + g)}, true}}};
+    }
+    struct order_settings settings = {.group_count = 3,
+                                      .groups = groups,
+                                      .raft = {.group = {1},
+                                               .self = {1},
+                                               .election_timeout_us = 100000,
+                                               .heartbeat_us = 10000,
+                                               .seed = 7,
+                                               .bootstrap = {.count = voters}}};
+    for (uint16_t i = 0; i < voters; i++) {
+        settings.raft.bootstrap.members[i] = (struct wire_config_member){{(uint16_t)(i + 1)}, true};
+    }
+    return order_new(&settings, now);
+}
+
+static enum status step(struct fixture *f, struct order_event event)
+{
+    event.raft.now = f->now;
+    return order_step(f->order, &event, &f->effects);
+}
+
+static void step_raft(struct fixture *f, struct raft_event event)
+{
+    assert_int_equal(step(f, (struct order_event){.kind = ORDER_EVENT_RAFT, .raft = event}),
+                     STATUS_OK);
+}
+
+static void flush(struct fixture *f)
+{
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
+}
+
+static void sync_all(struct fixture *f)
+{
+    flush(f);
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_DURABLE,
+                                     .sequence = raft_persist_sequence(order_raft(f->order))});
+}
+
+static void lead(struct fixture *f)
+{
+    for (int i = 0; i < 10 && !raft_can_serve(order_raft(f->order)); i++) {
+        kv_instant due = raft_deadline(order_raft(f->order));
+        f->now = due.us > f->now.us && due.us != UINT64_MAX ? due : f->now;
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        sync_all(f);
+    }
+    assert_true(raft_can_serve(order_raft(f->order)));
+    order_effects_clear(&f->effects);
+}
+
+static kv_message_id id_of(uint64_t sequence)
+{
+    return (kv_message_id){.session = {{{9}, {0}}}, .sequence = sequence};
+}
+
+static const kv_group_set BOTH = {1u << 1 | 1u << 2};
+
+static void submit(struct fixture *f, uint64_t sequence, uint64_t floor, kv_group_set destinations)
+{
+    struct order_event event = {.kind = ORDER_EVENT_SUBMIT,
+                                .submit = {.id = id_of(sequence),
+                                           .destinations = destinations,
+                                           .floor = floor,
+                                           .body = kv_slice_of("body", 4)}};
+    assert_int_equal(step(f, event), STATUS_OK);
+}
+
+/* A message of the other group's leader, in term 1. */
+static struct wire_message say(enum wire_message_kind kind, uint64_t sequence)
+{
+    struct wire_message message = {.kind = kind, .group = {1}, .from = OTHER_NODE, .to = {1}};
+    message.as.fix.speaker = (struct wire_speaker){OTHER_GROUP, {1}, OTHER_NODE};
+    message.as.fix.id = id_of(sequence); /* behind the speaker in every such message */
+    return message;
+}
+
+static void hear(struct fixture *f, struct wire_message message)
+{
+    step_raft(f, (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = &message});
+}
+
+static struct wire_message soft(uint64_t sequence)
+{
+    struct wire_message message = say(WIRE_MESSAGE_SOFT, sequence);
+    message.as.soft.destinations = BOTH;
+    message.as.soft.lts = (kv_timestamp){{100}, OTHER_GROUP};
+    message.as.soft.body = kv_slice_of("body", 4);
+    return message;
+}
+
+static uint32_t sent(const struct fixture *f, enum wire_message_kind kind,
+                     const struct wire_message **ret_last)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < f->effects.send_count; i++) {
+        if (f->effects.sends[i].message.kind == kind) {
+            count++;
+            *ret_last = &f->effects.sends[i].message;
+        }
+    }
+    return count;
+}
+
+/* Sequence 5 carries floor 4 and is delivered. */
+static void raise_floor(struct fixture *f)
+{
+    submit(f, 5, 4, kv_group_set_of((kv_group_id){1}));
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 1);
+    order_effects_clear(&f->effects);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = kv_alloc_zero(1, sizeof *f);
+    f->now = (kv_instant){1000};
+    f->order = new_order(1, f->now);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    order_effects_close(&f->effects);
+    order_destroy(&f->order);
+    kv_free(f);
+    return 0;
+}
+
+static void that_a_message_is_unresolved_is_said_once_the_leadership_is_confirmed(void **state)
+{
+    struct fixture *f = *state;
+    const struct wire_message *tell = NULL;
+    lead(f);
+    submit(f, 1, 0, BOTH);
+    sync_all(f);
+    order_effects_clear(&f->effects);
+    struct wire_message ask = say(WIRE_MESSAGE_ASK, 1);
+    ask.as.ask.nonce = 77;
+    hear(f, ask);
+    assert_int_equal(sent(f, WIRE_MESSAGE_TELL, &tell), 0);
+    flush(f);
+    assert_int_equal(sent(f, WIRE_MESSAGE_TELL, &tell), 1);
+    assert_true(tell->as.tell.unresolved);
+    assert_int_equal(tell->as.tell.nonce, 77);
+    assert_int_equal(f->effects.raft.read_count, 0); /* the caller asked for no read */
+}
+
+static void a_member_that_does_not_lead_says_nothing_about_unresolved_messages(void **state)
+{
+    struct fixture *f = *state;
+    const struct wire_message *tell = NULL;
+    hear(f, say(WIRE_MESSAGE_ASK, 1));
+    flush(f);
+    assert_int_equal(sent(f, WIRE_MESSAGE_TELL, &tell), 0);
+}
+
+static void what_is_below_the_floor_is_done_only_if_a_confirmed_leader_says_so(void **state)
+{
+    struct fixture *f = *state;
+    const struct wire_message *done = NULL;
+    lead(f);
+    raise_floor(f);
+    hear(f, say(WIRE_MESSAGE_DONE_REQUEST, 3));
+    assert_int_equal(sent(f, WIRE_MESSAGE_DONE, &done), 0);
+    flush(f);
+    assert_int_equal(sent(f, WIRE_MESSAGE_DONE, &done), 1);
+    assert_int_equal(done->as.done.id.sequence, 3);
+}
+
+static void a_message_below_the_floor_is_proposed_only_if_its_group_still_waits_for_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct wire_message *ask = NULL;
+    lead(f);
+    raise_floor(f);
+    kv_index last = raft_last(order_raft(f->order));
+    hear(f, soft(3));
+    assert_int_equal(sent(f, WIRE_MESSAGE_ASK, &ask), 1);
+    struct wire_message tell = say(WIRE_MESSAGE_TELL, 3);
+    tell.as.tell.unresolved = true;
+    tell.as.tell.nonce = ask->as.ask.nonce + 1; /* an answer to something else */
+    hear(f, tell);
+    hear(f, soft(3));
+    assert_int_equal(raft_last(order_raft(f->order)).value, last.value);
+    tell.as.tell.nonce = ask->as.ask.nonce;
+    hear(f, tell);
+    hear(f, soft(3));
+    assert_int_equal(raft_last(order_raft(f->order)).value, last.value + 1);
+}
+
+/* The state of a group that has resolved and delivered message 1, and has not heard that the other group is done. */
+static struct raft_snapshot_point save_resolved(struct fixture *f, struct kv_buffer *saved)
+{
+    lead(f);
+    submit(f, 1, 0, BOTH);
+    sync_all(f);
+    struct wire_message fix = say(WIRE_MESSAGE_FIX, 1);
+    fix.as.fix.lts = (kv_timestamp){{100}, OTHER_GROUP};
+    hear(f, fix);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 1);
+    assert_int_equal(order_records(f->order), 1);
+    order_save(f->order, saved);
+    return raft_snapshot_point_at(order_raft(f->order), order_delivered_index(f->order));
+}
+
+static void a_follower_goes_on_asking_for_done_at_least_every_few_seconds(void **state)
+{
+    struct fixture *f = *state;
+    const struct wire_message *request = NULL;
+    struct kv_buffer saved = {0};
+    struct raft_persist hard = {.kind = RAFT_PERSIST_HARD_STATE, .term = {9}};
+    struct raft_persist snapshot = {.kind = RAFT_PERSIST_SNAPSHOT};
+    snapshot.point = save_resolved(f, &saved);
+    snapshot.point.config = (struct wire_config){
+        .count = 3, .members = {{{1}, true}, {{2}, true}, {{3}, true}}}; /* it cannot win alone */
+    order_effects_clear(&f->effects);
+    order_destroy(&f->order);
+    f->order = new_order(3, f->now);
+    assert_int_equal(order_restore(f->order, &hard), STATUS_OK);
+    assert_int_equal(order_restore(f->order, &snapshot), STATUS_OK);
+    assert_int_equal(order_load(f->order, kv_buffer_slice(&saved)), STATUS_OK);
+    kv_buffer_close(&saved);
+    for (uint32_t asked = 0, seconds = 0; asked < 10; asked++) {
+        for (uint32_t quiet = 0; sent(f, WIRE_MESSAGE_DONE_REQUEST, &request) == 0; quiet++) {
+            assert_in_range(quiet, 0, 4 * ORDER_FOLLOWER_DONE_US / 1000000);
+            assert_in_range(seconds++, 0, 1000);
+            f->now = kv_instant_add(f->now, 1000000);
+            step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        }
+        order_effects_clear(&f->effects);
+    }
+    hear(f, say(WIRE_MESSAGE_DONE, 1));
+    assert_int_equal(order_records(f->order), 0);
+}
+
+#define ORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ORDER_TEST(that_a_message_is_unresolved_is_said_once_the_leadership_is_confirmed),
+        ORDER_TEST(a_member_that_does_not_lead_says_nothing_about_unresolved_messages),
+        ORDER_TEST(what_is_below_the_floor_is_done_only_if_a_confirmed_leader_says_so),
+        ORDER_TEST(a_message_below_the_floor_is_proposed_only_if_its_group_still_waits_for_it),
+        ORDER_TEST(a_follower_goes_on_asking_for_done_at_least_every_few_seconds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
