@@ -13,7 +13,7 @@ finish() {
 trap finish EXIT
 
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+run() { printf '$ %s\n' "$(printf '%q ' "$@")"; "$@"; }
 
 step "A cluster of three nodes: an oracle and two partitions, three replicas each"
 run kvctl cluster start --dir "$KV_CLUSTER" --nodes 3 --partitions 2
