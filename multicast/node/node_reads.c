@@ -9,6 +9,9 @@
 
 #define READS_FIRST 64
 
+/* Bytes of a body buffer that a free slot keeps: most reads name a key or a few. */
+#define READ_BODY_KEPT_MAX 1024
+
 static struct node_read *slot_take(struct node_member *member, uint64_t *ret_token)
 {
     if (member->read_free == 0) {
@@ -34,6 +37,9 @@ static struct node_read *slot_take(struct node_member *member, uint64_t *ret_tok
 
 static void slot_give(struct node_member *member, struct node_read *read)
 {
+    if (read->body.capacity > READ_BODY_KEPT_MAX) {
+        kv_buffer_close(&read->body);
+    }
     read->used = false;
     read->next_free = member->read_free;
     member->read_free = (uint32_t)(read - member->reads) + 1;

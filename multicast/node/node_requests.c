@@ -82,11 +82,15 @@ static void answer_delivered(struct node *node, struct node_member *member,
     if (node->failure != STATUS_OK) {
         return;
     }
-    if (member->application.ops->admit(member->application.state, request, &answer) ==
-        NODE_RECORDED) {
+    enum node_admission admission =
+        member->application.ops->admit(member->application.state, request, &answer);
+    if (admission == NODE_RECORDED) {
         answer_recorded(node, member, route, &answer);
     } else {
-        node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_REFUSED);
+        /* The application would take it: then it is the order that no longer knows the ids of this session. */
+        node_answer_outcome(node, route, member->group, request->id,
+                            admission == NODE_ADMIT ? WIRE_OUTCOME_SESSION_UNKNOWN
+                                                    : WIRE_OUTCOME_REFUSED);
     }
 }
 

@@ -81,7 +81,7 @@ static bool keeps_promise(const struct order *order, const struct wire_entry *en
     bool above = entry->timestamp.clock.value > before.value;
     bool reaches = entry->reach.value >= entry->timestamp.clock.value;
     bool ours = kv_group_equal(entry->timestamp.group, order->group) &&
-                kv_group_set_has(entry->destinations, order->group);
+                order_knows_groups(order, entry->destinations);
     int groups = kv_group_set_count(entry->destinations);
     switch (entry->kind) {
     case WIRE_ENTRY_NOOP:
@@ -294,6 +294,10 @@ enum status order_step(struct order *order, const struct order_event *event,
         break;
     case ORDER_EVENT_INSTALLED:
         status = on_installed(order, event);
+        if (status == STATUS_CORRUPT) {
+            order->effects = NULL;
+            return status; /* half loaded: nothing of it is delivered, the caller destroys it */
+        }
         break;
     }
     bool leads = order_leads(order);

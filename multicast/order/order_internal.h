@@ -15,10 +15,15 @@
 /* Sequences at or below a floor that another group still wants proposed: asked about with a nonce (X9). */
 #define ORDER_QUESTIONS_MAX 64
 
+/* Clocks of other groups at or above this are refused: no real clock in microseconds gets there, and below it no sum of
+ * ours overflows or exceeds what raft takes for a reach. */
+#define ORDER_CLOCK_MAX (UINT64_C(1) << 61)
+
 struct order_question {
     kv_message_id id;
     uint64_t nonce; /* 0: free */
-    bool granted;   /* answered yes: the next SOFT is proposed */
+    kv_instant asked_at;
+    bool granted; /* answered yes: the next SOFT is proposed */
 };
 
 /* What others asked and only a confirmed leader may answer; beyond it the oldest are dropped, and asked again. */
@@ -83,6 +88,9 @@ enum status order_on_submit(struct order *order, const struct order_submit *subm
 enum status order_propose(struct order *order, const struct order_submit *submit,
                           kv_clock at_least);
 
+/* Whether this group is among the destinations and all of them exist. */
+bool order_knows_groups(const struct order *order, kv_group_set destinations);
+
 /* one message, one file */
 void order_on_soft(struct order *order, const struct wire_message *message);
 void order_on_fix(struct order *order, const struct wire_message *message);
@@ -101,7 +109,8 @@ void order_answer_done_request(struct order *order, const struct order_doubt *do
 
 /* order_on_ask.c: own questions. */
 struct order_question *order_question_of(struct order *order, kv_message_id id); /* NULL: none */
-struct order_question *order_question_new(struct order *order, kv_message_id id);
+struct order_question *order_question_new(struct order *order,
+                                          kv_message_id id);        /* NULL: no slot */
 void order_question_settled(struct order *order, kv_message_id id); /* its message is in the log */
 void order_questions_drop(struct order *order);
 

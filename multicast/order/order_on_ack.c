@@ -37,7 +37,7 @@ void order_on_ack(struct order *order, const struct wire_message *message)
     int position = voter_position(members, message->from);
     if (position < 0 || ack->config_digest != order_config_digest(members) ||
         !kv_group_equal(ack->lts.group, ack->speaker.group) ||
-        ack->speaker.term.value < fact->ack_term.value) {
+        ack->lts.clock.value >= ORDER_CLOCK_MAX || ack->speaker.term.value < fact->ack_term.value) {
         return; /* another configuration, or an older term: FIX will tell (rule 18) */
     }
 

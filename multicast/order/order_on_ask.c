@@ -6,6 +6,10 @@
  * only a leader answers, and only after its group has confirmed that it still leads (order_confirm.c). */
 #include "multicast/order/order_internal.h"
 
+/* A grant waits for the next SOFT of its message, which comes within ORDER_RETRY_US_MAX; after twice that it is not coming. A
+ * granted question younger than that keeps its slot, so that however many ask, some always get through. */
+#define QUESTION_KEPT_US (2 * ORDER_RETRY_US_MAX)
+
 void order_on_ask(struct order *order, const struct wire_message *message)
 {
     const struct wire_ask *ask = &message->as.ask;
@@ -51,11 +55,27 @@ struct order_question *order_question_of(struct order *order, kv_message_id id)
 
 struct order_question *order_question_new(struct order *order, kv_message_id id)
 {
-    uint32_t slot = order->question_next++ % ORDER_QUESTIONS_MAX;
+    struct order_question *chosen = NULL;
+    for (uint32_t i = 0; i < ORDER_QUESTIONS_MAX; i++) {
+        struct order_question *question =
+            &order->questions[order->question_next++ % ORDER_QUESTIONS_MAX];
+        bool old =
+            kv_instant_reached(kv_instant_add(question->asked_at, QUESTION_KEPT_US), order->now);
+        if (question->nonce == 0 || old) {
+            chosen = question;
+            break;
+        }
+        if (chosen == NULL && !question->granted) {
+            chosen = question;
+        }
+    }
+    if (chosen == NULL) {
+        return NULL;
+    }
     order->questions_open = true;
-    order->questions[slot] =
-        (struct order_question){.id = id, .nonce = kv_prng_next(&order->prng) | 1};
-    return &order->questions[slot];
+    *chosen = (struct order_question){
+        .id = id, .nonce = kv_prng_next(&order->prng) | 1, .asked_at = order->now};
+    return chosen;
 }
 
 void order_question_settled(struct order *order, kv_message_id id)

@@ -11,6 +11,7 @@ void order_on_fix(struct order *order, const struct wire_message *message)
         return; /* not ours, or not needed any more */
     }
     if (!kv_group_equal(fix->lts.group, fix->speaker.group) ||
+        fix->lts.clock.value >= ORDER_CLOCK_MAX ||
         (fact->fixed && kv_timestamp_compare(fact->lts, fix->lts) != 0)) {
         ORDER_TRACE(order, TRACE_DECISION, "a FIX of group %u contradicts what is known -> ignore",
                     (unsigned)fix->speaker.group.value);

@@ -26,6 +26,9 @@ static bool was_granted(struct order *order, const struct wire_message *message)
     if (question == NULL) {
         question = order_question_new(order, message->as.soft.id);
     }
+    if (question == NULL) {
+        return false; /* enough is being asked; the SOFT comes again */
+    }
     ORDER_TRACE(order, TRACE_DECISION, "sequence %llu is below the floor -> ask group %u about it",
                 (unsigned long long)message->as.soft.id.sequence,
                 (unsigned)message->as.soft.speaker.group.value);
@@ -59,8 +62,10 @@ void order_on_soft(struct order *order, const struct wire_message *message)
 {
     const struct wire_soft *soft = &message->as.soft;
     if (!kv_group_set_has(soft->destinations, order->group) ||
-        !kv_group_set_has(soft->destinations, soft->speaker.group)) {
-        ORDER_TRACE(order, TRACE_DECISION, "a SOFT of group %u that is not for us -> ignore",
+        !kv_group_set_has(soft->destinations, soft->speaker.group) ||
+        soft->lts.clock.value >= ORDER_CLOCK_MAX) {
+        ORDER_TRACE(order, TRACE_DECISION,
+                    "a SOFT of group %u that cannot be meant for us -> ignore",
                     (unsigned)soft->speaker.group.value);
         return;
     }

@@ -182,9 +182,15 @@ static void make_room(struct order_session *session)
     session->ids = kv_realloc(session->ids, session->capacity * sizeof *session->ids);
 }
 
+/* A session that was dropped does not come back: its ids count as below the floor, and so they must stay. */
+static bool is_dropped(const struct order_sessions *sessions, kv_session_id id)
+{
+    return kv_session_compare(id, sessions->dropped) <= 0 && find(sessions, id) == NULL;
+}
+
 void order_sessions_forget(struct order_sessions *sessions, kv_message_id id)
 {
-    if (kv_session_is_none(id.session)) {
+    if (kv_session_is_none(id.session) || is_dropped(sessions, id.session)) {
         return;
     }
     struct order_session *session = use(sessions, id.session);
@@ -208,7 +214,7 @@ void order_sessions_forget(struct order_sessions *sessions, kv_message_id id)
 
 void order_sessions_raise_floor(struct order_sessions *sessions, kv_session_id id, uint64_t floor)
 {
-    if (kv_session_is_none(id)) {
+    if (kv_session_is_none(id) || is_dropped(sessions, id)) {
         return;
     }
     struct order_session *session = use(sessions, id);
@@ -292,12 +298,13 @@ enum status order_sessions_load(struct order_sessions *sessions, kv_slice *bytes
         group > UINT16_MAX) {
         return STATUS_CORRUPT;
     }
-    sessions->dropped = session_of((struct session_key){clock, group});
     for (uint64_t i = 0; i < count; i++) {
         if (!load_session(sessions, bytes)) {
             return STATUS_CORRUPT;
         }
     }
+    /* Last: live sessions may be older than the youngest that was dropped. */
+    sessions->dropped = session_of((struct session_key){clock, group});
     return STATUS_OK;
 }
 

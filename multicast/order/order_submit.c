@@ -5,13 +5,18 @@
  * uncommitted entries, so no later entry can ever have a timestamp at or below an earlier promise. */
 #include "multicast/order/order_internal.h"
 
-static bool is_valid(const struct order *order, const struct order_submit *submit)
+bool order_knows_groups(const struct order *order, kv_group_set destinations)
 {
     uint64_t existing = order->settings.group_count >= 64
                             ? UINT64_MAX
                             : (UINT64_C(1) << order->settings.group_count) - 1;
-    return kv_group_set_has(submit->destinations, order->group) &&
-           (submit->destinations.bits & ~existing) == 0 && submit->body.size <= KV_BODY_BYTES_MAX;
+    return kv_group_set_has(destinations, order->group) && (destinations.bits & ~existing) == 0;
+}
+
+static bool is_valid(const struct order *order, const struct order_submit *submit)
+{
+    return order_knows_groups(order, submit->destinations) &&
+           submit->body.size <= KV_BODY_BYTES_MAX;
 }
 
 static struct wire_entry *make_entry(const struct order *order, const struct order_submit *submit,

@@ -56,7 +56,11 @@ void order_on_tick(struct order *order)
     uint32_t spoken = 0;
     for (struct order_message *message = order->messages.first; message != NULL;) {
         struct order_message *next = message->next;
-        if (kv_instant_reached(message->retry_at, order->now) && spoken < TICK_MESSAGES_MAX) {
+        if (spoken == TICK_MESSAGES_MAX) {
+            order->wake = order->now; /* the rest at the next tick, without looking at it now */
+            break;
+        }
+        if (kv_instant_reached(message->retry_at, order->now)) {
             spoken++;
             retry(order, message);
         } else {

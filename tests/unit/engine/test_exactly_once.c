@@ -258,6 +258,28 @@ static void admission_changes_nothing(void **state)
     assert_int_equal(fixture_admit(fixture, fixture_id(ALICE, 3, 1), 0), ENGINE_RECORDED);
 }
 
+/* Another group's leader can have one ordered here; it must not stop the replicas, and must be the same at all. */
+static void a_message_to_several_groups_is_executed_by_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    bump(fixture, fixture_id(ALICE, 1, 1), 0);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_PROPOSE, kv_slice_of("x", 1));
+    entry->id = fixture_id(ALICE, 2, 1);
+    entry->floor = 1;
+    entry->destinations.bits = 6;
+    entry->index.value = ++fixture->clock + fixture->index_offset;
+    struct engine_reply reply;
+    engine_deliver(fixture->engine, entry, (kv_timestamp){{fixture->clock}, {2}}, &reply);
+    struct wire_answer *answer = kv_alloc(sizeof *answer);
+    assert_int_equal(wire_answer_decode(reply.answer, answer), STATUS_OK);
+    assert_int_equal(answer->verdict, WIRE_VERDICT_UNSUPPORTED);
+    kv_free(answer);
+    wire_entry_drop(&entry);
+    assert_int_equal(fixture_admit(fixture, fixture_id(ALICE, 1, 1), 0), ENGINE_REFUSED);
+    assert_int_equal(bump(fixture, fixture_id(ALICE, 3, 1), 0), WIRE_VERDICT_OK);
+    assert_string_equal(fixture_value(fixture, "n"), "2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +302,7 @@ int main(void)
         TEST(a_message_without_a_session_is_not_deduplicated_but_must_register),
         TEST(admission_says_what_delivery_would),
         TEST(admission_changes_nothing),
+        TEST(a_message_to_several_groups_is_executed_by_nobody),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,6 +236,38 @@ static struct raft_snapshot_point save_resolved(struct fixture *f, struct kv_buf
     return raft_snapshot_point_at(order_raft(f->order), order_delivered_index(f->order));
 }
 
+/* An absurd clock would lift every later timestamp of the group, up to where no next one exists. */
+static void absurd_clocks_of_other_groups_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    static const uint64_t absurd[] = {UINT64_C(1) << 61, UINT64_C(1) << 62, UINT64_MAX};
+    for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; i++) {
+        kv_index last = raft_last(order_raft(f->order));
+        struct wire_message soft = say(WIRE_MESSAGE_SOFT, 100 + i);
+        soft.as.soft.destinations = BOTH;
+        soft.as.soft.lts = (kv_timestamp){{absurd[i]}, OTHER_GROUP};
+        soft.as.soft.now = (kv_clock){absurd[i]};
+        hear(f, soft);
+        sync_all(f);
+        assert_int_equal(raft_last(order_raft(f->order)).value, last.value);
+    }
+    submit(f, 1, 0, BOTH);
+    sync_all(f);
+    struct wire_message fix = say(WIRE_MESSAGE_FIX, 1);
+    fix.as.fix.lts = (kv_timestamp){{UINT64_MAX}, OTHER_GROUP};
+    hear(f, fix);
+    struct wire_message ack = say(WIRE_MESSAGE_ACK, 1);
+    ack.as.ack.lts = (kv_timestamp){{UINT64_MAX}, OTHER_GROUP};
+    hear(f, ack);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 0);
+    fix.as.fix.lts = (kv_timestamp){{50}, OTHER_GROUP};
+    hear(f, fix);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 1);
+}
+
 static void a_follower_goes_on_asking_for_done_at_least_every_few_seconds(void **state)
 {
     struct fixture *f = *state;
@@ -275,6 +307,7 @@ int main(void)
         ORDER_TEST(a_member_that_does_not_lead_says_nothing_about_unresolved_messages),
         ORDER_TEST(what_is_below_the_floor_is_done_only_if_a_confirmed_leader_says_so),
         ORDER_TEST(a_message_below_the_floor_is_proposed_only_if_its_group_still_waits_for_it),
+        ORDER_TEST(absurd_clocks_of_other_groups_change_nothing),
         ORDER_TEST(a_follower_goes_on_asking_for_done_at_least_every_few_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
