@@ -27,13 +27,13 @@
  *             not repeat sendings or refusals (TCP does not): a refusal does not say which sending
  *             to its node it means, so a repeated one could be booked on a later sending.
  *
- * Invariants. L1 Every sequence at or below a session's floor has a definitive answer, or was never
+ * Invariants. C1 Every sequence at or below a session's floor has a definitive answer, or was never
  *                ordered.
- *             L2 Two operations never share an id; an id has one body and one group.
- *             L3 Sequences above the floor of a session that takes writes are at most its window.
- *             L4 Each submitted operation completes exactly once, at its deadline at the latest (as
+ *             C2 Two operations never share an id; an id has one body and one group.
+ *             C3 Sequences above the floor of a session that takes writes are at most its window.
+ *             C4 Each submitted operation completes exactly once, at its deadline at the latest (as
  *                soon as time is told).
- *             L5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX.
+ *             C5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX.
  *             Asserted in client_invariants.c.
  * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's
  *             struct; what they point to is valid until the next step that is not a SUBMIT. */
@@ -254,7 +254,7 @@ struct client_counters client_counters(const struct client *client);
 /* Why a node refused this client last: fixed or learnt text, "" if none did. */
 const char *client_refusal(const struct client *client);
 
-/* Assert L1-L5 over the whole state; slow, for tests. */
+/* Assert C1-C5 over the whole state; slow, for tests. */
 void client_check(const struct client *client);
 
 #endif

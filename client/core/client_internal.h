@@ -117,7 +117,7 @@ struct client_session {
     uint32_t live; /* entries of ring that are not NULL */
     bool retired;  /* takes no more writes */
     bool
-        frozen; /* an operation was left without a definitive answer: the floor stands still (L1) */
+        frozen; /* an operation was left without a definitive answer: the floor stands still (C1) */
     bool ending;     /* its END is in flight */
     uint32_t window; /* a power of two */
     struct client_operation **ring;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client_invariants: asserts L1-L5 of client.h over the whole state of a client. */
+/* client_invariants: asserts C1-C5 of client.h over the whole state of a client. */
 #include "client/core/client_internal.h"
 
 static void client_check_session(const struct client *client, const struct client_session *session)
@@ -7,7 +7,7 @@ static void client_check_session(const struct client *client, const struct clien
     const uint64_t unanswered = session->next_sequence - 1 - session->floor;
     uint32_t live = 0;
     KV_ASSERT(session->floor < session->next_sequence);
-    if (session == client->session) { /* L3 */
+    if (session == client->session) { /* C3 */
         KV_ASSERT(!session->retired && !session->frozen && !session->ending);
         KV_ASSERT(unanswered <= session->window);
     }
@@ -17,9 +17,9 @@ static void client_check_session(const struct client *client, const struct clien
             continue;
         }
         live++;
-        KV_ASSERT(operation->session == session); /* L2 */
+        KV_ASSERT(operation->session == session); /* C2 */
         KV_ASSERT((operation->id.sequence & (session->window - 1)) == i);
-        KV_ASSERT(operation->id.sequence > session->floor); /* L1 */
+        KV_ASSERT(operation->id.sequence > session->floor); /* C1 */
         KV_ASSERT(operation->id.sequence < session->next_sequence);
         KV_ASSERT(kv_session_compare(operation->id.session, session->id) == 0);
     }
@@ -41,7 +41,7 @@ static void client_check_operation(const struct client *client,
         KV_ASSERT(client->next_wake.us <= operation->wake.us);
     }
     if (operation->state != CLIENT_OPERATION_GATHERING) {
-        KV_ASSERT(client->next_wake.us <= operation->deadline.us); /* L4 */
+        KV_ASSERT(client->next_wake.us <= operation->deadline.us); /* C4 */
     }
     if (operation->role == CLIENT_ROLE_ABANDONED) {
         KV_ASSERT(operation->session != NULL);
@@ -63,7 +63,7 @@ void client_check(const struct client *client)
         parts += in_use && operation->role == CLIENT_ROLE_PART;
     }
     KV_ASSERT(outstanding == client->outstanding &&
-              outstanding <= client->outstanding_max); /* L5 */
+              outstanding <= client->outstanding_max); /* C5 */
     KV_ASSERT(abandoned == client->abandoned && abandoned <= CLIENT_ABANDONED_MAX);
     KV_ASSERT(parts == client->parts && parts <= CLIENT_PARTS_MAX);
     const struct client_session *session;

@@ -5,7 +5,7 @@
  *    what they have begun.
  * 2. The floor moves over sequences with a definitive answer. Where one is left without, the floor
  *    stops for ever and the session takes no more writes, so the groups keep every record that a
- *    late duplicate could meet (L1).
+ *    late duplicate could meet (C1).
  * 3. A session whose last write is gone is ended at the oracle, as far as that is heard. Sessions
  *    are bounded by the operations that keep them alive. */
 #include "client/core/client_internal.h"

@@ -3,8 +3,7 @@
  *
  * 1. Arrays grow by doubling and are kept by raft_effects_clear, so a driver that reuses one struct
  *    allocates only until its largest batch has been seen.
- * 2. A wire_message is large (its union holds the widest client message), so messages are filled in
- *    place and never cleared.
+ * 2. Messages are filled in place and their unions never cleared: a busy leader emits several for each command.
  * 3. The entry arrays of APPENDs live in blocks, which hold references until the clear; a block
  *    is kept too. */
 #include <string.h>
