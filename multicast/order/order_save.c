@@ -6,6 +6,7 @@
  *
  * Facts are volatile and left out; so are uncommitted messages, which are in the log. */
 #include "multicast/order/order_internal.h"
+#include "multicast/order/order_bytes.h"
 #include "multicast/wire/codec.h"
 
 #define SAVE_VERSION   1
@@ -15,29 +16,6 @@
 #define FLAG_DELIVERED 4u
 #define FLAGS_ALL      7u
 
-static void put_u64(struct kv_buffer *buffer, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    kv_buffer_append(buffer, bytes, sizeof bytes);
-}
-
-static bool take_u64(kv_slice *bytes, uint64_t *ret)
-{
-    if (bytes->size < 8) {
-        return false;
-    }
-    *ret = 0;
-    for (int i = 0; i < 8; i++) {
-        *ret |= (uint64_t)bytes->data[i] << (8 * i);
-    }
-    bytes->data += 8;
-    bytes->size -= 8;
-    return true;
-}
-
 static void save_record(const struct order_message *message, struct kv_buffer *ret)
 {
     uint64_t flags = (message->has_final ? FLAG_FINAL : 0) |
@@ -45,10 +23,10 @@ static void save_record(const struct order_message *message, struct kv_buffer *r
                      (message->delivered ? FLAG_DELIVERED : 0);
     struct kv_buffer entry = {0};
     wire_entry_encode(message->entry, &entry);
-    put_u64(ret, flags);
-    put_u64(ret, message->final.clock.value);
-    put_u64(ret, message->final.group.value);
-    put_u64(ret, entry.size);
+    order_put_u64(ret, flags);
+    order_put_u64(ret, message->final.clock.value);
+    order_put_u64(ret, message->final.group.value);
+    order_put_u64(ret, entry.size);
     kv_buffer_append(ret, entry.data, entry.size);
     kv_buffer_close(&entry);
 }
@@ -59,13 +37,13 @@ void order_save(const struct order *order, struct kv_buffer *ret)
 {
     uint64_t count = 0;
     size_t count_at;
-    put_u64(ret, SAVE_VERSION);
-    put_u64(ret, order->scanned_reach.value);
-    put_u64(ret, order->cursor.clock.value);
-    put_u64(ret, order->cursor.group.value);
-    put_u64(ret, order->delivered);
+    order_put_u64(ret, SAVE_VERSION);
+    order_put_u64(ret, order->scanned_reach.value);
+    order_put_u64(ret, order->cursor.clock.value);
+    order_put_u64(ret, order->cursor.group.value);
+    order_put_u64(ret, order->delivered);
     count_at = ret->size;
-    put_u64(ret, 0);
+    order_put_u64(ret, 0);
     const struct order_message *propose = order->messages.first,
                                *command = order->candidates.earliest;
     for (;;) {
@@ -86,7 +64,7 @@ void order_save(const struct order *order, struct kv_buffer *ret)
         command = take_propose ? command : command->later;
     }
     struct kv_buffer number = {0};
-    put_u64(&number, count);
+    order_put_u64(&number, count);
     for (size_t i = 0; i < number.size; i++) {
         ret->data[count_at + i] = number.data[i];
     }
@@ -97,8 +75,9 @@ void order_save(const struct order *order, struct kv_buffer *ret)
 static bool load_record(struct order *order, kv_slice *bytes)
 {
     uint64_t flags, clock, group, size;
-    if (!take_u64(bytes, &flags) || !take_u64(bytes, &clock) || !take_u64(bytes, &group) ||
-        !take_u64(bytes, &size) || flags > FLAGS_ALL || group > UINT16_MAX || size > bytes->size) {
+    if (!order_take_u64(bytes, &flags) || !order_take_u64(bytes, &clock) ||
+        !order_take_u64(bytes, &group) || !order_take_u64(bytes, &size) || flags > FLAGS_ALL ||
+        group > UINT16_MAX || size > bytes->size) {
         return false;
     }
     struct wire_entry *entry = NULL;
@@ -144,9 +123,10 @@ static void forget_everything(struct order *order)
 enum status order_load(struct order *order, kv_slice bytes)
 {
     uint64_t version, reach, clock, group, delivered, count;
-    if (!take_u64(&bytes, &version) || version != SAVE_VERSION || !take_u64(&bytes, &reach) ||
-        !take_u64(&bytes, &clock) || !take_u64(&bytes, &group) || group > UINT16_MAX ||
-        !take_u64(&bytes, &delivered) || !take_u64(&bytes, &count)) {
+    if (!order_take_u64(&bytes, &version) || version != SAVE_VERSION ||
+        !order_take_u64(&bytes, &reach) || !order_take_u64(&bytes, &clock) ||
+        !order_take_u64(&bytes, &group) || group > UINT16_MAX ||
+        !order_take_u64(&bytes, &delivered) || !order_take_u64(&bytes, &count)) {
         return STATUS_CORRUPT;
     }
     forget_everything(order);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/order/order_bytes.h"
 
 #define uthash_malloc(size)       kv_alloc(size)
 #define uthash_free(memory, size) kv_free(memory)
@@ -224,43 +225,20 @@ void order_sessions_raise_floor(struct order_sessions *sessions, kv_session_id i
     }
 }
 
-static void put_u64(struct kv_buffer *buffer, uint64_t value)
-{
-    uint8_t bytes[8];
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    kv_buffer_append(buffer, bytes, sizeof bytes);
-}
-
-static bool take_u64(kv_slice *bytes, uint64_t *ret)
-{
-    if (bytes->size < 8) {
-        return false;
-    }
-    *ret = 0;
-    for (int i = 0; i < 8; i++) {
-        *ret |= (uint64_t)bytes->data[i] << (8 * i);
-    }
-    bytes->data += 8;
-    bytes->size -= 8;
-    return true;
-}
-
 /* dropped, count, then each session from the least recently used: id, floor, count, ids. */
 void order_sessions_save(const struct order_sessions *sessions, struct kv_buffer *ret)
 {
-    put_u64(ret, sessions->dropped.registered.clock.value);
-    put_u64(ret, sessions->dropped.registered.group.value);
-    put_u64(ret, sessions->count);
+    order_put_u64(ret, sessions->dropped.registered.clock.value);
+    order_put_u64(ret, sessions->dropped.registered.group.value);
+    order_put_u64(ret, sessions->count);
     for (const struct order_session *s = sessions->oldest; s != NULL; s = s->newer) {
-        put_u64(ret, s->key.clock);
-        put_u64(ret, s->key.group);
-        put_u64(ret, s->floor);
-        put_u64(ret, s->count);
+        order_put_u64(ret, s->key.clock);
+        order_put_u64(ret, s->key.group);
+        order_put_u64(ret, s->floor);
+        order_put_u64(ret, s->count);
         for (uint32_t i = 0; i < s->count; i++) {
-            put_u64(ret, s->ids[s->first + i].sequence);
-            put_u64(ret, s->ids[s->first + i].attempt);
+            order_put_u64(ret, s->ids[s->first + i].sequence);
+            order_put_u64(ret, s->ids[s->first + i].attempt);
         }
     }
 }
@@ -268,8 +246,9 @@ void order_sessions_save(const struct order_sessions *sessions, struct kv_buffer
 static bool load_session(struct order_sessions *sessions, kv_slice *bytes)
 {
     uint64_t clock, group, floor, count;
-    if (!take_u64(bytes, &clock) || !take_u64(bytes, &group) || !take_u64(bytes, &floor) ||
-        !take_u64(bytes, &count) || group > UINT16_MAX || clock == 0 || count > SESSION_IDS_MAX) {
+    if (!order_take_u64(bytes, &clock) || !order_take_u64(bytes, &group) ||
+        !order_take_u64(bytes, &floor) || !order_take_u64(bytes, &count) || group > UINT16_MAX ||
+        clock == 0 || count > SESSION_IDS_MAX) {
         return false;
     }
     kv_session_id id = session_of((struct session_key){clock, group});
@@ -279,8 +258,8 @@ static bool load_session(struct order_sessions *sessions, kv_slice *bytes)
     order_sessions_raise_floor(sessions, id, floor);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t sequence, attempt;
-        if (!take_u64(bytes, &sequence) || !take_u64(bytes, &attempt) || attempt > UINT32_MAX ||
-            sequence <= floor) {
+        if (!order_take_u64(bytes, &sequence) || !order_take_u64(bytes, &attempt) ||
+            attempt > UINT32_MAX || sequence <= floor) {
             return false;
         }
         order_sessions_forget(sessions, (kv_message_id){id, sequence, (uint32_t)attempt});
@@ -294,8 +273,8 @@ enum status order_sessions_load(struct order_sessions *sessions, kv_slice *bytes
     order_sessions_close(sessions);
     sessions->max = max;
     uint64_t clock, group, count;
-    if (!take_u64(bytes, &clock) || !take_u64(bytes, &group) || !take_u64(bytes, &count) ||
-        group > UINT16_MAX) {
+    if (!order_take_u64(bytes, &clock) || !order_take_u64(bytes, &group) ||
+        !order_take_u64(bytes, &count) || group > UINT16_MAX) {
         return STATUS_CORRUPT;
     }
     for (uint64_t i = 0; i < count; i++) {
