@@ -263,7 +263,11 @@ static void a_message_to_several_groups_is_executed_by_nobody(void **state)
 {
     struct fixture *fixture = *state;
     bump(fixture, fixture_id(ALICE, 1, 1), 0);
-    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_PROPOSE, kv_slice_of("x", 1));
+    struct kv_buffer body = {0};
+    fixture_incr(fixture, "n", 1); /* what would change something if it were executed */
+    wire_command_encode(&fixture->command, &body);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_PROPOSE, kv_buffer_slice(&body));
+    kv_buffer_close(&body);
     entry->id = fixture_id(ALICE, 2, 1);
     entry->floor = 1;
     entry->destinations.bits = 6;

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "multicast/order/order.h"
+#include "multicast/order/order_internal.h"
 
 #define OTHER_GROUP ((kv_group_id){2})
 #define OTHER_NODE  ((kv_node_id){12})
@@ -220,6 +220,44 @@ static void a_message_below_the_floor_is_proposed_only_if_its_group_still_waits_
     assert_int_equal(raft_last(order_raft(f->order)).value, last.value + 1);
 }
 
+/* Attempt `attempt` of sequence 3, which is below the floor. */
+static struct wire_message soft_of_attempt(uint32_t attempt)
+{
+    struct wire_message message = soft(3);
+    message.as.soft.id.attempt = attempt;
+    return message;
+}
+
+/* They come again and again in the same order: a grant must outlive the questions of all the others. */
+static void more_messages_below_the_floor_than_questions_are_all_proposed(void **state)
+{
+    enum { MANY = ORDER_QUESTIONS_MAX + 6 };
+    struct fixture *f = *state;
+    lead(f);
+    raise_floor(f);
+    kv_index last = raft_last(order_raft(f->order));
+    for (int round = 0; round < 4; round++) {
+        struct wire_message tells[MANY];
+        uint32_t asked = 0;
+        for (uint32_t i = 0; i < MANY; i++) {
+            const struct wire_message *ask = NULL;
+            hear(f, soft_of_attempt(i));
+            if (sent(f, WIRE_MESSAGE_ASK, &ask) > 0) {
+                tells[asked] = say(WIRE_MESSAGE_TELL, 3);
+                tells[asked].as.tell.id = ask->as.ask.id;
+                tells[asked].as.tell.nonce = ask->as.ask.nonce;
+                tells[asked].as.tell.unresolved = true;
+                asked++;
+            }
+            order_effects_clear(&f->effects);
+        }
+        for (uint32_t i = 0; i < asked; i++) {
+            hear(f, tells[i]);
+        }
+    }
+    assert_int_equal(raft_last(order_raft(f->order)).value, last.value + MANY);
+}
+
 /* The state of a group that has resolved and delivered message 1, and has not heard that the other group is done. */
 static struct raft_snapshot_point save_resolved(struct fixture *f, struct kv_buffer *saved)
 {
@@ -259,6 +297,8 @@ static void absurd_clocks_of_other_groups_change_nothing(void **state)
     hear(f, fix);
     struct wire_message ack = say(WIRE_MESSAGE_ACK, 1);
     ack.as.ack.lts = (kv_timestamp){{UINT64_MAX}, OTHER_GROUP};
+    ack.as.ack.index = (kv_index){1};
+    ack.as.ack.config_digest = order_config_digest(&groups[2]);
     hear(f, ack);
     sync_all(f);
     assert_int_equal(order_delivered(f->order), 0);
@@ -307,6 +347,7 @@ int main(void)
         ORDER_TEST(a_member_that_does_not_lead_says_nothing_about_unresolved_messages),
         ORDER_TEST(what_is_below_the_floor_is_done_only_if_a_confirmed_leader_says_so),
         ORDER_TEST(a_message_below_the_floor_is_proposed_only_if_its_group_still_waits_for_it),
+        ORDER_TEST(more_messages_below_the_floor_than_questions_are_all_proposed),
         ORDER_TEST(absurd_clocks_of_other_groups_change_nothing),
         ORDER_TEST(a_follower_goes_on_asking_for_done_at_least_every_few_seconds),
     };
