@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands on a local cluster, with a shell script in the place of kvd, and the fake client
  * for its status. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -159,11 +160,25 @@ static void pause_resume_kill_restart_and_stop_do_what_they_say(void **state)
     assert_int_equal(run("cluster", "kill", "x", "--dir", directory).code, 2);
 }
 
+/* A process exists before its script has said which signals it ignores. */
+static void wait_until_ready(uint32_t node)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "%s/ready.%u", base, node);
+    while (access(path, F_OK) != 0) {
+        poll(NULL, 0, 1 /* ms */);
+    }
+}
+
 static void a_node_that_ignores_sigterm_is_killed(void **state)
 {
     (void)state;
-    write_script("trap '' TERM\nwhile :; do read -r -t 0.05 <> <(:) ; done\n");
+    write_script("trap '' TERM\n: > \"${0%/*}/ready.$4\"\n"
+                 "while :; do read -r -t 0.05 <> <(:) ; done\n");
     start();
+    for (uint32_t node = 1; node <= 3; node++) {
+        wait_until_ready(node);
+    }
     const struct captured got = run("cluster", "stop", "--dir", directory, "--timeout", "200ms");
     assert_int_equal(got.code, 0);
     assert_non_null(strstr(got.err, "killed"));
