@@ -35,11 +35,7 @@ static void oracle_machine_close(struct oracle_machine *machine,
 
 static void oracle_machine_answer_begin(struct wire_answer *ret, enum wire_verdict verdict)
 {
-    ret->verdict = verdict;
-    ret->number = 0;
-    ret->row_count = 0;
-    ret->more = false;
-    ret->hint = 0;
+    wire_answer_begin(ret, verdict);
 }
 
 static void oracle_machine_map(const struct oracle_machine *machine, struct wire_answer *ret)
@@ -73,6 +69,12 @@ static void oracle_machine_execute(void *state, const struct machine_context *co
     case WIRE_OP_MGET:
     case WIRE_OP_MPUT:
     case WIRE_OP_SCAN:
+    case WIRE_OP_TXN:
+    case WIRE_OP_CREATE:
+    case WIRE_OP_MOVE:
+    case WIRE_OP_WHERE:
+    case WIRE_OP_PARTITIONS:
+    case WIRE_OP_HISTORY:
         oracle_machine_answer_begin(ret, WIRE_VERDICT_UNSUPPORTED);
         break;
     }

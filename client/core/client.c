@@ -186,6 +186,9 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_FORGET:
     case WIRE_MESSAGE_ASK:
     case WIRE_MESSAGE_TELL:
+    case WIRE_MESSAGE_SIGNAL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_REQUEST:
     case WIRE_MESSAGE_STATUS_REQUEST:

@@ -250,6 +250,8 @@ static void client_on_answered(struct client *client, struct client_operation *o
         client_on_verdict(client, operation, reply);
         return;
     case WIRE_VERDICT_STALE:
+    case WIRE_VERDICT_PINNED:
+    case WIRE_VERDICT_DEFERRED:
         client_on_stale(client, operation);
         return;
     case WIRE_VERDICT_REFUSED:

@@ -26,6 +26,8 @@ static kv_status kv_status_of_verdict(enum wire_verdict verdict)
     case WIRE_VERDICT_TOO_LARGE:
         return KV_TOO_LARGE;
     case WIRE_VERDICT_STALE:
+    case WIRE_VERDICT_PINNED:
+    case WIRE_VERDICT_DEFERRED:
     case WIRE_VERDICT_REFUSED:
     case WIRE_VERDICT_SESSION_UNKNOWN:
     case WIRE_VERDICT_UNSUPPORTED:

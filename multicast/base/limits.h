@@ -24,11 +24,18 @@
 /* Keys of one command: bounds the time one command may hold the ordering thread (about 1 ms). */
 #define KV_COMMAND_KEYS_MAX 1024
 
+/* Guards and steps of one TXN: as many as it may have keys, for the same reason. */
+#define KV_TXN_STEPS_MAX 1024
+
 /* Bytes of a command or an answer body: the largest value, its key and room for headers, or many small ones. */
 #define KV_BODY_BYTES_MAX (4 * 1024 * 1024)
 
 /* Bytes of one frame on the network: one largest body and its neighbours in a batch. Set as ZMQ_MAXMSGSIZE. */
 #define KV_FRAME_BYTES_MAX (8 * 1024 * 1024)
+
+/* Bytes of values and rows that one group tells others about one message: they become the body of a log entry there, beside
+ * verdicts and places of up to KV_COMMAND_KEYS_MAX keys. Bounds what an answer from several partitions, and what one moves. */
+#define KV_SIGNAL_BYTES_MAX (3 * 1024 * 1024)
 
 /* Entries and body bytes of one append message: large enough to fill a sync, small enough not to delay a heartbeat. */
 #define KV_APPEND_ENTRIES_MAX 1024

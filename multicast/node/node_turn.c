@@ -41,6 +41,9 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_FORGET:
     case WIRE_MESSAGE_ASK:
     case WIRE_MESSAGE_TELL:
+    case WIRE_MESSAGE_SIGNAL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
         /* A message never fails a step: what is stale or wrong in it is ignored inside. */
         (void)node_step_raft(node, member,
                              (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});

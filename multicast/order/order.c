@@ -95,7 +95,8 @@ static bool keeps_promise(const struct order *order, const struct wire_entry *en
     case WIRE_ENTRY_RESOLVE:
         return reaches;
     case WIRE_ENTRY_REMOTE:
-        return false; /* of a newer version */
+        return entry->source.value < order->settings.group_count &&
+               !kv_group_equal(entry->source, order->group);
     }
     return false;
 }
@@ -150,6 +151,11 @@ static bool hear_speaker(struct order *order, const struct wire_message *message
     return true;
 }
 
+bool order_hear(struct order *order, const struct wire_message *message)
+{
+    return hear_speaker(order, message, false);
+}
+
 /* order's own messages; false: it is one of raft's. */
 static bool on_own_message(struct order *order, const struct wire_message *message)
 {
@@ -194,6 +200,10 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
             order_on_tell(order, message);
         }
         return true;
+    case WIRE_MESSAGE_SIGNAL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
+        return true; /* for the application, whose driver asks order_hear; nothing is ordered by them */
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND:
@@ -291,6 +301,9 @@ enum status order_step(struct order *order, const struct order_event *event,
         break;
     case ORDER_EVENT_SUBMIT:
         status = order_on_submit(order, &event->submit);
+        break;
+    case ORDER_EVENT_REMOTE:
+        status = order_on_remote(order, &event->remote);
         break;
     case ORDER_EVENT_INSTALLED:
         status = on_installed(order, event);

@@ -48,6 +48,9 @@ struct order_settings {
     const struct wire_config
         *groups;       /* borrowed while the core lives; [g] are the members of group g */
     bool no_fast_path; /* facts by FIX only; for measurements */
+    /* A message to group 0 and others is submitted to group 0 alone, which tells the others when it has committed it, and then
+     * its proposal is a fact that they tell each other: they never wait for a group 0 that has lost its quorum. */
+    bool oracle_first;
 };
 
 /* A message on its way into the order. */
@@ -56,11 +59,22 @@ struct order_submit {
     kv_group_set destinations; /* this group is one of them */
     uint64_t floor;
     kv_slice body;
+    bool
+        by_application; /* not a client's: the application knows that it has never been delivered, whatever floors say */
+};
+
+/* What another group has told about a message that this group shares with it; becomes a REMOTE entry. */
+struct order_remote {
+    kv_message_id id;
+    kv_group_id source;
+    kv_timestamp timestamp; /* final, of the message */
+    kv_slice body;
 };
 
 enum order_event_kind {
     ORDER_EVENT_RAFT, /* `raft`: any raft event but PROPOSE; a message may also be one of order's own */
     ORDER_EVENT_SUBMIT, /* leader: order `submit` */
+    ORDER_EVENT_REMOTE, /* leader: log `remote`; it comes back as an effect when it is committed */
     ORDER_EVENT_INSTALLED /* a snapshot was loaded: `raft` is SNAPSHOT_INSTALLED, `snapshot` what order_save gave there */
 };
 
@@ -71,6 +85,7 @@ struct order_event {
     kv_clock
         physical; /* wall clock in microseconds, for every kind; affects speed only, never safety (rule 12) */
     struct order_submit submit;
+    struct order_remote remote;
     kv_slice snapshot;
     bool
         application_is_ahead; /* INSTALLED: the own application had delivered more than the snapshot's and is kept (rule 31) */
@@ -87,6 +102,9 @@ struct order_effects {
     struct raft_effects raft;
     struct order_delivery *deliveries;
     uint32_t delivery_count, delivery_capacity;
+    struct wire_entry **
+        remotes; /* REMOTE entries that have become committed, in the order of the log; one reference each */
+    uint32_t remote_count, remote_capacity;
     struct raft_send *sends; /* order's own messages, to members of other groups and of this one */
     uint32_t send_count, send_capacity;
     struct wire_entry **held; /* entries whose bodies sends borrow */
@@ -103,13 +121,24 @@ void order_destroy(struct order **order);
 KV_MUST_CHECK enum status order_restore(struct order *order, const struct raft_persist *record);
 
 /* Feed one event; effects are appended.
- * Statuses of raft_step; for SUBMIT also
+ * Statuses of raft_step, for REMOTE those of a proposal; for SUBMIT also
  * STATUS_EXISTS     the message is known and will be delivered; nothing changed.
  * STATUS_NOT_FOUND  the message was delivered before and its record is gone, or its session's ids are no longer known: the
  *                   application knows its answer or refuses it; nothing changed.
  * STATUS_INVALID    destinations do not hold this group, name one that does not exist, or the body is too large. */
 KV_MUST_CHECK enum status order_step(struct order *order, const struct order_event *event,
                                      struct order_effects *effects);
+
+/* A message between groups that is not order's own (SIGNAL and its kin) has come: learn who leads the other group. False: it
+ * cannot be genuine. */
+bool order_hear(struct order *order, const struct wire_message *message);
+
+/* Who speaks, in front of a message to another group. */
+struct wire_speaker order_speaker(const struct order *order);
+
+/* The nodes that a message to another group goes to: its believed leader, or all of its members. Returns how many. */
+uint32_t order_receivers(const struct order *order, kv_group_id group, bool everyone,
+                         kv_node_id ret[KV_MEMBERS_MAX]);
 
 /* When the next TICK is due: raft's deadline or an own retry. */
 kv_instant order_deadline(const struct order *order);

@@ -88,6 +88,18 @@ enum status order_on_submit(struct order *order, const struct order_submit *subm
 enum status order_propose(struct order *order, const struct order_submit *submit,
                           kv_clock at_least);
 
+/* order_submit.c */
+enum status order_on_remote(struct order *order, const struct order_remote *remote);
+
+/* order_effects.c: takes over the reference. */
+void order_emit_remote(struct order_effects *effects, struct wire_entry *entry);
+
+/* Whether this group tells the others of its proposals only when they are committed. */
+static inline bool order_waits_for_commit(const struct order *order)
+{
+    return order->settings.oracle_first && kv_group_equal(order->group, KV_GROUP_ORACLE);
+}
+
 /* Whether this group is among the destinations and all of them exist. */
 bool order_knows_groups(const struct order *order, kv_group_set destinations);
 

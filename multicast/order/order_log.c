@@ -11,7 +11,9 @@ static void undo_from(struct order *order, kv_index index)
 {
     struct order_tail_item *item;
     while ((item = order_tail_last(&order->tail)) != NULL && item->index.value >= index.value) {
-        if (item->kind == WIRE_ENTRY_RESOLVE) {
+        if (item->kind == WIRE_ENTRY_REMOTE) {
+            wire_entry_drop(&item->remote);
+        } else if (item->kind == WIRE_ENTRY_RESOLVE) {
             if (item->message != NULL && item->message->resolve.value == item->index.value) {
                 item->message->resolve = (kv_index){0}; /* the knowledge stays (rule 20) */
             }
@@ -33,13 +35,16 @@ static void on_message_entry(struct order *order, struct wire_entry *entry, bool
     }
     struct order_message *message = order_messages_add(&order->messages, entry, order->group);
     order_question_settled(order, entry->id);
-    order_tail_push(&order->tail, (struct order_tail_item){entry->index, entry->kind, message});
+    order_tail_push(
+        &order->tail,
+        (struct order_tail_item){.index = entry->index, .kind = entry->kind, .message = message});
     if (entry->kind != WIRE_ENTRY_PROPOSE || restoring) {
         return;
     }
     /* rule 17: the entry's term is the own current one, and no configuration is on its way */
     bool own_term = entry->term.value == raft_term(order->raft).value;
-    if (own_term && !order->settings.no_fast_path && raft_config_is_settled(order->raft)) {
+    if (own_term && !order->settings.no_fast_path && raft_config_is_settled(order->raft) &&
+        !order_waits_for_commit(order)) {
         order_send_acks(order, entry, sequence);
     }
     if (order_leads(order)) {
@@ -55,7 +60,9 @@ static void on_resolve_entry(struct order *order, const struct wire_entry *entry
                             order_message_is_command(message))) {
         message = NULL; /* a second RESOLVE says the same (rule 11) */
     }
-    order_tail_push(&order->tail, (struct order_tail_item){entry->index, entry->kind, message});
+    order_tail_push(
+        &order->tail,
+        (struct order_tail_item){.index = entry->index, .kind = entry->kind, .message = message});
     if (message != NULL) {
         message->resolve = entry->index;
         order_final_known(order, message, entry->timestamp);
@@ -74,10 +81,14 @@ static void on_entry(struct order *order, struct wire_entry *entry, bool restori
     case WIRE_ENTRY_RESOLVE:
         on_resolve_entry(order, entry);
         return;
+    case WIRE_ENTRY_REMOTE:
+        order_tail_push(&order->tail, (struct order_tail_item){.index = entry->index,
+                                                               .kind = entry->kind,
+                                                               .remote = wire_entry_keep(entry)});
+        return;
     case WIRE_ENTRY_NOOP:
     case WIRE_ENTRY_CONFIG:
     case WIRE_ENTRY_CLOCK:
-    case WIRE_ENTRY_REMOTE:
         return;
     }
 }
@@ -118,7 +129,11 @@ static void commit_message(struct order *order, struct order_message *message)
     order_candidates_insert(&order->candidates, message,
                             message->has_final ? message->final : message->entry->timestamp);
     if (order_leads(order) && !message->has_final) {
-        order_send_fixes(order, message); /* rule 13 */
+        if (order_waits_for_commit(order)) {
+            order_send_soft(order, message, false); /* with its own proposal as a fact */
+        } else {
+            order_send_fixes(order, message); /* rule 13 */
+        }
     }
     order_maybe_know_final(order, message);
 }
@@ -145,7 +160,9 @@ void order_scan_committed(struct order *order)
     while ((item = order_tail_first(&order->tail)) != NULL && item->index.value <= commit.value) {
         struct order_tail_item settled = *item;
         order_tail_pop_first(&order->tail);
-        if (settled.kind != WIRE_ENTRY_RESOLVE) {
+        if (settled.kind == WIRE_ENTRY_REMOTE) {
+            order_emit_remote(order->effects, settled.remote);
+        } else if (settled.kind != WIRE_ENTRY_RESOLVE) {
             commit_message(order, settled.message);
         } else if (settled.message != NULL) {
             commit_resolve(order, settled.message);

@@ -58,6 +58,19 @@ static void propose_unknown(struct order *order, const struct wire_message *mess
                         soft->lts.clock); /* a full log refuses; the SOFT comes again */
 }
 
+/* The sender knows what the oracle has committed, and so does this member from now on. */
+static void learn_oracle(struct order *order, const struct wire_soft *soft)
+{
+    struct order_message *known = order_messages_find(&order->messages, soft->id);
+    struct order_fact *fact = known == NULL ? NULL : order_message_fact(known, KV_GROUP_ORACLE);
+    const kv_timestamp lts = {soft->oracle, KV_GROUP_ORACLE};
+    if (soft->oracle.value == 0 || soft->oracle.value >= ORDER_CLOCK_MAX || fact == NULL ||
+        known->has_final || (fact->fixed && kv_timestamp_compare(fact->lts, lts) != 0)) {
+        return; /* nothing is said, it is not needed, or it contradicts what is known */
+    }
+    order_fact_fixed(order, known, fact, lts);
+}
+
 void order_on_soft(struct order *order, const struct wire_message *message)
 {
     const struct wire_soft *soft = &message->as.soft;
@@ -80,6 +93,7 @@ void order_on_soft(struct order *order, const struct wire_message *message)
     } else if (known != NULL && known->committed) {
         order_send_fix(order, known, soft->speaker.group, message->from);
     }
+    learn_oracle(order, soft);
     if (order_leads(order) && soft->lts.clock.value > order->soft_clock.value) {
         order->soft_clock =
             soft->lts.clock; /* rule 10c: one CLOCK for all SOFTs of a batch, at the flush */

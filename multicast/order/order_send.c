@@ -30,7 +30,7 @@ static void hold(struct order_effects *effects, struct wire_entry *entry)
     effects->held[effects->held_count++] = wire_entry_keep(entry);
 }
 
-static struct wire_speaker speaker_of(const struct order *order)
+struct wire_speaker order_speaker(const struct order *order)
 {
     return (struct wire_speaker){order->group, raft_term(order->raft), raft_leader(order->raft)};
 }
@@ -43,7 +43,7 @@ struct wire_message *order_emit(struct order *order, enum wire_message_kind kind
     *send = (struct raft_send){
         .message = {.kind = kind, .group = group, .from = order->self, .to = to}, .after = after};
     /* Every message between groups begins with its speaker (wire/message.h). */
-    send->message.as.fix.speaker = speaker_of(order);
+    send->message.as.fix.speaker = order_speaker(order);
     return &send->message;
 }
 
@@ -66,9 +66,8 @@ static const struct wire_config *members_of(const struct order *order, kv_group_
     return &order->settings.groups[group.value];
 }
 
-/* The receivers of a message to `group`: its believed leader alone, or everyone. */
-static uint32_t receivers(const struct order *order, kv_group_id group, bool everyone,
-                          kv_node_id ret[KV_MEMBERS_MAX])
+uint32_t order_receivers(const struct order *order, kv_group_id group, bool everyone,
+                         kv_node_id ret[KV_MEMBERS_MAX])
 {
     const struct order_peer_group *peer = &order->peers[group.value];
     if (!everyone && peer->leader.value != 0) {
@@ -82,12 +81,25 @@ static uint32_t receivers(const struct order *order, kv_group_id group, bool eve
     return members->count;
 }
 
+/* What is known of the oracle's proposal; 0: nothing, or it has none. */
+static kv_clock oracle_fact(const struct order *order, struct order_message *message)
+{
+    if (kv_group_equal(order->group, KV_GROUP_ORACLE)) {
+        return message->committed ? message->entry->timestamp.clock : (kv_clock){0};
+    }
+    const struct order_fact *fact = order_message_fact(message, KV_GROUP_ORACLE);
+    return fact != NULL && fact->fixed ? fact->lts.clock : (kv_clock){0};
+}
+
 void order_send_soft(struct order *order, struct order_message *message, bool everyone)
 {
     kv_node_id to[KV_MEMBERS_MAX];
+    if (order_waits_for_commit(order) && !message->committed) {
+        return;
+    }
     for (uint32_t f = 0; f < message->fact_count; f++) {
         kv_group_id group = message->facts[f].group;
-        uint32_t count = receivers(order, group, everyone, to);
+        uint32_t count = order_receivers(order, group, everyone, to);
         for (uint32_t i = 0; i < count; i++) {
             struct wire_soft *soft =
                 &order_emit(order, WIRE_MESSAGE_SOFT, group, to[i], 0)->as.soft;
@@ -96,6 +108,7 @@ void order_send_soft(struct order *order, struct order_message *message, bool ev
             soft->floor = message->entry->floor;
             soft->lts = message->entry->timestamp;
             soft->now = order_now(order);
+            soft->oracle = oracle_fact(order, message);
             soft->body = wire_entry_body(message->entry);
         }
     }
@@ -115,7 +128,7 @@ void order_send_fixes(struct order *order, struct order_message *message)
 {
     kv_node_id to[KV_MEMBERS_MAX];
     for (uint32_t f = 0; f < message->fact_count; f++) {
-        uint32_t count = receivers(order, message->facts[f].group, false, to);
+        uint32_t count = order_receivers(order, message->facts[f].group, false, to);
         for (uint32_t i = 0; i < count; i++) {
             order_send_fix(order, message, message->facts[f].group, to[i]);
         }
@@ -128,7 +141,7 @@ void order_send_acks(struct order *order, const struct wire_entry *entry, uint64
     uint64_t others = entry->destinations.bits & ~kv_group_set_of(order->group).bits;
     for (; others != 0; others &= others - 1) {
         kv_group_id group = {(uint16_t)__builtin_ctzll(others)};
-        uint32_t count = receivers(order, group, false, to);
+        uint32_t count = order_receivers(order, group, false, to);
         for (uint32_t i = 0; i < count; i++) {
             struct wire_ack *ack =
                 &order_emit(order, WIRE_MESSAGE_ACK, group, to[i], after)->as.ack;
@@ -149,7 +162,7 @@ void order_send_dones(struct order *order, struct order_message *message)
 {
     kv_node_id to[KV_MEMBERS_MAX];
     for (uint32_t f = 0; f < message->fact_count; f++) {
-        uint32_t count = receivers(order, message->facts[f].group, false, to);
+        uint32_t count = order_receivers(order, message->facts[f].group, false, to);
         for (uint32_t i = 0; i < count; i++) {
             order_send_done(order, message->id, message->facts[f].group, to[i]);
         }
@@ -163,7 +176,7 @@ void order_send_done_requests(struct order *order, struct order_message *message
         if (message->facts[f].done) {
             continue;
         }
-        uint32_t count = receivers(order, message->facts[f].group, true, to);
+        uint32_t count = order_receivers(order, message->facts[f].group, true, to);
         for (uint32_t i = 0; i < count; i++) {
             order_emit(order, WIRE_MESSAGE_DONE_REQUEST, message->facts[f].group, to[i], 0)
                 ->as.done_request.id = message->id;
@@ -185,7 +198,7 @@ void order_send_forget(struct order *order, kv_message_id id)
 void order_send_ask(struct order *order, const struct order_question *question, kv_group_id group)
 {
     kv_node_id to[KV_MEMBERS_MAX];
-    uint32_t count = receivers(order, group, true, to);
+    uint32_t count = order_receivers(order, group, true, to);
     for (uint32_t i = 0; i < count; i++) {
         struct wire_ask *ask = &order_emit(order, WIRE_MESSAGE_ASK, group, to[i], 0)->as.ask;
         ask->id = question->id;

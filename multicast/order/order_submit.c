@@ -67,7 +67,8 @@ enum status order_propose(struct order *order, const struct order_submit *submit
 
 enum status order_on_submit(struct order *order, const struct order_submit *submit)
 {
-    bool was_here = order_messages_find(&order->messages, submit->id) == NULL &&
+    bool was_here = !submit->by_application &&
+                    order_messages_find(&order->messages, submit->id) == NULL &&
                     order_sessions_look(&order->sessions, submit->id) != ORDER_ID_NEW;
     if (order_leads(order) && was_here) {
         ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu was here before -> never again",
@@ -75,4 +76,18 @@ enum status order_on_submit(struct order *order, const struct order_submit *subm
         return STATUS_NOT_FOUND; /* rule 36, X8 */
     }
     return order_propose(order, submit, (kv_clock){0});
+}
+
+enum status order_on_remote(struct order *order, const struct order_remote *remote)
+{
+    if (!order_leads(order)) {
+        return STATUS_NOT_LEADER;
+    }
+    KV_ASSERT(remote->body.size <= KV_BODY_BYTES_MAX);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_REMOTE, remote->body);
+    entry->id = remote->id;
+    entry->source = remote->source;
+    entry->timestamp = remote->timestamp;
+    entry->reach = order_tail_reach(order);
+    return order_append(order, entry);
 }

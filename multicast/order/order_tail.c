@@ -59,6 +59,9 @@ void order_tail_pop_last(struct order_tail *tail)
 
 void order_tail_close(struct order_tail *tail)
 {
+    for (uint32_t i = 0; i < tail->count; i++) {
+        wire_entry_drop(&item_at(tail, i)->remote);
+    }
     kv_free(tail->items);
     *tail = (struct order_tail){0};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order_tail: the uncommitted CMD, PROPOSE and RESOLVE entries of the log, by index: what a truncation undoes and a commit
- * settles. A ring that grows to the bound of raft (KV_UNCOMMITTED_ENTRIES_MAX at a leader). */
+/* order_tail: the uncommitted CMD, PROPOSE, RESOLVE and REMOTE entries of the log, by index: what a truncation undoes and a
+ * commit settles. A ring that grows to the bound of raft (KV_UNCOMMITTED_ENTRIES_MAX at a leader). */
 #ifndef KV_ORDER_TAIL_H
 #define KV_ORDER_TAIL_H
 
@@ -9,7 +9,8 @@
 struct order_tail_item {
     kv_index index;
     enum wire_entry_kind kind;
-    struct order_message *message; /* NULL: a RESOLVE of a message that is forgotten */
+    struct order_message *message; /* NULL: a REMOTE, or a RESOLVE of a message that is forgotten */
+    struct wire_entry *remote;     /* REMOTE: one reference, of whoever pops the item; else NULL */
 };
 
 struct order_tail {

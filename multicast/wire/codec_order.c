@@ -27,8 +27,10 @@ void wire_pack_soft(msgpack_packer *packer, const struct wire_soft *message)
     wire_pack_id(packer, message->id);
     wire_pack_uint(packer, message->destinations.bits);
     wire_pack_uint(packer, message->floor);
-    wire_pack_timestamp(packer, message->lts);
+    KV_ASSERT(kv_group_equal(message->lts.group, message->speaker.group));
+    wire_pack_uint(packer, message->lts.clock.value);
     wire_pack_uint(packer, message->now.value);
+    wire_pack_uint(packer, message->oracle.value);
     wire_pack_bytes(packer, message->body);
 }
 
@@ -39,8 +41,10 @@ void wire_read_soft(struct wire_reader *reader, struct wire_soft *ret)
     ret->destinations.bits = wire_read_u64(reader);
     wire_reader_require(reader, kv_group_set_count(ret->destinations) > 1);
     ret->floor = wire_read_u64(reader);
-    ret->lts = wire_read_timestamp(reader);
+    ret->lts.clock.value = wire_read_u64(reader);
+    ret->lts.group = ret->speaker.group;
     ret->now.value = wire_read_u64(reader);
+    ret->oracle.value = wire_read_u64(reader);
     ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
 }
 
@@ -140,4 +144,47 @@ void wire_read_tell(struct wire_reader *reader, struct wire_tell *ret)
     ret->id = wire_read_id(reader);
     ret->nonce = wire_read_u64(reader);
     ret->unresolved = wire_read_bool(reader);
+}
+
+void wire_pack_signal(msgpack_packer *packer, const struct wire_signal *message)
+{
+    KV_ASSERT(message->payload.size < KV_BODY_BYTES_MAX);
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_timestamp(packer, message->timestamp);
+    wire_pack_uint(packer, message->verdict);
+    wire_pack_bytes(packer, message->payload);
+}
+
+void wire_read_signal(struct wire_reader *reader, struct wire_signal *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->timestamp = wire_read_timestamp(reader);
+    ret->verdict = (uint8_t)wire_read_uint(reader, UINT8_MAX);
+    ret->payload = wire_read_bytes(reader, KV_BODY_BYTES_MAX - 1);
+}
+
+void wire_pack_signal_request(msgpack_packer *packer, const struct wire_signal_request *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+}
+
+void wire_read_signal_request(struct wire_reader *reader, struct wire_signal_request *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+}
+
+void wire_pack_signal_ack(msgpack_packer *packer, const struct wire_signal_ack *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+}
+
+void wire_read_signal_ack(struct wire_reader *reader, struct wire_signal_ack *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
 }

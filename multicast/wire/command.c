@@ -38,6 +38,113 @@ bool wire_op_is_read_only(enum wire_op op)
     return shape->read_only;
 }
 
+const char *wire_step_name(enum wire_step_kind kind)
+{
+    switch (kind) {
+#define X(NAME, name, number, operands, meaning)                                                   \
+    case WIRE_GUARD_##NAME:                                                                        \
+        return #name;
+        WIRE_GUARD_MAP(X)
+#undef X
+#define X(NAME, name, number, operands, meaning)                                                   \
+    case WIRE_STEP_##NAME:                                                                         \
+        return #name;
+        WIRE_STEP_MAP(X)
+#undef X
+    }
+    return "unknown";
+}
+
+enum wire_operands wire_step_operands(enum wire_step_kind kind)
+{
+    switch (kind) {
+#define X(NAME, name, number, operands, meaning)                                                   \
+    case WIRE_GUARD_##NAME:                                                                        \
+        return WIRE_OPERANDS_##operands;
+        WIRE_GUARD_MAP(X)
+#undef X
+#define X(NAME, name, number, operands, meaning)                                                   \
+    case WIRE_STEP_##NAME:                                                                         \
+        return WIRE_OPERANDS_##operands;
+        WIRE_STEP_MAP(X)
+#undef X
+    }
+    KV_UNREACHABLE();
+}
+
+bool wire_step_is_guard(enum wire_step_kind kind)
+{
+    return kind >= WIRE_GUARD_EXISTS;
+}
+
+unsigned wire_step_by_name(kv_slice name, bool guard)
+{
+    static const struct {
+        const char *name;
+        unsigned kind;
+        bool guard;
+    } kinds[] = {
+#define X(NAME, name_, number, operands, meaning) {#name_, number, true},
+        WIRE_GUARD_MAP(X)
+#undef X
+#define X(NAME, name_, number, operands, meaning) {#name_, number, false},
+            WIRE_STEP_MAP(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].guard == guard && kv_slice_equal(kv_slice_of_text(kinds[i].name), name)) {
+            return kinds[i].kind;
+        }
+    }
+    return 0;
+}
+
+static uint8_t use_of_step(enum wire_step_kind kind)
+{
+    if (wire_step_is_guard(kind) || kind == WIRE_STEP_GET) {
+        return WIRE_USE_READ;
+    }
+    return kind == WIRE_STEP_DELETE ? WIRE_USE_WRITE | WIRE_USE_REMOVE : WIRE_USE_WRITE;
+}
+
+void wire_command_mark_uses(struct wire_command *command)
+{
+    const uint32_t count =
+        command->guard_count + command->branch_count[0] + command->branch_count[1];
+    for (uint32_t i = 0; i < command->key_count; i++) {
+        command->uses[i] = 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        command->uses[command->steps[i].key] |= use_of_step(command->steps[i].kind);
+    }
+}
+
+void wire_command_begin(struct wire_command *command, enum wire_op op)
+{
+    command->op = op;
+    command->exec = false;
+    command->policy = WIRE_POLICY_EXCHANGE;
+    command->target = KV_GROUP_ORACLE;
+    command->key_count = 0;
+    command->owner_count = 0;
+    command->value_count = 0;
+    command->number = 0;
+    command->limit = 0;
+    command->guard_count = 0;
+    command->branch_count[WIRE_BRANCH_THEN] = 0;
+    command->branch_count[WIRE_BRANCH_ELSE] = 0;
+}
+
+void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict)
+{
+    answer->verdict = verdict;
+    answer->number = 0;
+    answer->row_count = 0;
+    answer->more = false;
+    answer->hint = 0;
+    answer->place_count = 0;
+}
+
 const char *wire_verdict_name(enum wire_verdict verdict)
 {
     switch (verdict) {

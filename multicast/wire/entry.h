@@ -20,7 +20,7 @@
     X(PROPOSE, 4, "a message to several groups; timestamp is this group's proposal")               \
     X(CLOCK, 5, "raises reach")                                                                    \
     X(RESOLVE, 6, "the final timestamp of a proposed message")                                     \
-    X(REMOTE, 7, "what another group told about a message: source group and payload")
+    X(REMOTE, 7, "the vote of another group on a message: source group, verdict and payload")
 
 enum wire_entry_kind {
 #define X(name, number, purpose) WIRE_ENTRY_##name = number,
@@ -34,8 +34,8 @@ struct wire_entry {
     kv_term term;
     kv_index index;
     kv_clock reach;
-    kv_timestamp timestamp;    /* CMD, PROPOSE: ts; RESOLVE: gts; else {0,0} */
-    kv_message_id id;          /* CMD, PROPOSE, RESOLVE, REMOTE */
+    kv_timestamp timestamp; /* CMD, PROPOSE: ts; RESOLVE, REMOTE: gts of the message; else {0,0} */
+    kv_message_id id;       /* CMD, PROPOSE, RESOLVE, REMOTE */
     kv_group_set destinations; /* CMD, PROPOSE */
     uint64_t floor; /* CMD, PROPOSE: all sequences of the session up to here are answered (X5) */
     kv_group_id source; /* REMOTE: the group that said it */

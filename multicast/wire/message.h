@@ -10,8 +10,8 @@
 #include "multicast/wire/message_order.h"
 
 /* Version of everything on the network; a peer must share at least one of the range it names in its hello. */
-#define WIRE_VERSION     1
-#define WIRE_VERSION_MIN 1
+#define WIRE_VERSION     2
+#define WIRE_VERSION_MIN 2
 
 /* X(NAME, name, number, FROM, TO, "purpose") */
 #define WIRE_MESSAGE_MAP(X)                                                                        \
@@ -33,6 +33,9 @@
       "every group has resolved it: only its id is to be kept")                                    \
     X(ASK, ask, 14, LEADER, MEMBER, "is this message of an old sequence still unresolved there")   \
     X(TELL, tell, 15, MEMBER, LEADER, "whether it is")                                             \
+    X(SIGNAL, signal, 16, LEADER, MEMBER, "a group's vote on a message whose turn has come there") \
+    X(SIGNAL_REQUEST, signal_request, 17, LEADER, MEMBER, "what is your group's vote on it")       \
+    X(SIGNAL_ACK, signal_ack, 18, LEADER, MEMBER, "this group needs that vote no more")            \
     X(HELLO, hello, 20, CLIENT, NODE, "opens a conversation: versions and cluster")                \
     X(WELCOME, welcome, 21, NODE, CLIENT, "answers it: limits, nodes, groups")                     \
     X(REQUEST, request, 22, CLIENT, NODE, "a command or a read for one group")                     \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message_order: what the members of different groups say to each other about messages to several groups (order.h). Part of
- * wire/message.h, which has the table; "rule n" is rule n of docs/protocol/multicast.md. */
+/* message_order: what the members of different groups say to each other about messages to several groups: for their order
+ * (order.h) and, last, for their execution (engine.h). Part of wire/message.h, which has the table; "rule n" is rule n of
+ * docs/protocol/multicast.md. */
 #ifndef KV_WIRE_MESSAGE_ORDER_H
 #define KV_WIRE_MESSAGE_ORDER_H
 
@@ -20,8 +21,11 @@ struct wire_soft {
     kv_message_id id;
     kv_group_set destinations;
     uint64_t floor;
-    kv_timestamp lts;
-    kv_clock now; /* of the sender: lifts slower clocks (rule 12) */
+    kv_timestamp lts; /* of the speaker's group */
+    kv_clock now;     /* of the sender: lifts slower clocks (rule 12) */
+    /* The committed proposal of the oracle, if it is a destination and the sender knows it; 0: it is not or does not. A fact
+     * is true whoever tells it: so nobody waits for an oracle that has ordered the message and then lost its quorum. */
+    kv_clock oracle;
     kv_slice body;
 };
 
@@ -70,6 +74,27 @@ struct wire_tell {
     kv_message_id id;
     uint64_t nonce;
     bool unresolved;
+};
+
+/* [docs/protocol/placement.md, S1-S6] The vote of a group on a message, from its turn there; repeated until it is acknowledged.
+ * The S-SMR paper's word, because Raft has votes of its own. */
+struct wire_signal {
+    struct wire_speaker speaker;
+    kv_message_id id;
+    kv_timestamp
+        timestamp; /* final, of the message: who has delivered beyond it and does not run it has finished it */
+    uint8_t verdict;  /* a wire_verdict: OK, or why not */
+    kv_slice payload; /* the machine's; at most KV_BODY_BYTES_MAX - 1 */
+};
+
+struct wire_signal_request {
+    struct wire_speaker speaker;
+    kv_message_id id;
+};
+
+struct wire_signal_ack {
+    struct wire_speaker speaker;
+    kv_message_id id;
 };
 
 #endif

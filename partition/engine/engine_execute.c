@@ -9,11 +9,7 @@
 static struct wire_answer *engine_answer_begin(struct engine *engine)
 {
     struct wire_answer *answer = &engine->answer;
-    answer->verdict = WIRE_VERDICT_UNSUPPORTED;
-    answer->number = 0;
-    answer->row_count = 0;
-    answer->more = false;
-    answer->hint = 0;
+    wire_answer_begin(answer, WIRE_VERDICT_UNSUPPORTED);
     return answer;
 }
 

@@ -24,11 +24,7 @@ static kv_group_id kv_machine_owner(const struct kv_machine *machine,
 
 static void kv_machine_answer_begin(struct wire_answer *ret, enum wire_verdict verdict)
 {
-    ret->verdict = verdict;
-    ret->number = 0;
-    ret->row_count = 0;
-    ret->more = false;
-    ret->hint = 0;
+    wire_answer_begin(ret, verdict);
 }
 
 /* True if the keys live here; otherwise *ret is the answer STALE. */
@@ -74,6 +70,12 @@ static void kv_machine_read(void *state, const struct machine_context *context,
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
+    case WIRE_OP_TXN:
+    case WIRE_OP_CREATE:
+    case WIRE_OP_MOVE:
+    case WIRE_OP_WHERE:
+    case WIRE_OP_PARTITIONS:
+    case WIRE_OP_HISTORY:
         kv_machine_answer_begin(ret, WIRE_VERDICT_UNSUPPORTED);
         break;
     }
@@ -109,6 +111,12 @@ static void kv_machine_write(struct kv_machine *machine, const struct wire_comma
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
+    case WIRE_OP_TXN:
+    case WIRE_OP_CREATE:
+    case WIRE_OP_MOVE:
+    case WIRE_OP_WHERE:
+    case WIRE_OP_PARTITIONS:
+    case WIRE_OP_HISTORY:
         KV_UNREACHABLE();
     }
 }
@@ -124,6 +132,12 @@ static void kv_machine_execute(void *state, const struct machine_context *contex
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
+    case WIRE_OP_TXN:
+    case WIRE_OP_CREATE:
+    case WIRE_OP_MOVE:
+    case WIRE_OP_WHERE:
+    case WIRE_OP_PARTITIONS:
+    case WIRE_OP_HISTORY:
         kv_machine_read(state, context, command, ret);
         break;
     case WIRE_OP_PUT:

@@ -96,6 +96,11 @@ void cluster_trace_send(struct cluster *cluster, const struct wire_message *mess
         id = message->as.tell.id;
         kind = message->as.tell.unresolved ? "TELL unresolved" : "TELL settled";
         break;
+    case WIRE_MESSAGE_SIGNAL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
+        id = message->as.signal.id; /* behind the speaker in all of them */
+        break;
     case WIRE_MESSAGE_DONE_REQUEST:
         id = message->as.done_request.id;
         view = CLUSTER_SHOW_DONE;

@@ -167,6 +167,12 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
     case WIRE_OP_APPEND:
         return apply_append(model, step, state);
     case WIRE_OP_SCAN:
+    case WIRE_OP_TXN:
+    case WIRE_OP_CREATE:
+    case WIRE_OP_MOVE:
+    case WIRE_OP_WHERE:
+    case WIRE_OP_PARTITIONS:
+    case WIRE_OP_HISTORY:
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:

@@ -46,6 +46,9 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_SOFT:
         attached.bytes = &message->as.soft.body;
         break;
+    case WIRE_MESSAGE_SIGNAL:
+        attached.bytes = &message->as.signal.payload;
+        break;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND_REPLY:
@@ -58,6 +61,8 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_FORGET:
     case WIRE_MESSAGE_ASK:
     case WIRE_MESSAGE_TELL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
         break;
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:

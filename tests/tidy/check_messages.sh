@@ -60,6 +60,8 @@ expected() {
         messages) rows multicast/wire/message.h WIRE_MESSAGE_MAP 1 3 4 5 ;;
         entries) rows multicast/wire/entry.h WIRE_ENTRY_MAP 1 2 ;;
         commands) rows multicast/wire/command.h WIRE_OP_MAP 1 3 4 5 6 7 ;;
+        guards) rows multicast/wire/command.h WIRE_GUARD_MAP 1 3 4 ;;
+        steps) rows multicast/wire/command.h WIRE_STEP_MAP 1 3 4 ;;
         verdicts) rows multicast/wire/command.h WIRE_VERDICT_MAP 1 2 ;;
         outcomes) choices multicast/wire/message.h wire_outcome WIRE_OUTCOME_ ;;
         fields) # the page names them, so only their number can be compared
@@ -82,7 +84,7 @@ written() {
         inside && line > 0 { exit }' "$page"
 }
 
-tables="messages fields entries commands verdicts outcomes"
+tables="messages fields entries commands guards steps verdicts outcomes"
 if [ "${1:-}" = --print ]; then
     for table in $tables; do
         echo "<!-- table: $table -->"

@@ -50,7 +50,12 @@ static size_t payload_of_command(void)
     for (uint32_t i = 0; i < command.value_count; i++) {
         size += WIRE_BODY_ITEM_BYTES_MAX + command.values[i].size;
     }
-    return size;
+    const uint32_t steps = command.guard_count + command.branch_count[0] + command.branch_count[1];
+    for (uint32_t i = 0; i < steps; i++) {
+        size +=
+            WIRE_BODY_STEP_BYTES_MAX + command.steps[i].value.size + command.steps[i].expected.size;
+    }
+    return size + command.owner_count;
 }
 
 static void every_command_comes_back_as_it_was_in_the_same_bytes(void **state)
@@ -80,6 +85,7 @@ static void every_answer_comes_back_as_it_was_in_the_same_bytes(void **state)
         for (uint32_t i = 0; i < answer.row_count; i++) {
             most += WIRE_BODY_ITEM_BYTES_MAX + answer.rows[i].key.size + answer.rows[i].value.size;
         }
+        most += answer.place_count * (size_t)WIRE_BODY_STEP_BYTES_MAX;
         assert_true(bytes.size <= most);
         assert_int_equal(wire_answer_decode(kv_buffer_slice(&bytes), &answer_again), STATUS_OK);
         assert_true(wire_answer_equal(&answer, &answer_again));
@@ -264,8 +270,113 @@ static void every_part_of_an_answer_is_held_to_its_limit(void **state)
     assert_int_equal(decode_answer(1, 0, 0, 0, KV_GROUPS_MAX - 1), STATUS_OK);
     assert_int_equal(decode_answer(1, 0, 0, 0, KV_GROUPS_MAX), STATUS_CORRUPT);
     assert_int_equal(decode_answer(0, 0, 0, 0, 0), STATUS_CORRUPT);
-    assert_int_equal(decode_answer(WIRE_VERDICT_UNSUPPORTED, 0, 0, 0, 0), STATUS_OK);
-    assert_int_equal(decode_answer(WIRE_VERDICT_UNSUPPORTED + 1, 0, 0, 0, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_answer(WIRE_VERDICT_DEFERRED, 0, 0, 0, 0), STATUS_OK);
+    assert_int_equal(decode_answer(WIRE_VERDICT_DEFERRED + 1, 0, 0, 0, 0), STATUS_CORRUPT);
+}
+
+/* A command on one key with the last two fields as given in the forge's letters. */
+#define DECODE_TAIL(op, values, ...)                                                               \
+    (kv_buffer_clear(&bytes),                                                                      \
+     wire_forge_pack(&bytes, "auaxa", 7, (uint64_t)(op), 1, (size_t)3, values),                    \
+     (values) == 1 ? wire_forge_pack(&bytes, "x", (size_t)1) : (void)0,                            \
+     wire_forge_pack(&bytes, "iu", INT64_C(0), UINT64_C(0)), wire_forge_pack(&bytes, __VA_ARGS__), \
+     wire_command_decode(kv_buffer_slice(&bytes), &command))
+
+/* A placement; owners are bytes of value 0, so only their number can be right. */
+static enum status decode_placement(enum wire_op op, unsigned values, int exec, uint64_t policy,
+                                    uint64_t target, size_t owners)
+{
+    return DECODE_TAIL(op, values, "abuuxz", 4, exec, policy, target, owners);
+}
+
+static void a_placement_says_only_what_its_operation_needs(void **state)
+{
+    (void)state;
+    const uint64_t last = KV_GROUPS_MAX - 1;
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 1, 0, 0, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, 0, 0, 0), STATUS_CORRUPT); /* a nil */
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, WIRE_POLICY_MOVE, 1, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, WIRE_POLICY_MOVE, 0, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, WIRE_POLICY_BORROW, last, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, WIRE_POLICY_BORROW, last + 1, 0),
+                     STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, WIRE_POLICY_BORROW + 1, 1, 0),
+                     STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 1, 0, 1, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_MOVE, 0, 0, 0, 1, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_MOVE, 0, 1, 0, 1, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_MOVE, 0, 0, WIRE_POLICY_MOVE, 1, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_CREATE, 1, 0, 0, 1, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_DELETE, 0, 0, 0, 1, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_DELETE, 0, 1, 0, 0, 0), STATUS_OK);
+    assert_int_equal(decode_placement(WIRE_OP_WHERE, 0, 1, 0, 0, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_placement(WIRE_OP_GET, 0, 0, 0, 0, 1), STATUS_CORRUPT); /* owner 0 */
+    assert_int_equal(DECODE_TAIL(WIRE_OP_GET, 0, "zz"), STATUS_CORRUPT);
+    assert_int_equal(
+        DECODE_TAIL(WIRE_OP_GET, 0, "abuuxz", 5, 1, UINT64_C(0), UINT64_C(0), (size_t)0),
+        STATUS_CORRUPT);
+}
+
+/* A TXN on one key with `count` steps: its placement is nil. */
+static enum status decode_steps(uint64_t guards, uint64_t then, unsigned count, unsigned fields,
+                                uint64_t kind, uint64_t key)
+{
+    kv_buffer_clear(&bytes);
+    wire_forge_pack(&bytes, "auaxaiu", 7, (uint64_t)WIRE_OP_TXN, 1, (size_t)3, 0, INT64_C(0),
+                    UINT64_C(0));
+    wire_forge_pack(&bytes, "zauua", 3, guards, then, count);
+    for (unsigned i = 0; i < count; i++) {
+        wire_forge_pack(&bytes, "auu", fields, kind, key);
+        if (fields > 2) {
+            wire_forge_pack(&bytes, "x", (size_t)1);
+        }
+    }
+    return wire_command_decode(kv_buffer_slice(&bytes), &command);
+}
+
+static void the_steps_of_a_txn_are_held_to_their_form(void **state)
+{
+    (void)state;
+    const unsigned most = KV_TXN_STEPS_MAX;
+    assert_int_equal(decode_steps(0, 1, 1, 2, WIRE_STEP_GET, 0), STATUS_OK);
+    assert_int_equal(command.uses[0], WIRE_USE_READ);
+    assert_int_equal(decode_steps(0, 0, most, 2, WIRE_STEP_DELETE, 0), STATUS_OK);
+    assert_int_equal(command.uses[0], WIRE_USE_WRITE | WIRE_USE_REMOVE);
+    assert_int_equal(command.branch_count[WIRE_BRANCH_ELSE], most);
+    assert_int_equal(decode_steps(0, 0, most + 1, 2, WIRE_STEP_DELETE, 0), STATUS_TOO_LARGE);
+    assert_int_equal(decode_steps(0, 0, 0, 2, WIRE_STEP_GET, 0), STATUS_CORRUPT); /* does nothing */
+    assert_int_equal(decode_steps(0, 1, 1, 3, WIRE_STEP_PUT, 0), STATUS_OK);
+    assert_int_equal(decode_steps(0, 1, 1, 2, WIRE_STEP_PUT, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(0, 1, 1, 3, WIRE_STEP_GET, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(0, 1, 1, 3, WIRE_STEP_INCR, 0), STATUS_CORRUPT); /* a number */
+    assert_int_equal(decode_steps(0, 1, 1, 2, WIRE_STEP_GET, 1), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(0, 2, 1, 2, WIRE_STEP_GET, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(1, 0, 1, 2, WIRE_STEP_GET, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(1, 0, 1, 2, WIRE_GUARD_EXISTS, 0), STATUS_OK);
+    assert_int_equal(decode_steps(0, 1, 1, 2, WIRE_GUARD_EXISTS, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(0, 1, 1, 2, WIRE_STEP_APPEND + 1, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_steps(1, 0, 1, 2, WIRE_GUARD_AT_MOST + 1, 0), STATUS_CORRUPT);
+}
+
+static void keys_with_a_verdict_of_their_own_ascend(void **state)
+{
+    (void)state;
+    static const enum wire_op ops[] = {WIRE_OP_DELETE, WIRE_OP_MOVE, WIRE_OP_MGET};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        for (int order = -1; order <= 1; order++) {
+            wire_command_begin(&command, ops[i]);
+            command.target.value = ops[i] == WIRE_OP_MOVE ? 1 : 0;
+            command.key_count = 2;
+            command.keys[0] = kv_slice_of_text("k");
+            command.keys[1] = kv_slice_of_text("l");
+            kv_buffer_clear(&bytes);
+            wire_command_encode(&command, &bytes);
+            bytes.data[bytes.size - (ops[i] == WIRE_OP_MOVE ? 11 : 4)] = (uint8_t)('k' - order);
+            const bool good = ops[i] == WIRE_OP_MGET || order == -1;
+            assert_int_equal(wire_command_decode(kv_buffer_slice(&bytes), &command_again),
+                             good ? STATUS_OK : STATUS_CORRUPT);
+        }
+    }
 }
 
 static void the_bytes_of_known_commands_do_not_change_within_a_version(void **state)
@@ -273,12 +384,24 @@ static void the_bytes_of_known_commands_do_not_change_within_a_version(void **st
     (void)state;
     static const uint8_t put[] = {0x95, 2, 0x91, 0xc4, 1, 'k', 0x91, 0xc4, 2, 'v', 'w', 0, 0};
     static const uint8_t row[] = {0x95, 1, 0xff, 0x91, 0x92, 0xc4, 0, 0xc0, 0xc2, 0};
-    command.op = WIRE_OP_PUT;
+    static const uint8_t txn[] = {0x97, 11, 0x91, 0xc4, 1,    'k', 0x90, 0,   0, 0x94,
+                                  0xc2, 0,  0,    0xc4, 1,    2,   0x93, 1,   1, 0x92,
+                                  0x93, 46, 0,    5,    0x93, 6,   0,    0xfb};
+    wire_command_begin(&command, WIRE_OP_TXN);
+    command.key_count = command.owner_count = 1;
+    command.keys[0] = kv_slice_of_text("k");
+    command.owners[0] = 2;
+    command.guard_count = command.branch_count[WIRE_BRANCH_THEN] = 1;
+    command.steps[0] = (struct wire_step){.kind = WIRE_GUARD_AT_LEAST, .number = 5};
+    command.steps[1] = (struct wire_step){.kind = WIRE_STEP_INCR, .number = -5};
+    kv_buffer_clear(&bytes);
+    wire_command_encode(&command, &bytes);
+    assert_true(kv_slice_equal(kv_buffer_slice(&bytes), kv_slice_of(txn, sizeof txn)));
+
+    wire_command_begin(&command, WIRE_OP_PUT);
     command.key_count = command.value_count = 1;
     command.keys[0] = kv_slice_of_text("k");
     command.values[0] = kv_slice_of_text("vw");
-    command.number = 0;
-    command.limit = 0;
     kv_buffer_clear(&bytes);
     wire_command_encode(&command, &bytes);
     assert_true(kv_slice_equal(kv_buffer_slice(&bytes), kv_slice_of(put, sizeof put)));
@@ -299,6 +422,11 @@ static void names_and_properties_are_those_of_the_tables(void **state)
     assert_string_equal(wire_verdict_name(WIRE_VERDICT_NOT_FOUND), "NOT_FOUND");
     assert_string_equal(wire_verdict_text(WIRE_VERDICT_NOT_FOUND), "no such key");
     assert_string_equal(wire_verdict_name((enum wire_verdict)99), "UNKNOWN");
+    assert_string_equal(wire_step_name(WIRE_GUARD_AT_LEAST), "at_least");
+    assert_int_equal(wire_step_by_name(kv_slice_of_text("at_least"), true), WIRE_GUARD_AT_LEAST);
+    assert_int_equal(wire_step_by_name(kv_slice_of_text("at_least"), false), 0);
+    assert_int_equal(wire_step_by_name(kv_slice_of_text("put"), false), WIRE_STEP_PUT);
+    assert_int_equal(WIRE_STEP_APPEND, WIRE_OP_APPEND);
 }
 
 static void the_home_of_a_key_is_fixed_for_ever(void **state)
@@ -340,6 +468,9 @@ int main(void)
         cmocka_unit_test(numbers_belong_to_the_operations_that_use_them),
         cmocka_unit_test(a_body_above_its_limit_is_refused_unread),
         cmocka_unit_test(every_part_of_an_answer_is_held_to_its_limit),
+        cmocka_unit_test(a_placement_says_only_what_its_operation_needs),
+        cmocka_unit_test(the_steps_of_a_txn_are_held_to_their_form),
+        cmocka_unit_test(keys_with_a_verdict_of_their_own_ascend),
         cmocka_unit_test(the_bytes_of_known_commands_do_not_change_within_a_version),
         cmocka_unit_test(names_and_properties_are_those_of_the_tables),
         cmocka_unit_test(the_home_of_a_key_is_fixed_for_ever),

@@ -36,7 +36,7 @@ static void a_frame_has_the_documented_bytes(void **state)
 {
     (void)state;
     static const uint8_t expected[] = {
-        'K',  'V',  'F',  '1',  1,    0,    2,    0,    8, 0, 0, 0, 0, 0, 0, 0, /* 0 */
+        'K',  'V',  'F',  '1',  2,    0,    2,    0,    8, 0, 0, 0, 0, 0, 0, 0, /* 0 */
         0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 7, 0, 9, 0, 0, 0, 0, 0, /* 16 */
         0,    0,    0,    0,    0,    0,    0,    0,                            /* checksum */
         0x93, 7,    5,    0,    0x93, 7,    5,    1,

@@ -76,7 +76,7 @@ static bool equal_timeout_now(const struct wire_timeout_now *a, const struct wir
 static bool equal_soft(const struct wire_soft *a, const struct wire_soft *b)
 {
     return SAME_SPEAKER && SAME_ID(id) && SAME(destinations.bits) && SAME(floor) &&
-           SAME_TIMESTAMP(lts) && SAME(now.value) && SAME_BYTES(body);
+           SAME_TIMESTAMP(lts) && SAME(now.value) && SAME(oracle.value) && SAME_BYTES(body);
 }
 
 static bool equal_fix(const struct wire_fix *a, const struct wire_fix *b)
@@ -113,6 +113,23 @@ static bool equal_ask(const struct wire_ask *a, const struct wire_ask *b)
 static bool equal_tell(const struct wire_tell *a, const struct wire_tell *b)
 {
     return SAME_SPEAKER && SAME_ID(id) && SAME(nonce) && SAME(unresolved);
+}
+
+static bool equal_signal(const struct wire_signal *a, const struct wire_signal *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME_TIMESTAMP(timestamp) && SAME(verdict) &&
+           SAME_BYTES(payload);
+}
+
+static bool equal_signal_request(const struct wire_signal_request *a,
+                                 const struct wire_signal_request *b)
+{
+    return SAME_SPEAKER && SAME_ID(id);
+}
+
+static bool equal_signal_ack(const struct wire_signal_ack *a, const struct wire_signal_ack *b)
+{
+    return SAME_SPEAKER && SAME_ID(id);
 }
 
 static bool equal_hello(const struct wire_hello *a, const struct wire_hello *b)
@@ -200,9 +217,26 @@ bool wire_message_equal(const struct wire_message *a, const struct wire_message 
     return false;
 }
 
+static bool equal_step(const struct wire_step *a, const struct wire_step *b)
+{
+    return SAME(kind) && SAME(key) && SAME_BYTES(value) && SAME_BYTES(expected) && SAME(number);
+}
+
 bool wire_command_equal(const struct wire_command *a, const struct wire_command *b)
 {
-    bool same = SAME(op) && SAME(key_count) && SAME(value_count) && SAME(number) && SAME(limit);
+    bool same = SAME(op) && SAME(key_count) && SAME(value_count) && SAME(number) && SAME(limit) &&
+                SAME(exec) && SAME(policy) && SAME(target.value) && SAME(owner_count) &&
+                SAME(guard_count) && SAME(branch_count[0]) && SAME(branch_count[1]);
+    for (uint32_t i = 0; same && i < a->owner_count; i++) {
+        same = SAME(owners[i]);
+    }
+    const uint32_t steps = a->guard_count + a->branch_count[0] + a->branch_count[1];
+    for (uint32_t i = 0; same && i < steps; i++) {
+        same = equal_step(&a->steps[i], &b->steps[i]);
+    }
+    for (uint32_t i = 0; same && steps > 0 && i < a->key_count; i++) {
+        same = SAME(uses[i]);
+    }
     for (uint32_t i = 0; same && i < a->key_count; i++) {
         same = SAME_BYTES(keys[i]);
     }
@@ -212,9 +246,18 @@ bool wire_command_equal(const struct wire_command *a, const struct wire_command 
     return same;
 }
 
+static bool equal_place(const struct wire_place *a, const struct wire_place *b)
+{
+    return SAME(key) && SAME(verdict) && SAME(group.value) && SAME_TIMESTAMP(version);
+}
+
 bool wire_answer_equal(const struct wire_answer *a, const struct wire_answer *b)
 {
-    bool same = SAME(verdict) && SAME(number) && SAME(row_count) && SAME(more) && SAME(hint);
+    bool same = SAME(verdict) && SAME(number) && SAME(row_count) && SAME(more) && SAME(hint) &&
+                SAME(place_count);
+    for (uint32_t i = 0; same && i < a->place_count; i++) {
+        same = equal_place(&a->places[i], &b->places[i]);
+    }
     for (uint32_t i = 0; same && i < a->row_count; i++) {
         same = SAME_BYTES(rows[i].key) && SAME(rows[i].present) && SAME_BYTES(rows[i].value);
     }

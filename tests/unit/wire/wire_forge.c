@@ -27,7 +27,7 @@ void wire_forge_checksum(struct kv_buffer *frame)
 
 void wire_forge_frame(uint16_t count, kv_slice body, struct kv_buffer *ret)
 {
-    uint8_t header[HEADER_BYTES] = {'K', 'V', 'F', '1', 1, 0};
+    uint8_t header[HEADER_BYTES] = {'K', 'V', 'F', '1', 2 /* version */, 0};
     store(header + 6, count, 2);
     store(header + 8, body.size, 4);
     kv_buffer_clear(ret);

@@ -2,7 +2,10 @@
 /* wire_random: makes random structs; wire_equal.c compares them. */
 #include "tests/unit/wire/wire_random.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "multicast/wire/footprint.h"
 
 #define POOL_BYTES (KV_BODY_BYTES_MAX + 4096)
 
@@ -321,8 +324,10 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
             .floor = any64(random),
             .lts = any_timestamp(random),
             .now = {any64(random)},
+            .oracle = {any64(random)},
             .body = wire_random_bytes(random, KV_BODY_BYTES_MAX),
         };
+        ret->as.soft.lts.group = ret->as.soft.speaker.group;
         return;
     case WIRE_MESSAGE_FIX:
         ret->as.fix = (struct wire_fix){any_speaker(random), any_id(random), any_timestamp(random)};
@@ -349,6 +354,20 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_TELL:
         ret->as.tell = (struct wire_tell){any_speaker(random), any_id(random), any64(random),
                                           any_bool(random)};
+        return;
+    case WIRE_MESSAGE_SIGNAL:
+        ret->as.signal =
+            (struct wire_signal){.speaker = any_speaker(random),
+                                 .id = any_id(random),
+                                 .timestamp = any_timestamp(random),
+                                 .verdict = (uint8_t)wire_random_number(random, UINT8_MAX),
+                                 .payload = wire_random_bytes(random, KV_BODY_BYTES_MAX - 1)};
+        return;
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+        ret->as.signal_request = (struct wire_signal_request){any_speaker(random), any_id(random)};
+        return;
+    case WIRE_MESSAGE_SIGNAL_ACK:
+        ret->as.signal_ack = (struct wire_signal_ack){any_speaker(random), any_id(random)};
         return;
     case WIRE_MESSAGE_HELLO:
         ret->as.hello.version_max = any16(random);
@@ -393,6 +412,88 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     }
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    return kv_slice_compare(*(const kv_slice *)a, *(const kv_slice *)b);
+}
+
+/* Ascending, each once; returns how many are left. */
+static uint32_t sort_keys(struct wire_command *command)
+{
+    uint32_t left = 0;
+    qsort(command->keys, command->key_count, sizeof command->keys[0], compare_keys);
+    for (uint32_t i = 0; i < command->key_count; i++) {
+        if (left == 0 || kv_slice_compare(command->keys[left - 1], command->keys[i]) < 0) {
+            command->keys[left++] = command->keys[i];
+        }
+    }
+    return left;
+}
+
+static void random_placement(struct wire_random *random, struct wire_command *command)
+{
+    const bool access = wire_op_is_access(command->op);
+    if (!access && !wire_op_is_per_key(command->op)) {
+        return;
+    }
+    if (access) {
+        command->policy = (enum wire_policy)wire_random_number(random, WIRE_POLICY_BORROW);
+    }
+    if (command->op == WIRE_OP_CREATE || command->op == WIRE_OP_MOVE ||
+        command->policy != WIRE_POLICY_EXCHANGE) {
+        command->target.value = (uint16_t)(1 + wire_random_number(random, KV_GROUPS_MAX - 2));
+    }
+    command->exec = any_bool(random);
+    if (!command->exec && any_bool(random)) {
+        command->owner_count = command->key_count;
+        for (uint32_t i = 0; i < command->key_count; i++) {
+            command->owners[i] = (uint8_t)(1 + wire_random_number(random, KV_GROUPS_MAX - 2));
+        }
+    }
+}
+
+static void random_step(struct wire_random *random, bool guard, struct wire_step *ret)
+{
+    const uint64_t first = guard ? WIRE_GUARD_EXISTS : WIRE_STEP_GET;
+    const uint64_t last = guard ? WIRE_GUARD_AT_MOST : WIRE_STEP_APPEND;
+    *ret = (struct wire_step){.kind =
+                                  (enum wire_step_kind)kv_prng_between(&random->prng, first, last)};
+    switch (wire_step_operands(ret->kind)) {
+    case WIRE_OPERANDS_NONE:
+        return;
+    case WIRE_OPERANDS_NUMBER:
+        ret->number = (int64_t)any64(random);
+        return;
+    case WIRE_OPERANDS_TWO_VALUES:
+        ret->expected = wire_random_bytes(random, 1000);
+        ret->value = wire_random_bytes(random, 1000);
+        return;
+    case WIRE_OPERANDS_VALUE:
+        ret->value = wire_random_bytes(random, 1000);
+        return;
+    }
+}
+
+/* Each key is named by one step at least. */
+static void random_steps(struct wire_random *random, struct wire_command *command)
+{
+    const uint32_t more =
+        (uint32_t)wire_random_number(random, KV_TXN_STEPS_MAX - command->key_count);
+    const uint32_t count = command->key_count + more;
+    command->guard_count = (uint32_t)wire_random_number(random, count);
+    command->branch_count[WIRE_BRANCH_THEN] =
+        (uint32_t)wire_random_number(random, count - command->guard_count);
+    command->branch_count[WIRE_BRANCH_ELSE] =
+        count - command->guard_count - command->branch_count[WIRE_BRANCH_THEN];
+    for (uint32_t i = 0; i < count; i++) {
+        random_step(random, i < command->guard_count, &command->steps[i]);
+        command->steps[i].key = i < command->key_count
+                                    ? i
+                                    : (uint32_t)wire_random_number(random, command->key_count - 1);
+    }
+    wire_command_mark_uses(command);
+}
+
 void wire_random_command(struct wire_random *random, struct wire_command *ret)
 {
     static const struct {
@@ -405,7 +506,7 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
 #undef X
     };
     size_t row = kv_prng_below(&random->prng, sizeof rows / sizeof rows[0]);
-    ret->op = rows[row].op;
+    wire_command_begin(ret, rows[row].op);
     ret->key_count =
         rows[row].min + (uint32_t)wire_random_number(random, rows[row].max - rows[row].min);
     ret->value_count = ret->key_count * rows[row].values;
@@ -415,13 +516,22 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
             ret->keys[i] = kv_slice_of(random->pool, 1);
         }
     }
+    if (ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op)) {
+        ret->key_count = sort_keys(ret);
+        ret->value_count = ret->key_count * rows[row].values;
+    }
     size_t value_max = ret->value_count > 2 ? 3000 : KV_VALUE_BYTES_MAX;
     for (uint32_t i = 0; i < ret->value_count; i++) {
         ret->values[i] = wire_random_bytes(random, value_max);
     }
     ret->number = ret->op == WIRE_OP_INCR ? (int64_t)any64(random) : 0;
-    ret->limit =
-        ret->op == WIRE_OP_SCAN ? (uint32_t)kv_prng_between(&random->prng, 1, KV_SCAN_ROWS_MAX) : 0;
+    ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY
+                     ? (uint32_t)kv_prng_between(&random->prng, 1, KV_SCAN_ROWS_MAX)
+                     : 0;
+    random_placement(random, ret);
+    if (ret->op == WIRE_OP_TXN) {
+        random_steps(random, ret);
+    }
 }
 
 void wire_random_answer(struct wire_random *random, struct wire_answer *ret)
@@ -443,4 +553,13 @@ void wire_random_answer(struct wire_random *random, struct wire_answer *ret)
     }
     ret->more = any_bool(random);
     ret->hint = (uint32_t)wire_random_number(random, KV_GROUPS_MAX - 1);
+    ret->place_count =
+        any_bool(random) ? 0 : (uint32_t)wire_random_number(random, KV_COMMAND_KEYS_MAX);
+    for (uint32_t i = 0; i < ret->place_count; i++) {
+        ret->places[i] = (struct wire_place){
+            .key = (uint32_t)wire_random_number(random, KV_COMMAND_KEYS_MAX - 1),
+            .verdict = verdicts[kv_prng_below(&random->prng, sizeof verdicts / sizeof verdicts[0])],
+            .group = any_group(random),
+            .version = any_timestamp(random)};
+    }
 }
