@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oracle_machine: SESSION_OPEN, SESSION_CLOSE and MAP.
+/* oracle_machine: the slots of machine.h, and SESSION_OPEN and SESSION_CLOSE.
  *
  * A registration has no session to be recorded in, so its exactly-once rule is here: while a
  * session is open, its nonce is known, and a resend of its registration gets the same id again. */
 #include "oracle/oracle_internal.h"
 
-static void oracle_machine_open(struct oracle_machine *machine,
-                                const struct machine_context *context, struct wire_answer *ret)
+static void oracle_machine_open_session(struct oracle_machine *machine, struct wire_answer *ret)
 {
-    const uint64_t nonce = context->id.sequence;
+    const uint64_t nonce = machine->context.id.sequence;
     const struct oracle_session *known = oracle_session_by_nonce(&machine->sessions, nonce);
     if (known != NULL) {
         ret->verdict = WIRE_VERDICT_EXISTS;
@@ -16,16 +15,16 @@ static void oracle_machine_open(struct oracle_machine *machine,
         ret->hint = (uint32_t)known->id.group;
         return;
     }
-    const kv_session_id id = {context->timestamp};
+    const kv_session_id id = {machine->context.timestamp};
     KV_ASSERT(oracle_session_by_id(&machine->sessions, id) ==
               NULL); /* final timestamps are unique */
     oracle_session_open(&machine->sessions, id, nonce);
 }
 
-static void oracle_machine_close(struct oracle_machine *machine,
-                                 const struct machine_context *context, struct wire_answer *ret)
+static void oracle_machine_close_session(struct oracle_machine *machine, struct wire_answer *ret)
 {
-    struct oracle_session *session = oracle_session_by_id(&machine->sessions, context->id.session);
+    struct oracle_session *session =
+        oracle_session_by_id(&machine->sessions, machine->context.id.session);
     if (session == NULL) {
         ret->verdict = WIRE_VERDICT_SESSION_UNKNOWN;
         return;
@@ -33,77 +32,108 @@ static void oracle_machine_close(struct oracle_machine *machine,
     oracle_session_close(&machine->sessions, session);
 }
 
-static void oracle_machine_answer_begin(struct wire_answer *ret, enum wire_verdict verdict)
+static bool is_question(enum wire_op op)
 {
-    wire_answer_begin(ret, verdict);
+    return op == WIRE_OP_MAP || op == WIRE_OP_WHERE || op == WIRE_OP_PARTITIONS ||
+           op == WIRE_OP_HISTORY;
 }
 
-static void oracle_machine_map(const struct oracle_machine *machine, struct wire_answer *ret)
+/* What an EXEC or a WHERE touches: all of its keys. */
+static void take_all_keys(const struct wire_command *command, bool write,
+                          struct machine_footprint *ret)
 {
-    ret->number = ORACLE_MAP_VERSION;
-    ret->hint = machine->partitions;
+    *ret = (struct machine_footprint){.answers = true};
+    ret->count = command->key_count;
+    for (uint32_t i = 0; i < command->key_count; i++) {
+        ret->variables[i] = (struct machine_variable){.key = command->keys[i], .write = write};
+    }
 }
 
-static void oracle_machine_execute(void *state, const struct machine_context *context,
-                                   const struct wire_command *command, struct wire_answer *ret)
+static bool oracle_machine_open(void *state, const struct machine_context *context, kv_slice body,
+                                struct machine_footprint *ret)
 {
     struct oracle_machine *machine = state;
-    oracle_machine_answer_begin(ret, WIRE_VERDICT_OK);
-    switch (command->op) {
-    case WIRE_OP_SESSION_OPEN:
-        oracle_machine_open(machine, context, ret);
-        break;
-    case WIRE_OP_SESSION_CLOSE:
-        oracle_machine_close(machine, context, ret);
-        break;
-    case WIRE_OP_MAP:
-        oracle_machine_map(machine, ret);
-        break;
-    case WIRE_OP_GET:
-    case WIRE_OP_PUT:
-    case WIRE_OP_PUT_IF_ABSENT:
-    case WIRE_OP_DELETE:
-    case WIRE_OP_CAS:
-    case WIRE_OP_INCR:
-    case WIRE_OP_APPEND:
-    case WIRE_OP_MGET:
-    case WIRE_OP_MPUT:
-    case WIRE_OP_SCAN:
-    case WIRE_OP_TXN:
-    case WIRE_OP_CREATE:
-    case WIRE_OP_MOVE:
-    case WIRE_OP_WHERE:
-    case WIRE_OP_PARTITIONS:
-    case WIRE_OP_HISTORY:
-        oracle_machine_answer_begin(ret, WIRE_VERDICT_UNSUPPORTED);
-        break;
+    const struct wire_command *command = &machine->command;
+    machine->context = *context;
+    machine->body = body;
+    if (wire_command_decode(body, &machine->command) != STATUS_OK) {
+        return false;
     }
+    if (context->read) {
+        take_all_keys(command, false, ret);
+        return is_question(command->op);
+    }
+    if (!wire_command_fits(command, context->destinations, kv_message_id_is_execution(context->id),
+                           machine->partitions)) {
+        return false;
+    }
+    const bool registers = command->op == WIRE_OP_SESSION_OPEN;
+    if (registers != kv_session_is_none(context->id.session)) {
+        return false; /* only a registration comes without a session */
+    }
+    if (kv_group_set_count(context->destinations) > 1) {
+        placement_footprint(command, context, machine->partitions, ret);
+    } else {
+        take_all_keys(command, command->exec, ret);
+    }
+    return true;
 }
 
-static void oracle_machine_read(void *state, const struct machine_context *context,
-                                const struct wire_command *command, struct wire_answer *ret)
+static enum wire_verdict oracle_machine_vote(void *state)
 {
-    const struct oracle_machine *machine = state;
-    (void)context;
-    oracle_machine_answer_begin(ret, WIRE_VERDICT_OK);
-    if (command->op == WIRE_OP_MAP) {
-        oracle_machine_map(machine, ret);
-    } else {
-        oracle_machine_answer_begin(ret, WIRE_VERDICT_UNSUPPORTED);
+    return oracle_vote(state);
+}
+
+static void oracle_machine_payload(void *state, kv_group_id to, struct kv_buffer *ret)
+{
+    (void)to; /* all are told the same */
+    oracle_payload(state, ret);
+}
+
+static enum machine_outcome oracle_machine_execute(void *state, const struct machine_vote *votes,
+                                                   uint32_t count, struct wire_answer *ret)
+{
+    struct oracle_machine *machine = state;
+    if (kv_group_set_count(machine->context.destinations) > 1) {
+        return oracle_execute_shared(machine, votes, count, ret);
     }
+    if (machine->command.exec) {
+        oracle_exec_begin(machine);
+        return MACHINE_PENDING;
+    }
+    if (machine->command.op == WIRE_OP_SESSION_OPEN) {
+        oracle_machine_open_session(machine, ret);
+    } else if (machine->command.op == WIRE_OP_SESSION_CLOSE) {
+        oracle_machine_close_session(machine, ret);
+    } else {
+        oracle_read(machine, ret);
+    }
+    return MACHINE_DONE;
+}
+
+static bool oracle_machine_read(void *state, struct wire_answer *ret)
+{
+    oracle_read(state, ret);
+    return true;
+}
+
+static bool oracle_machine_dispatch(const void *state, uint64_t after, struct machine_dispatch *ret)
+{
+    return oracle_next_dispatch(state, after, ret);
 }
 
 static uint64_t oracle_machine_digest(const void *state)
 {
     const struct oracle_machine *machine = state;
-    const uint64_t parts[] = {machine->sessions.digest, machine->partitions, ORACLE_MAP_VERSION};
+    const uint64_t parts[] = {machine->sessions.digest, machine->partitions, ORACLE_MAP_VERSION,
+                              kv_map_digest(machine->places.placed), machine->pins.digest};
     return oracle_hash(parts, sizeof(parts));
 }
 
 static uint64_t oracle_machine_keys(const void *state)
 {
     const struct oracle_machine *machine = state;
-    return machine->sessions.count;
+    return kv_map_count(machine->places.placed);
 }
 
 static void oracle_machine_save(const void *state, struct kv_buffer *ret)
@@ -111,12 +141,19 @@ static void oracle_machine_save(const void *state, struct kv_buffer *ret)
     oracle_save(state, ret);
 }
 
+static void oracle_machine_clear(struct oracle_machine *machine)
+{
+    oracle_sessions_clear(&machine->sessions);
+    oracle_pins_clear(&machine->pins);
+    oracle_places_clear(&machine->places);
+}
+
 static enum status oracle_machine_load(void *state, kv_slice bytes)
 {
     struct oracle_machine *machine = state;
-    oracle_sessions_clear(&machine->sessions);
+    oracle_machine_clear(machine);
     if (!oracle_load(machine, bytes)) {
-        oracle_sessions_clear(&machine->sessions);
+        oracle_machine_clear(machine);
         return STATUS_CORRUPT;
     }
     return STATUS_OK;
@@ -125,13 +162,18 @@ static enum status oracle_machine_load(void *state, kv_slice bytes)
 static void oracle_machine_destroy(void *state)
 {
     struct oracle_machine *machine = state;
-    oracle_sessions_clear(&machine->sessions);
+    oracle_machine_clear(machine);
+    oracle_places_close(&machine->places);
     kv_free(machine);
 }
 
 static const struct machine_ops oracle_machine_ops = {
+    .open = oracle_machine_open,
+    .vote = oracle_machine_vote,
+    .payload = oracle_machine_payload,
     .execute = oracle_machine_execute,
     .read = oracle_machine_read,
+    .dispatch = oracle_machine_dispatch,
     .digest = oracle_machine_digest,
     .keys = oracle_machine_keys,
     .save = oracle_machine_save,
@@ -142,10 +184,22 @@ static const struct machine_ops oracle_machine_ops = {
 struct machine oracle_machine_new(uint32_t partitions, uint32_t sessions_max)
 {
     KV_ASSERT(partitions >= 1 && partitions < KV_GROUPS_MAX);
-    struct oracle_machine *machine = kv_alloc(sizeof(*machine));
-    *machine = (struct oracle_machine){
-        .partitions = partitions,
-        .sessions = {.max = sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max},
-    };
+    struct oracle_machine *machine = kv_alloc_zero(1, sizeof(*machine));
+    machine->partitions = partitions;
+    machine->sessions.max = sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max;
+    oracle_places_init(&machine->places);
+    oracle_pins_init(&machine->pins);
     return (struct machine){.ops = &oracle_machine_ops, .state = machine};
+}
+
+uint64_t oracle_machine_alarms(const struct machine *machine)
+{
+    KV_ASSERT(machine->ops == &oracle_machine_ops);
+    const struct oracle_machine *oracle = machine->state;
+    return oracle->pins.alarms;
+}
+
+uint32_t oracle_machine_sessions(const struct machine *machine)
+{
+    return ((const struct oracle_machine *)machine->state)->sessions.count;
 }

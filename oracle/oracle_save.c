@@ -1,12 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oracle_save: the registry as bytes, and back.
+/* oracle_save: registry, places and pins as bytes, and back.
  *
- *   u8 form (1)  u32 partitions  u32 sessions, then for each in the order of opening:
- *   u64+u16 id  u64 nonce */
+ *   u8 form (2)  u32 partitions
+ *   u32 sessions, then for each in the order of opening: u64+u16 id  u64 nonce
+ *   u64 placed keys, then for each by ascending key: u16 bytes of key  key  u64+u16 version  u8 partition
+ *   u32 changes, then for each by ascending version: u16 bytes of key  key  u64+u16 version  u16 from  u16 to
+ *   u32 EXECs, then for each in the order of their turns:
+ *     u64+u16 session  u64 sequence  u32 attempt  u64 floor  u32 dispatches  u32 bytes of command  command */
 #include "oracle/oracle_internal.h"
 #include "partition/engine/state_bytes.h"
 
-#define ORACLE_SAVE_FORM 1
+#define ORACLE_SAVE_FORM 2
+
+static void oracle_save_key(kv_slice key, struct kv_buffer *ret)
+{
+    state_write_u16(ret, (uint16_t)key.size);
+    kv_buffer_append(ret, key.data, key.size);
+}
+
+static void oracle_save_places(const struct oracle_places *places, struct kv_buffer *ret)
+{
+    struct kv_map_cursor cursor;
+    struct kv_map_row row;
+    state_write_u64(ret, kv_map_count(places->placed));
+    kv_map_seek(places->placed, kv_slice_of(NULL, 0), &cursor);
+    while (kv_map_next(&cursor, &row)) {
+        oracle_save_key(row.key, ret);
+        state_write_timestamp(ret, row.version);
+        state_write_u8(ret, row.value.data[0]);
+    }
+    state_write_u32(ret, places->history_count);
+    for (uint32_t i = 0; i < places->history_count; i++) {
+        const struct oracle_change *change = &places->history[i];
+        oracle_save_key(kv_slice_of(change->key, change->key_size), ret);
+        state_write_timestamp(ret, change->version);
+        state_write_u16(ret, change->from.value);
+        state_write_u16(ret, change->to.value);
+    }
+}
+
+static void oracle_save_pins(const struct oracle_pins *pins, struct kv_buffer *ret)
+{
+    const struct oracle_exec *exec;
+    state_write_u32(ret, HASH_COUNT(pins->by_id));
+    TAILQ_FOREACH(exec, &pins->execs, link)
+    {
+        state_write_timestamp(ret, exec->id.session.registered);
+        state_write_u64(ret, exec->id.sequence);
+        state_write_u32(ret, exec->id.attempt);
+        state_write_u64(ret, exec->floor);
+        state_write_u32(ret, exec->dispatches);
+        state_write_u32(ret, (uint32_t)exec->asked.size);
+        kv_buffer_append(ret, exec->asked.data, exec->asked.size);
+    }
+}
 
 void oracle_save(const struct oracle_machine *machine, struct kv_buffer *ret)
 {
@@ -18,6 +65,8 @@ void oracle_save(const struct oracle_machine *machine, struct kv_buffer *ret)
         state_write_timestamp(ret, oracle_session_id(session).registered);
         state_write_u64(ret, session->nonce);
     }
+    oracle_save_places(&machine->places, ret);
+    oracle_save_pins(&machine->pins, ret);
 }
 
 /* Ids are the timestamps of the openings: they ascend. */
@@ -37,6 +86,96 @@ static bool oracle_load_session(struct oracle_machine *machine, struct state_rea
     return true;
 }
 
+static bool oracle_load_sessions(struct oracle_machine *machine, struct state_reader *reader)
+{
+    const uint32_t count = state_read_u32(reader);
+    if (reader->failed || count > machine->sessions.max) {
+        return false;
+    }
+    kv_session_id before = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (!oracle_load_session(machine, reader, &before)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static kv_slice oracle_load_key(struct state_reader *reader)
+{
+    const uint16_t size = state_read_u16(reader);
+    const kv_slice key = kv_slice_of(state_read_bytes(reader, size), size);
+    reader->failed = reader->failed || size == 0 || size > KV_KEY_BYTES_MAX;
+    return key;
+}
+
+static bool oracle_is_partition(const struct oracle_machine *machine, uint16_t number)
+{
+    return number >= 1 && number <= machine->partitions;
+}
+
+static bool oracle_load_placed(struct oracle_machine *machine, struct state_reader *reader)
+{
+    const uint64_t count = state_read_u64(reader);
+    kv_slice before = {NULL, 0};
+    for (uint64_t i = 0; i < count; i++) {
+        const kv_slice key = oracle_load_key(reader);
+        const kv_timestamp version = state_read_timestamp(reader);
+        const uint8_t group = state_read_u8(reader);
+        if (reader->failed || kv_slice_compare(before, key) >= 0 ||
+            !oracle_is_partition(machine, group) ||
+            wire_home_of(key, machine->partitions).value == group) {
+            return false; /* P1: the map is of keys away from home */
+        }
+        kv_map_put(machine->places.placed, key, kv_slice_of(&group, sizeof(group)), version);
+        machine->places.counts[group]++;
+        before = key;
+    }
+    return true;
+}
+
+static bool oracle_load_history(struct oracle_machine *machine, struct state_reader *reader)
+{
+    const uint32_t count = state_read_u32(reader);
+    kv_timestamp before = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        struct oracle_change change = {.key_size = 0};
+        const kv_slice key = oracle_load_key(reader);
+        change.version = state_read_timestamp(reader);
+        change.from.value = state_read_u16(reader);
+        change.to.value = state_read_u16(reader);
+        if (reader->failed || kv_timestamp_compare(change.version, before) < 0 ||
+            change.from.value > machine->partitions || change.to.value > machine->partitions) {
+            return false;
+        }
+        before = change.version;
+        change.key_size = (uint16_t)key.size;
+        memcpy(change.key, key.data, key.size);
+        oracle_remember(&machine->places, &change);
+    }
+    return count <= ORACLE_HISTORY_MAX;
+}
+
+static bool oracle_load_pins(struct oracle_machine *machine, struct state_reader *reader)
+{
+    const uint32_t count = state_read_u32(reader);
+    for (uint32_t i = 0; i < count; i++) {
+        kv_message_id id;
+        id.session.registered = state_read_timestamp(reader);
+        id.sequence = state_read_u64(reader);
+        id.attempt = state_read_u32(reader);
+        const uint64_t floor = state_read_u64(reader);
+        const uint32_t dispatches = state_read_u32(reader);
+        const uint32_t size = state_read_u32(reader);
+        const kv_slice asked = kv_slice_of(state_read_bytes(reader, size), size);
+        if (reader->failed || id.session.registered.group.value >= KV_GROUPS_MAX ||
+            !oracle_exec_load(machine, id, floor, dispatches, asked)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool oracle_load(struct oracle_machine *machine, kv_slice bytes)
 {
     struct state_reader reader = {bytes, false};
@@ -44,15 +183,7 @@ bool oracle_load(struct oracle_machine *machine, kv_slice bytes)
         state_read_u32(&reader) != machine->partitions) {
         return false;
     }
-    const uint32_t count = state_read_u32(&reader);
-    if (reader.failed || count > machine->sessions.max) {
-        return false;
-    }
-    kv_session_id before = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        if (!oracle_load_session(machine, &reader, &before)) {
-            return false;
-        }
-    }
-    return state_reader_is_done(&reader);
+    return oracle_load_sessions(machine, &reader) && oracle_load_placed(machine, &reader) &&
+           oracle_load_history(machine, &reader) && oracle_load_pins(machine, &reader) &&
+           state_reader_is_done(&reader);
 }

@@ -51,8 +51,8 @@ static enum node_admission admit(void *state, const struct wire_request *request
     KV_UNREACHABLE();
 }
 
-static void deliver(void *state, const struct wire_entry *entry, kv_timestamp timestamp,
-                    struct node_answer *ret)
+static void deliver(void *state, const struct node_port *port, struct wire_entry *entry,
+                    kv_timestamp timestamp)
 {
     struct member *member = state;
     multicast_bytes answer = {NULL, 0};
@@ -65,8 +65,9 @@ static void deliver(void *state, const struct wire_entry *entry, kv_timestamp ti
     KV_ASSERT(answer.size <= MULTICAST_BODY_BYTES_MAX);
     kv_slice body = kv_slice_of(answer.data, answer.size);
     api_answers_add(&member->answers, entry->id, entry->floor, timestamp, entry->index, body);
-    *ret = (struct node_answer){
-        .id = entry->id, .timestamp = timestamp, .index = entry->index, .body = body};
+    node_port_answer(
+        port, &(struct node_answer){
+                  .id = entry->id, .timestamp = timestamp, .index = entry->index, .body = body});
 }
 
 static bool read_state(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret)
@@ -82,6 +83,16 @@ static bool read_state(void *state, kv_slice body, kv_timestamp cursor, kv_slice
     KV_ASSERT(answer.size <= MULTICAST_BODY_BYTES_MAX);
     *ret = kv_slice_of(answer.data, answer.size);
     return true;
+}
+
+static void read_confirmed(void *state, const struct node_port *port, uint64_t token, kv_slice body)
+{
+    struct node_read_answer answer = {.token = token};
+    if (read_state(state, body, answer.timestamp, &answer.body)) {
+        node_port_answer_read(port, &answer);
+    } else {
+        node_port_refuse_read(port, token);
+    }
 }
 
 static struct node_application_status status_of(const void *state)
@@ -109,7 +120,8 @@ static struct node_application make_application(kv_group_id group, void *context
     static const struct node_application_ops ops = {
         .admit = admit,
         .deliver = deliver,
-        .read = read_state,
+        .read = read_confirmed,
+        .stale_read = read_state,
         .status = status_of,
         .destroy = destroy,
     };

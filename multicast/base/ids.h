@@ -52,6 +52,11 @@ typedef struct {
     uint32_t attempt;
 } kv_message_id;
 
+/* Attempts of clients are 16 bits wide. The bits above say that the oracle sends the command in its client's name, and
+ * for which time (placement rule D2). */
+#define KV_ATTEMPT_DISPATCH_SHIFT 16
+#define KV_ATTEMPT_MAX            0xffffu
+
 /* A set of groups: bit g stands for group g. */
 typedef struct {
     uint64_t bits;
@@ -108,6 +113,19 @@ static inline bool kv_message_id_equal(kv_message_id a, kv_message_id b)
            a.attempt == b.attempt;
 }
 
+/* The id under which the client knows the command. */
+static inline kv_message_id kv_message_id_of_client(kv_message_id id)
+{
+    id.attempt &= KV_ATTEMPT_MAX;
+    return id;
+}
+
+/* Whether the oracle sends it in its client's name. */
+static inline bool kv_message_id_is_execution(kv_message_id id)
+{
+    return id.attempt > KV_ATTEMPT_MAX;
+}
+
 /* A message id without padding, so that its bytes can be hashed and compared. */
 struct kv_message_key {
     uint64_t clock;
@@ -139,6 +157,19 @@ static inline bool kv_group_set_has(kv_group_set set, kv_group_id group)
 static inline int kv_group_set_count(kv_group_set set)
 {
     return __builtin_popcountll(set.bits);
+}
+
+static inline kv_group_set kv_group_set_without(kv_group_set set, kv_group_id group)
+{
+    return (kv_group_set){set.bits & ~kv_group_set_of(group).bits};
+}
+
+/* The lowest group of a set that is not empty; removed from it. */
+static inline kv_group_id kv_group_set_take(kv_group_set *set)
+{
+    const kv_group_id group = {(uint16_t)__builtin_ctzll(set->bits)};
+    set->bits &= set->bits - 1;
+    return group;
 }
 
 static inline kv_instant kv_instant_add(kv_instant at, uint64_t us)

@@ -71,6 +71,7 @@ static void add_member(struct node *node, kv_group_id group)
         .look_ahead_us = ORDER_LOOK_AHEAD_US,
         .group_count = node->config->group_count,
         .groups = node->config->groups,
+        .oracle_first = node->settings.oracle_first,
     };
     settings.raft = (struct raft_settings){
         .group = group,
@@ -295,6 +296,7 @@ void node_close(struct node **node)
     for (uint32_t i = 0; i < closed->member_count; i++) {
         struct node_member *member = &closed->members[i];
         order_effects_close(&member->effects);
+        order_effects_close(&member->handled);
         order_destroy(&member->order);
         member->application.ops->destroy(member->application.state);
         node_reads_close(member);

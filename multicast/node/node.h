@@ -17,8 +17,10 @@
 
 #include "multicast/base/trace.h"
 #include "multicast/node/node_config.h"
+#include "multicast/order/order.h"
 
 struct node;
+struct node_member;
 
 /* Exit status of a process whose disk failed (log.h, Failure). */
 #define KV_EXIT_DISK 74
@@ -27,17 +29,27 @@ struct node;
 enum node_admission {
     NODE_ADMIT,           /* order it */
     NODE_RECORDED,        /* it has been executed: *ret is its answer */
+    NODE_RUNNING,         /* it is delivered, and answered when it has executed */
+    NODE_ELSEWHERE,       /* it has been executed, and another group answers */
     NODE_REFUSED,         /* sequence at or below the session's floor */
     NODE_SESSION_UNKNOWN, /* the session has ended */
     NODE_SESSION_FULL,    /* too many above the session's floor */
-    NODE_MALFORMED        /* the body is not a valid command */
+    NODE_BUSY,            /* too many messages wait for others */
+    NODE_MALFORMED        /* the body is not a valid command, or may not go to these destinations */
 };
 
-/* The answer to an executed message; the slice is valid until the application's next call. */
+/* The answer to an executed message. */
 struct node_answer {
     kv_message_id id;
     kv_timestamp timestamp;
     kv_index index;
+    kv_slice body;
+};
+
+/* The answer to a read. */
+struct node_read_answer {
+    uint64_t token;
+    kv_timestamp timestamp; /* of the last message that it has seen */
     kv_slice body;
 };
 
@@ -46,18 +58,56 @@ struct node_application_status {
     uint64_t digest;
     uint64_t keys;
     uint64_t sessions;
+    uint64_t waiting; /* delivered messages that have not executed */
 };
 
-/* Slots are called by the node's thread, never block, and keep no pointer to their inputs. */
+/* Where a slot of an application runs: its member, at this moment. Valid while the slot runs. */
+struct node_port {
+    struct node *node;
+    struct node_member *member;
+    kv_instant now;
+    bool leads;
+};
+
+/* What an application says through its port; inputs are borrowed until the call returns. */
+
+/* Answer a message, if somebody waits for it here. */
+void node_port_answer(const struct node_port *port, const struct node_answer *answer);
+void node_port_answer_read(const struct node_port *port, const struct node_read_answer *answer);
+void node_port_refuse_read(const struct node_port *port,
+                           uint64_t token); /* the body is no valid read */
+
+/* A message of the kinds SIGNAL, SIGNAL_REQUEST or SIGNAL_ACK: to `to` if that is set, else to the leader of its group or to
+ * all of its members. Sender and speaker are filled in. It may be lost. */
+void node_port_send(const struct node_port *port, const struct wire_message *message,
+                    bool everyone);
+
+/* Log what another group has told, or order a message. It may fail without a trace: the application sees what is committed. */
+void node_port_append(const struct node_port *port, const struct order_remote *remote);
+void node_port_submit(const struct node_port *port, const struct order_submit *submit);
+
+/* Slots are called by the node's thread, never block, and keep no pointer to their inputs, but may keep entries by reference. */
 struct node_application_ops {
-    /* Look a request up; changes nothing. *ret is set for NODE_RECORDED only. */
+    /* Look a request up; changes nothing. *ret is set for NODE_RECORDED only, and valid until the next call. */
     enum node_admission (*admit)(void *state, const struct wire_request *request,
                                  struct node_answer *ret);
-    /* Execute a delivered message; calls come in the order of delivery. */
-    void (*deliver)(void *state, const struct wire_entry *entry, kv_timestamp timestamp,
-                    struct node_answer *ret);
-    /* Run a read; false: the body is not a valid read-only command. */
-    bool (*read)(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret);
+    /* Take a delivered message; calls come in the order of delivery. It is answered now or later. */
+    void (*deliver)(void *state, const struct node_port *port, struct wire_entry *entry,
+                    kv_timestamp timestamp);
+    /* A REMOTE entry is committed. NULL: the application logs none. */
+    void (*remote)(void *state, const struct node_port *port, struct wire_entry *entry);
+    /* The application of another group says something. NULL: they say nothing. */
+    void (*message)(void *state, const struct node_port *port, const struct wire_message *message);
+    /* Run a read that must see everything delivered so far; it is answered now or later. */
+    void (*read)(void *state, const struct node_port *port, uint64_t token, kv_slice body);
+    /* A read is not wanted any more. NULL: reads are always answered at once. */
+    void (*drop_read)(void *state, uint64_t token);
+    /* Run a read on the state as it is; false: the body is not a valid read-only command. *ret is valid until the next call. */
+    bool (*stale_read)(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret);
+    /* Time has passed, or the member's role has changed. NULL: neither matters. */
+    void (*tick)(void *state, const struct node_port *port);
+    /* When the next tick is due. NULL: never. */
+    kv_instant (*deadline)(const void *state);
     struct node_application_status (*status)(const void *state);
     void (*destroy)(void *state);
 };
@@ -76,6 +126,7 @@ struct node_settings {
     enum trace_level trace;
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
+    bool oracle_first;            /* order.h */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */
     void *application_context;

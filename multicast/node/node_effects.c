@@ -3,7 +3,8 @@
  *
  * 1. Records go to the log's batch before anything that depends on them is even queued.
  * 2. Sends are encoded at once: into the frame that leaves now, or into the one that waits for the sync.
- * 3. Deliveries are executed and answered; a delivered message is committed, so its answer need not wait for our sync.
+ * 3. The application takes deliveries, and answers them; what is delivered is committed, so its answer need not wait for our
+ *    sync.
  * 4. Reads that raft has decided run after the deliveries that they must see. */
 #include <stdio.h>
 
@@ -51,9 +52,10 @@ static void sync_and_send(struct node *node)
     node_outbox_send(&node->outbox, true);
 }
 
-static void queue_sends(struct node *node, const struct node_member *member,
+static void queue_sends(struct node *node, struct node_member *member,
                         const struct raft_send *sends, uint32_t count)
 {
+    member->messages += count;
     for (uint32_t i = 0; i < count && node->failure == STATUS_OK; i++) {
         const struct wire_message *message = &sends[i].message;
         bool waits = sends[i].after > member->durable;
@@ -68,29 +70,19 @@ static void queue_sends(struct node *node, const struct node_member *member,
     }
 }
 
-static void execute_deliveries(struct node *node, struct node_member *member)
+static void execute_deliveries(struct node *node, struct node_member *member,
+                               const struct order_effects *effects)
 {
-    for (uint32_t i = 0; i < member->effects.delivery_count; i++) {
-        const struct order_delivery *delivery = &member->effects.deliveries[i];
-        struct node_answer answer;
-        member->application.ops->deliver(member->application.state, delivery->entry,
-                                         delivery->timestamp, &answer);
+    const struct node_port port = node_port_of(node, member);
+    const struct node_application_ops *ops = member->application.ops;
+    for (uint32_t i = 0; i < effects->delivery_count; i++) {
+        const struct order_delivery *delivery = &effects->deliveries[i];
         member->commands++;
         member->executed = delivery->entry->index;
-        struct net_route route;
-        if (!node_waiters_take(&node->waiters, member->group, answer.id, &route)) {
-            continue;
-        }
-        struct wire_message reply = {.kind = WIRE_MESSAGE_REPLY, .group = member->group};
-        reply.as.reply = (struct wire_reply){
-            .id = answer.id,
-            .outcome = WIRE_OUTCOME_ANSWERED,
-            .leader = raft_leader(order_raft(member->order)),
-            .timestamp = answer.timestamp,
-            .index = answer.index,
-            .body = answer.body,
-        };
-        node_outbox_answer(&node->outbox, &route, &reply);
+        ops->deliver(member->application.state, &port, delivery->entry, delivery->timestamp);
+    }
+    for (uint32_t i = 0; i < effects->remote_count && ops->remote != NULL; i++) {
+        ops->remote(member->application.state, &port, effects->remotes[i]);
     }
 }
 
@@ -139,26 +131,32 @@ static void report_trace(struct node *node, struct node_member *member)
     }
 }
 
+/* Effects are set aside while they are carried out: an application that appends or submits something steps the order, whose
+ * new effects are carried out when the member is flushed next. */
 void node_carry_out(struct node *node, struct node_member *member)
 {
-    struct order_effects *effects = &member->effects;
+    const struct order_effects spare = member->handled;
     append_records(node, member);
     if (node->failure == STATUS_OK) {
-        queue_sends(node, member, effects->raft.sends, effects->raft.send_count);
-        queue_sends(node, member, effects->sends, effects->send_count);
+        queue_sends(node, member, member->effects.raft.sends, member->effects.raft.send_count);
+        queue_sends(node, member, member->effects.sends, member->effects.send_count);
     }
+    member->handled = member->effects;
+    member->effects = spare;
+    const struct order_effects *effects = &member->handled;
     if (node->failure == STATUS_OK) {
-        execute_deliveries(node, member);
+        if (effects->raft.role_changed) {
+            report_role(node, member);
+            node_tick_application(node, member);
+        }
+        execute_deliveries(node, member, effects);
         node_reads_unpark(node, member);
         for (uint32_t i = 0; i < effects->raft.read_count; i++) {
             node_read_decided(node, member, &effects->raft.reads[i]);
         }
-        if (effects->raft.role_changed) {
-            report_role(node, member);
-        }
     }
     report_trace(node, member);
-    order_effects_clear(effects);
+    order_effects_clear(&member->handled);
 }
 
 void node_sync(struct node *node)

@@ -15,12 +15,17 @@
 /* Reads of one member that await confirmation or delivery: as many as its raft takes. */
 #define NODE_READS_MAX RAFT_READS_MAX
 
+/* A read that waits for messages to several groups gives up after this time, longer than any client's patience. */
+#define NODE_READ_WAIT_US 30000000
+
 /* A read on its way: its slot is raft's token. */
 struct node_read {
     bool used;
     struct net_route route;
     kv_message_id id;
     struct kv_buffer body;
+    bool runs;          /* the application has it */
+    kv_instant give_up; /* when it is answered BUSY */
     kv_index
         index; /* confirmed: everything up to here must be delivered first; 0: not confirmed yet */
     uint32_t next_free;
@@ -31,6 +36,7 @@ struct node_member {
     kv_group_id group;
     struct order *order;
     struct order_effects effects;
+    struct order_effects handled; /* being carried out: what follows from it goes into `effects` */
     struct node_application application;
     struct trace trace;
     uint64_t appended; /* persist sequence handed to the log */
@@ -38,11 +44,13 @@ struct node_member {
     bool touched;      /* had an event since the last flush */
     struct node_read *reads;
     uint32_t read_capacity;
-    uint32_t read_free;    /* first free slot + 1; 0: none */
-    uint32_t reads_parked; /* confirmed, waiting for deliveries */
-    kv_index executed;     /* of the last delivery that was executed: what a stale read has seen */
+    uint32_t read_free;     /* first free slot + 1; 0: none */
+    uint32_t reads_parked;  /* confirmed, waiting for deliveries */
+    uint32_t reads_running; /* the application has them */
+    kv_index executed;      /* of the last delivery that was executed: what a stale read has seen */
     uint64_t commands;
     uint64_t reads_served;
+    uint64_t messages;        /* to other members, of this group and of others */
     enum raft_role told_role; /* last reported to the operator */
     kv_term told_term;
     kv_node_id told_leader;
@@ -98,6 +106,12 @@ void node_carry_out(struct node *node, struct node_member *member);
 /* node_effects.c: make everything appended durable and tell the cores. A failure is kept in node->failure. */
 void node_sync(struct node *node);
 
+/* node_port.c: where the member's application runs now. */
+struct node_port node_port_of(struct node *node, struct node_member *member);
+
+/* node_port.c: let its application have a look at the time and the member's role. */
+void node_tick_application(struct node *node, struct node_member *member);
+
 /* node_requests.c: one message from a client. */
 void node_on_client(struct node *node, const struct net_route *route,
                     const struct wire_message *message);
@@ -111,7 +125,8 @@ void node_read_begin(struct node *node, struct node_member *member, const struct
                      const struct wire_request *request);
 void node_read_decided(struct node *node, struct node_member *member,
                        const struct raft_read *decided);
-void node_reads_unpark(struct node *node, struct node_member *member); /* after deliveries */
+void node_reads_unpark(struct node *node, struct node_member *member);  /* after deliveries */
+void node_reads_give_up(struct node *node, struct node_member *member); /* now and then */
 void node_reads_close(struct node_member *member);
 
 /* node_status.c */

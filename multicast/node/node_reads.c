@@ -4,7 +4,8 @@
  * [Raft thesis 6.4] The leader notes its commit index, confirms with a majority that it still leads (one round for all reads
  * of a turn), and answers from its state once everything up to that index is delivered: a deposed leader may have answered a
  * command that this one has committed but, because it waits for another group, not yet delivered. Deliveries of a turn are
- * executed before its reads are looked at; a read that must wait for more is parked. */
+ * handed over before its reads are looked at; a read that must wait for more is parked. The application may park it again,
+ * behind a delivered message that waits for other groups. */
 #include "multicast/node/node_internal.h"
 
 #define READS_FIRST 64
@@ -31,6 +32,7 @@ static struct node_read *slot_take(struct node_member *member, uint64_t *ret_tok
     struct node_read *read = &member->reads[*ret_token];
     member->read_free = read->next_free;
     read->used = true;
+    read->runs = false;
     read->index = (kv_index){0};
     return read;
 }
@@ -68,24 +70,55 @@ void node_read_begin(struct node *node, struct node_member *member, const struct
     kv_buffer_append(&read->body, request->body.data, request->body.size);
 }
 
-static void answer_read(struct node *node, struct node_member *member, struct node_read *read)
+static struct node_read *running_read(struct node_member *member, uint64_t token)
 {
-    kv_slice answer;
-    if (!member->application.ops->read(member->application.state, kv_buffer_slice(&read->body),
-                                       order_cursor(member->order), &answer)) {
-        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_MALFORMED);
-        return;
-    }
-    member->reads_served++;
+    KV_ASSERT(token < member->read_capacity);
+    struct node_read *read = &member->reads[token];
+    KV_ASSERT(read->used && read->runs);
+    return read;
+}
+
+static void end_read(struct node_member *member, struct node_read *read)
+{
+    member->reads_running--;
+    slot_give(member, read);
+}
+
+void node_port_answer_read(const struct node_port *port, const struct node_read_answer *answer)
+{
+    struct node_member *member = port->member;
+    struct node_read *read = running_read(member, answer->token);
     struct wire_message reply = {.kind = WIRE_MESSAGE_REPLY, .group = member->group};
     reply.as.reply = (struct wire_reply){
         .id = read->id,
         .outcome = WIRE_OUTCOME_ANSWERED,
         .leader = raft_leader(order_raft(member->order)),
+        .timestamp = answer->timestamp,
         .index = order_delivered_index(member->order),
-        .body = answer,
+        .body = answer->body,
     };
-    node_outbox_answer(&node->outbox, &read->route, &reply);
+    node_outbox_answer(&port->node->outbox, &read->route, &reply);
+    member->reads_served++;
+    end_read(member, read);
+}
+
+void node_port_refuse_read(const struct node_port *port, uint64_t token)
+{
+    struct node_member *member = port->member;
+    struct node_read *read = running_read(member, token);
+    node_answer_outcome(port->node, &read->route, member->group, read->id, WIRE_OUTCOME_MALFORMED);
+    end_read(member, read);
+}
+
+/* Everything that it must see is delivered. */
+static void run_read(struct node *node, struct node_member *member, struct node_read *read)
+{
+    const struct node_port port = node_port_of(node, member);
+    read->runs = true;
+    read->give_up = kv_instant_add(node->now, NODE_READ_WAIT_US);
+    member->reads_running++;
+    member->application.ops->read(member->application.state, &port,
+                                  (uint64_t)(read - member->reads), kv_buffer_slice(&read->body));
 }
 
 void node_read_decided(struct node *node, struct node_member *member,
@@ -93,28 +126,37 @@ void node_read_decided(struct node *node, struct node_member *member,
 {
     KV_ASSERT(decided->token < member->read_capacity && member->reads[decided->token].used);
     struct node_read *read = &member->reads[decided->token];
-    if (decided->ready && !order_has_delivered(member->order, decided->index)) {
+    if (!decided->ready) {
+        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
+        slot_give(member, read);
+    } else if (order_has_delivered(member->order, decided->index)) {
+        run_read(node, member, read);
+    } else {
         read->index = decided->index;
         member->reads_parked++;
-        return;
     }
-    if (decided->ready) {
-        answer_read(node, member, read);
-    } else {
-        node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
-    }
-    slot_give(member, read);
 }
 
 void node_reads_unpark(struct node *node, struct node_member *member)
 {
     for (uint32_t i = 0; i < member->read_capacity && member->reads_parked > 0; i++) {
         struct node_read *read = &member->reads[i];
-        if (read->used && read->index.value != 0 &&
+        if (read->used && !read->runs && read->index.value != 0 &&
             order_has_delivered(member->order, read->index)) {
             member->reads_parked--;
-            answer_read(node, member, read);
-            slot_give(member, read);
+            run_read(node, member, read);
+        }
+    }
+}
+
+void node_reads_give_up(struct node *node, struct node_member *member)
+{
+    for (uint32_t i = 0; i < member->read_capacity && member->reads_running > 0; i++) {
+        struct node_read *read = &member->reads[i];
+        if (read->used && read->runs && kv_instant_reached(read->give_up, node->now)) {
+            member->application.ops->drop_read(member->application.state, i);
+            node_answer_outcome(node, &read->route, member->group, read->id, WIRE_OUTCOME_BUSY);
+            end_read(member, read);
         }
     }
 }

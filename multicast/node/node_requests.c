@@ -86,7 +86,9 @@ static void answer_delivered(struct node *node, struct node_member *member,
         member->application.ops->admit(member->application.state, request, &answer);
     if (admission == NODE_RECORDED) {
         answer_recorded(node, member, route, &answer);
-    } else {
+    } else if (admission == NODE_RUNNING) {
+        node_waiters_add(&node->waiters, member->group, request->id, route);
+    } else if (admission != NODE_ELSEWHERE) {
         /* The application would take it: then it is the order that no longer knows the ids of this session. */
         node_answer_outcome(node, route, member->group, request->id,
                             admission == NODE_ADMIT ? WIRE_OUTCOME_SESSION_UNKNOWN
@@ -114,6 +116,11 @@ static void on_ordered(struct node *node, struct node_member *member, const stru
     case NODE_RECORDED:
         answer_recorded(node, member, route, &answer);
         return;
+    case NODE_RUNNING:
+        node_waiters_add(&node->waiters, member->group, request->id, route);
+        return;
+    case NODE_ELSEWHERE:
+        return; /* the client waits for that answer, not for this one */
     case NODE_REFUSED:
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_REFUSED);
         return;
@@ -121,6 +128,7 @@ static void on_ordered(struct node *node, struct node_member *member, const stru
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_SESSION_UNKNOWN);
         return;
     case NODE_SESSION_FULL:
+    case NODE_BUSY:
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_BUSY);
         return;
     case NODE_MALFORMED:
@@ -133,8 +141,9 @@ static void on_stale_read(struct node *node, struct node_member *member,
                           const struct net_route *route, const struct wire_request *request)
 {
     kv_slice answer;
-    if (!member->application.ops->read(member->application.state, request->body,
-                                       order_cursor(member->order), &answer)) {
+    const kv_timestamp cursor = order_cursor(member->order);
+    if (!member->application.ops->stale_read(member->application.state, request->body, cursor,
+                                             &answer)) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_MALFORMED);
         return;
     }
@@ -143,6 +152,7 @@ static void on_stale_read(struct node *node, struct node_member *member,
                  &(struct wire_reply){.id = request->id,
                                       .outcome = WIRE_OUTCOME_ANSWERED,
                                       .leader = raft_leader(order_raft(member->order)),
+                                      .timestamp = cursor,
                                       .index = member->executed,
                                       .body = answer});
 }

@@ -77,6 +77,8 @@ static struct wire_member_status status_of(const struct node_member *member)
         .sessions = application.sessions,
         .commands = member->commands,
         .reads = member->reads_served,
+        .messages = member->messages,
+        .waiting = application.waiting,
     };
 }
 

@@ -18,6 +18,18 @@ enum status node_step_raft(struct node *node, struct node_member *member, struct
     return order_step(member->order, &order_event, &member->effects);
 }
 
+/* What another group's application says to this one. */
+static bool on_application_message(struct node *node, struct node_member *member,
+                                   const struct wire_message *message)
+{
+    const struct node_port port = node_port_of(node, member);
+    if (member->application.ops->message == NULL || !order_hear(member->order, message)) {
+        return false;
+    }
+    member->application.ops->message(member->application.state, &port, message);
+    return true;
+}
+
 /* A message between members; false: nobody here should have got it. */
 static bool on_peer(struct node *node, const struct wire_message *message)
 {
@@ -41,13 +53,14 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_FORGET:
     case WIRE_MESSAGE_ASK:
     case WIRE_MESSAGE_TELL:
-    case WIRE_MESSAGE_SIGNAL:
-    case WIRE_MESSAGE_SIGNAL_REQUEST:
-    case WIRE_MESSAGE_SIGNAL_ACK:
         /* A message never fails a step: what is stale or wrong in it is ignored inside. */
         (void)node_step_raft(node, member,
                              (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
         return true;
+    case WIRE_MESSAGE_SIGNAL:
+    case WIRE_MESSAGE_SIGNAL_REQUEST:
+    case WIRE_MESSAGE_SIGNAL_ACK:
+        return on_application_message(node, member, message);
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REQUEST:
@@ -123,12 +136,23 @@ static bool receive(struct node *node)
     return true;
 }
 
+static kv_instant application_deadline(const struct node_member *member)
+{
+    const struct node_application *application = &member->application;
+    return application->ops->deadline == NULL ? KV_INSTANT_NEVER
+                                              : application->ops->deadline(application->state);
+}
+
 static void tick(struct node *node)
 {
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct node_member *member = &node->members[i];
         if (kv_instant_reached(order_deadline(member->order), node->now)) {
             (void)node_step_raft(node, member, (struct raft_event){.kind = RAFT_EVENT_TICK});
+            node_reads_give_up(node, member);
+        }
+        if (kv_instant_reached(application_deadline(member), node->now)) {
+            node_tick_application(node, member);
         }
     }
 }
@@ -216,6 +240,7 @@ kv_instant node_deadline(const struct node *node)
     kv_instant deadline = node->stop_by;
     for (uint32_t i = 0; i < node->member_count; i++) {
         deadline = kv_instant_min(deadline, order_deadline(node->members[i].order));
+        deadline = kv_instant_min(deadline, application_deadline(&node->members[i]));
     }
     return deadline;
 }

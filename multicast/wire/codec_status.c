@@ -4,7 +4,7 @@
 #include "multicast/wire/codec_internal.h"
 
 /* Elements of struct wire_member_status. */
-#define MEMBER_STATUS_FIELDS 13
+#define MEMBER_STATUS_FIELDS 15
 
 void wire_pack_status_request(msgpack_packer *packer, const struct wire_status_request *message)
 {
@@ -32,6 +32,8 @@ static void pack_member(msgpack_packer *packer, const struct wire_member_status 
     wire_pack_uint(packer, member->sessions);
     wire_pack_uint(packer, member->commands);
     wire_pack_uint(packer, member->reads);
+    wire_pack_uint(packer, member->messages);
+    wire_pack_uint(packer, member->waiting);
 }
 
 static void read_member(struct wire_reader *reader, struct wire_member_status *ret)
@@ -50,6 +52,8 @@ static void read_member(struct wire_reader *reader, struct wire_member_status *r
     ret->sessions = wire_read_u64(reader);
     ret->commands = wire_read_u64(reader);
     ret->reads = wire_read_u64(reader);
+    ret->messages = wire_read_u64(reader);
+    ret->waiting = wire_read_u64(reader);
 }
 
 void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_reply *message)

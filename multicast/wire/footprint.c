@@ -116,9 +116,9 @@ struct wire_step wire_command_step(const struct wire_command *command, enum wire
 {
     KV_ASSERT(i < wire_command_steps(command, branch));
     if (command->op == WIRE_OP_TXN) {
-        const uint32_t first = command->guard_count + (branch == WIRE_BRANCH_ELSE
-                                                           ? command->branch_count[WIRE_BRANCH_THEN]
-                                                           : 0);
+        const uint32_t first =
+            command->guard_count +
+            (branch == WIRE_BRANCH_ELSE ? command->branch_count[WIRE_BRANCH_THEN] : 0);
         return command->steps[first + i];
     }
     struct wire_step step = {.kind = step_of(command->op), .key = i, .number = command->number};
@@ -188,8 +188,8 @@ unsigned wire_command_duties(const struct wire_command *command, uint32_t i, kv_
         duties |= WIRE_DUTY_HOME;
     }
     const bool comes = parties.target.value != 0 && !kv_group_equal(parties.target, parties.owner);
-    const bool lent = command->policy == WIRE_POLICY_BORROW &&
-                      !kv_group_equal(command->target, parties.owner);
+    const bool lent =
+        command->policy == WIRE_POLICY_BORROW && !kv_group_equal(command->target, parties.owner);
     if ((comes && kv_group_equal(group, parties.target)) ||
         (command->op == WIRE_OP_CREATE && kv_group_equal(group, parties.target)) ||
         (lent && kv_group_equal(group, command->target))) {

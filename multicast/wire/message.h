@@ -215,6 +215,8 @@ struct wire_member_status {
     uint64_t sessions;
     uint64_t commands; /* ordered commands executed since start */
     uint64_t reads;    /* reads served since start */
+    uint64_t messages; /* sent to other members, of this group and others, since start */
+    uint64_t waiting;  /* delivered commands that wait for other groups */
 };
 
 struct wire_status_reply {

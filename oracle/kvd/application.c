@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* application: where the driver (bytes, messages) meets the engine (commands, sessions).
  *
- * A request's body is checked here, before it is ordered: what is in a log can be executed. */
+ * 1. A request's body is checked here, before it is ordered: what is in a log can be executed.
+ * 2. A message that has the oracle among its destinations is taken at the oracle only (docs/decisions/0006-oracle-first.md).
+ * 3. What a step of the engine asks for is carried out before the next one. */
 #include "oracle/kvd/application.h"
 
 #include "multicast/base/assert.h"
@@ -11,7 +13,10 @@
 #include "partition/kv/kv_machine.h"
 
 struct application {
+    kv_group_id group;
     struct engine *engine;
+    struct engine_effects effects;
+    struct kv_buffer remote;     /* scratch for the body of a REMOTE entry */
     struct wire_command command; /* scratch for the check of a body */
 };
 
@@ -23,55 +28,158 @@ static struct node_answer answer_of(const struct engine_reply *reply)
                                 .body = reply->answer};
 }
 
+static bool is_well_formed(struct application *application, const struct wire_request *request)
+{
+    const bool oracles = kv_group_set_has(request->destinations, KV_GROUP_ORACLE);
+    if (oracles && !kv_group_equal(application->group, KV_GROUP_ORACLE)) {
+        return false;
+    }
+    return request->id.attempt <= KV_ATTEMPT_MAX &&
+           engine_fits(application->engine, request->body, request->id, request->destinations);
+}
+
 static enum node_admission application_admit(void *state, const struct wire_request *request,
                                              struct node_answer *ret)
 {
     struct application *application = state;
-    if (wire_command_decode(request->body, &application->command) != STATUS_OK) {
+    struct engine_reply reply;
+    if (!is_well_formed(application, request)) {
         return NODE_MALFORMED;
     }
-    if (kv_group_set_count(request->destinations) != 1) {
-        return NODE_MALFORMED; /* commands over several partitions need votes, which this engine does not exchange yet */
-    }
-    bool opens_session = application->command.op == WIRE_OP_SESSION_OPEN;
-    if (kv_session_is_none(request->id.session) != opens_session) {
-        return NODE_MALFORMED; /* only the opening of a session has none */
-    }
-    struct engine_reply reply;
     switch (engine_admit(application->engine, request->id, request->floor, &reply)) {
     case ENGINE_ADMIT:
         return NODE_ADMIT;
     case ENGINE_RECORDED:
         *ret = answer_of(&reply);
         return NODE_RECORDED;
+    case ENGINE_RUNNING:
+        return NODE_RUNNING;
+    case ENGINE_ELSEWHERE:
+        return NODE_ELSEWHERE;
     case ENGINE_REFUSED:
         return NODE_REFUSED;
     case ENGINE_SESSION_UNKNOWN:
         return NODE_SESSION_UNKNOWN;
     case ENGINE_SESSION_FULL:
         return NODE_SESSION_FULL;
+    case ENGINE_BUSY:
+        return NODE_BUSY;
     }
     KV_UNREACHABLE();
 }
 
-static void application_deliver(void *state, const struct wire_entry *entry, kv_timestamp timestamp,
-                                struct node_answer *ret)
+static void carry_out(struct application *application, const struct node_port *port)
 {
-    struct application *application = state;
-    struct engine_reply reply;
-    engine_deliver(application->engine, entry, timestamp, &reply);
-    *ret = answer_of(&reply);
+    const struct engine_effects *effects = &application->effects;
+    for (uint32_t i = 0; i < effects->reply_count; i++) {
+        if (effects->replies[i].complete) {
+            const struct node_answer answer = answer_of(&effects->replies[i]);
+            node_port_answer(port, &answer);
+        }
+    }
+    for (uint32_t i = 0; i < effects->read_count; i++) {
+        node_port_answer_read(port, &(struct node_read_answer){
+                                        .token = effects->reads[i].token,
+                                        .timestamp = effects->reads[i].timestamp,
+                                        .body = effects->reads[i].answer,
+                                    });
+    }
+    for (uint32_t i = 0; i < effects->send_count; i++) {
+        node_port_send(port, &effects->sends[i].message, effects->sends[i].everyone);
+    }
+    for (uint32_t i = 0; i < effects->append_count; i++) {
+        const struct engine_append *append = &effects->appends[i];
+        engine_append_body(append, &application->remote);
+        node_port_append(port, &(struct order_remote){
+                                   .id = append->id,
+                                   .source = append->source,
+                                   .timestamp = append->timestamp,
+                                   .body = kv_buffer_slice(&application->remote),
+                               });
+    }
+    for (uint32_t i = 0; i < effects->submit_count; i++) {
+        node_port_submit(port, &(struct order_submit){
+                                   .id = effects->submits[i].id,
+                                   .destinations = effects->submits[i].destinations,
+                                   .floor = effects->submits[i].floor,
+                                   .body = effects->submits[i].body,
+                                   .by_application = true,
+                               });
+    }
 }
 
-static bool application_read(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret)
+static void step(struct application *application, const struct node_port *port,
+                 struct engine_event event)
+{
+    event.now = port->now;
+    event.leads = port->leads;
+    engine_step(application->engine, &event, &application->effects);
+    carry_out(application, port);
+}
+
+static void application_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
+                                kv_timestamp timestamp)
+{
+    step(state, port,
+         (struct engine_event){
+             .kind = ENGINE_EVENT_DELIVER, .entry = entry, .timestamp = timestamp});
+}
+
+static void application_remote(void *state, const struct node_port *port, struct wire_entry *entry)
+{
+    step(state, port, (struct engine_event){.kind = ENGINE_EVENT_REMOTE, .entry = entry});
+}
+
+static void application_message(void *state, const struct node_port *port,
+                                const struct wire_message *message)
+{
+    step(state, port, (struct engine_event){.kind = ENGINE_EVENT_MESSAGE, .message = message});
+}
+
+static bool is_read(struct application *application, kv_slice body)
+{
+    return wire_command_decode(body, &application->command) == STATUS_OK &&
+           (wire_op_is_read_only(application->command.op) ||
+            application->command.op == WIRE_OP_TXN); /* perhaps: the engine looks at its steps */
+}
+
+static void application_read(void *state, const struct node_port *port, uint64_t token,
+                             kv_slice body)
 {
     struct application *application = state;
-    if (wire_command_decode(body, &application->command) != STATUS_OK ||
-        !wire_op_is_read_only(application->command.op)) {
+    if (is_read(application, body)) {
+        step(application, port,
+             (struct engine_event){.kind = ENGINE_EVENT_READ, .token = token, .body = body});
+    } else {
+        node_port_refuse_read(port, token);
+    }
+}
+
+static void application_drop_read(void *state, uint64_t token)
+{
+    struct application *application = state;
+    engine_drop_read(application->engine, token);
+}
+
+static bool application_stale_read(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret)
+{
+    struct application *application = state;
+    if (!is_read(application, body)) {
         return false;
     }
     *ret = engine_read(application->engine, body, cursor);
     return true;
+}
+
+static void application_tick(void *state, const struct node_port *port)
+{
+    step(state, port, (struct engine_event){.kind = ENGINE_EVENT_TICK});
+}
+
+static kv_instant application_deadline(const void *state)
+{
+    const struct application *application = state;
+    return engine_deadline(application->engine);
 }
 
 static struct node_application_status application_status(const void *state)
@@ -81,6 +189,7 @@ static struct node_application_status application_status(const void *state)
         .digest = engine_digest(application->engine),
         .keys = engine_keys(application->engine),
         .sessions = engine_sessions(application->engine),
+        .waiting = engine_unfinished(application->engine),
     };
 }
 
@@ -88,13 +197,21 @@ static void application_destroy(void *state)
 {
     struct application *application = state;
     engine_destroy(&application->engine);
+    engine_effects_close(&application->effects);
+    kv_buffer_close(&application->remote);
     kv_free(application);
 }
 
 static const struct node_application_ops application_ops = {
     .admit = application_admit,
     .deliver = application_deliver,
+    .remote = application_remote,
+    .message = application_message,
     .read = application_read,
+    .drop_read = application_drop_read,
+    .stale_read = application_stale_read,
+    .tick = application_tick,
+    .deadline = application_deadline,
     .status = application_status,
     .destroy = application_destroy,
 };
@@ -102,10 +219,11 @@ static const struct node_application_ops application_ops = {
 struct node_application application_new(kv_group_id group, void *context)
 {
     const struct node_config *config = context;
-    struct application *application = kv_alloc(sizeof *application);
+    struct application *application = kv_alloc_zero(1, sizeof *application);
     bool is_oracle = kv_group_equal(group, KV_GROUP_ORACLE);
     struct machine machine = is_oracle ? oracle_machine_new(config->partitions, 0)
                                        : kv_machine_new(group, config->partitions);
+    application->group = group;
     application->engine = engine_new(group, machine, 0);
     return (struct node_application){.ops = &application_ops, .state = application};
 }

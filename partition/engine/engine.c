@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine: construction, and the questions that have short answers. */
+/* engine: construction, the door, and the questions that have short answers. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -14,11 +14,16 @@ struct engine *engine_new(kv_group_id group, struct machine machine, uint32_t se
 {
     KV_ASSERT(machine.ops != NULL);
     KV_ASSERT(group.value < KV_GROUPS_MAX);
-    struct engine *engine = kv_alloc(sizeof(*engine));
+    struct engine *engine = kv_alloc_zero(1, sizeof(*engine));
     engine->group = group;
     engine->machine = machine;
-    engine->cursor = (kv_timestamp){0};
-    engine->answer_bytes = (struct kv_buffer){0};
+    engine->wake = KV_INSTANT_NEVER;
+    engine->dispatch_at = KV_INSTANT_NEVER;
+    TAILQ_INIT(&engine->expected);
+    TAILQ_INIT(&engine->waiting);
+    TAILQ_INIT(&engine->done);
+    TAILQ_INIT(&engine->reads);
+    TAILQ_INIT(&engine->ready);
     engine_sessions_init(&engine->sessions, sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max);
     return engine;
 }
@@ -28,11 +33,52 @@ void engine_destroy(struct engine **engine)
     if (*engine == NULL) {
         return;
     }
-    engine_sessions_clear(&(*engine)->sessions);
+    engine_clear(*engine);
+    while (!TAILQ_EMPTY(&(*engine)->reads)) {
+        engine_run_free(*engine, TAILQ_FIRST(&(*engine)->reads));
+    }
     (*engine)->machine.ops->destroy((*engine)->machine.state);
     kv_buffer_close(&(*engine)->answer_bytes);
+    kv_buffer_close(&(*engine)->scratch);
     kv_free(*engine);
     *engine = NULL;
+}
+
+void engine_step(struct engine *engine, const struct engine_event *event,
+                 struct engine_effects *effects)
+{
+    engine_effects_clear(effects);
+    engine->effects = effects;
+    engine->now = event->now.us > engine->now.us ? event->now : engine->now;
+    if (event->leads != engine->leads) {
+        engine_on_role(engine, event->leads);
+    }
+    switch (event->kind) {
+    case ENGINE_EVENT_DELIVER:
+        engine_on_deliver(engine, event->entry, event->timestamp);
+        break;
+    case ENGINE_EVENT_REMOTE:
+        engine_on_remote(engine, event->entry);
+        break;
+    case ENGINE_EVENT_MESSAGE:
+        engine_on_message(engine, event->message);
+        break;
+    case ENGINE_EVENT_READ:
+        engine_on_read(engine, event->token, event->body);
+        break;
+    case ENGINE_EVENT_TICK:
+        engine_on_tick(engine);
+        break;
+    }
+    engine_run_ready(engine);
+    engine_maybe_dispatch(engine);
+    engine_effects_settle(effects);
+    engine->effects = NULL;
+}
+
+kv_instant engine_deadline(const struct engine *engine)
+{
+    return kv_instant_min(engine->wake, engine->dispatch_at);
 }
 
 uint64_t engine_digest(const struct engine *engine)
@@ -45,6 +91,16 @@ uint64_t engine_digest(const struct engine *engine)
         sessions->floor.registered.group.value,
     };
     return engine_hash(parts, sizeof(parts));
+}
+
+uint32_t engine_unfinished(const struct engine *engine)
+{
+    return engine->waiting_count;
+}
+
+uint32_t engine_runs(const struct engine *engine)
+{
+    return engine->run_count;
 }
 
 uint64_t engine_keys(const struct engine *engine)

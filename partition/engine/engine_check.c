@@ -20,8 +20,10 @@ static uint64_t engine_check_records(const struct engine_session *session)
         KV_ASSERT(engine_record_find(session, record->sequence) == record);
         KV_ASSERT(kv_timestamp_compare(record->timestamp, session->last) <= 0);
         KV_ASSERT(record->size <= KV_BODY_BYTES_MAX);
+        KV_ASSERT(!record->running || (record->hash == 0 && record->size == 0));
         if (record->size > ENGINE_RECORD_NEAR_BYTES) {
             far_bytes += record->size;
+            KV_ASSERT(record->newer_bytes + record->size <= KV_SESSION_RECORD_BYTES_MAX);
         }
         digest += record->hash;
         count++;
@@ -33,7 +35,7 @@ static uint64_t engine_check_records(const struct engine_session *session)
     return digest;
 }
 
-void engine_check(const struct engine *engine)
+static void engine_check_sessions(const struct engine *engine)
 {
     const struct engine_sessions *sessions = &engine->sessions;
     const struct engine_session *session;
@@ -52,4 +54,68 @@ void engine_check(const struct engine *engine)
     KV_ASSERT(digest == sessions->digest);
     KV_ASSERT(count == sessions->count && count == HASH_COUNT(sessions->by_id));
     KV_ASSERT(count <= sessions->max); /* E5 */
+}
+
+/* Between two steps nobody who could go on waits. */
+static void engine_check_waiting(const struct engine_run *run)
+{
+    bool complete = true;
+    uint32_t blocked = 0;
+    for (uint32_t i = 0; i < run->place_count; i++) {
+        blocked += run->places[i].queue != NULL && !run->places[i].granted ? 1 : 0;
+    }
+    KV_ASSERT(blocked == run->blocked);
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        complete = complete && run->signals[i].present;
+    }
+    KV_ASSERT(run->signal_count == (uint32_t)kv_group_set_count(run->awaits));
+    for (uint32_t i = 0; i < run->owed_count; i++) {
+        const bool told = kv_group_set_has(run->tells, run->owed[i].group);
+        KV_ASSERT(run->owed[i].ready == (told && run->state == ENGINE_RUN_GRANTED)); /* E7 */
+    }
+    KV_ASSERT((run->state == ENGINE_RUN_QUEUED) == (blocked > 0));
+    KV_ASSERT(run->state == ENGINE_RUN_QUEUED || !complete);
+}
+
+static void engine_check_done(const struct engine_run *run)
+{
+    bool needed = false;
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        KV_ASSERT(run->signals[i].present); /* E7 */
+        needed = needed || !run->signals[i].logged;
+    }
+    for (uint32_t i = 0; i < run->owed_count; i++) {
+        KV_ASSERT(run->owed[i].ready);
+        needed = needed || !run->owed[i].acknowledged;
+    }
+    KV_ASSERT(needed && run->place_count == 0); /* E8 */
+}
+
+void engine_check(const struct engine *engine)
+{
+    const struct engine_run *run;
+    uint32_t waiting = 0, done = 0, expected = 0;
+    uint64_t position = 0;
+    engine_check_sessions(engine);
+    engine_queue_check(engine);
+    KV_ASSERT(TAILQ_EMPTY(&engine->ready));
+    TAILQ_FOREACH(run, &engine->waiting, link)
+    {
+        KV_ASSERT(run->position > position);
+        position = run->position;
+        engine_check_waiting(run);
+        waiting++;
+    }
+    TAILQ_FOREACH(run, &engine->done, link)
+    {
+        engine_check_done(run);
+        done++;
+    }
+    TAILQ_FOREACH(run, &engine->expected, link)
+    {
+        expected++;
+    }
+    KV_ASSERT(waiting == engine->waiting_count && expected == engine->expected_count);
+    KV_ASSERT(waiting + done + expected == engine->run_count);
+    KV_ASSERT(engine->run_count == HASH_COUNT(engine->by_id));
 }

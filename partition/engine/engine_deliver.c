@@ -1,49 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_deliver: the life of a delivered message, and the look at one before it is ordered.
+/* engine_deliver: the beginning of a delivered message's life, and the look at one before it is ordered.
  *
- *   deliver -> judge -> (grant) -> execute -> record -> reply
+ *   deliver -> judge -> open -> execute -> record -> reply                    to one group, nobody in front of it
+ *                          \\-> queues -> turn -> vote -> execute -> ...      else: engine_run.c
  *
  * 1. deliver: the session is found or created, and its floor raised, whatever becomes of the
  *    message (X5).
- * 2. judge (engine_judge.c): a message that must not run is answered here and leaves no trace.
- * 3. grant: a message to one group is granted at once. Messages to several groups will wait in the
- *    queues of their variables between judge and execute, and be judged again at their turn (X10).
- * 4. execute (engine_execute.c): decode, run on the machine, encode the answer.
- * 5. record (engine_record.c): verdict and answer, NO as well as OK (X4). */
+ * 2. judge (engine_judge.c): a message to one group that must not run is answered here and leaves no trace. One to several groups
+ *    takes its places all the same and votes its refusal at its turn, so that queues move in one order at all members.
+ * 3. open (machine.h): what it touches. What cannot be opened is answered UNSUPPORTED; all destinations say the same, so there is
+ *    nothing to vote about.
+ * 4. execute, record, reply: verdict and answer are remembered, NO as well as OK (X4). */
 #include "partition/engine/engine_internal.h"
 
 static void engine_reply_from_record(kv_message_id id, const struct engine_record *record,
                                      struct engine_reply *ret)
 {
     *ret = (struct engine_reply){
-        .id = id,
+        .id = kv_message_id_of_client(id),
         .timestamp = record->timestamp,
         .index = record->index,
+        .complete = record->complete,
         .answer = engine_record_answer(record),
     };
 }
 
-/* Give a message its turn on the machine, and remember the outcome if it belongs to a session. */
-static void engine_run(struct engine *engine, struct engine_session *session, kv_slice body,
-                       struct engine_reply *ret)
-{
-    const struct machine_context context = {
-        .group = engine->group,
-        .timestamp = ret->timestamp,
-        .id = ret->id,
-    };
-    const enum wire_verdict verdict = engine_execute(engine, body, &context);
-    ret->answer = kv_buffer_slice(&engine->answer_bytes);
-    if (session != NULL) {
-        engine_record_put(&engine->sessions, session, ret, verdict);
-    }
-}
-
 static void engine_refuse(struct engine *engine, enum wire_verdict verdict,
-                          struct engine_reply *ret)
+                          struct engine_reply *reply)
 {
     engine_answer_verdict(engine, verdict);
-    ret->answer = kv_buffer_slice(&engine->answer_bytes);
+    reply->complete = true;
+    engine_answer(engine, /* session */ NULL, reply, verdict);
 }
 
 /* The session of a delivered message with its floor raised; NULL if it is neither known nor may be
@@ -67,57 +54,147 @@ static struct engine_session *engine_deliver_session(struct engine *engine,
     return session;
 }
 
-void engine_deliver(struct engine *engine, const struct wire_entry *entry, kv_timestamp timestamp,
-                    struct engine_reply *ret)
+/* A message that has to wait: for others in its queues, or for the votes of other groups. */
+static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
+                               const struct engine_reply *reply, enum wire_verdict refusal,
+                               bool has_session)
+{
+    struct engine_run *run = engine_run_find(engine, entry->id);
+    if (run == NULL) {
+        run = engine_run_new(engine, entry->id);
+    }
+    KV_ASSERT(run->state == ENGINE_RUN_EXPECTED);
+    TAILQ_REMOVE(&engine->expected, run, link);
+    engine->expected_count--;
+    run->state = ENGINE_RUN_QUEUED;
+    TAILQ_INSERT_TAIL(&engine->waiting, run, link);
+    engine->waiting_count++;
+    run->entry = wire_entry_keep(entry);
+    run->body = wire_entry_body(entry);
+    run->timestamp = reply->timestamp;
+    run->index = reply->index;
+    run->position = engine->delivered;
+    run->destinations = entry->destinations;
+    run->refusal = refusal;
+    run->has_session = has_session;
+    run->awaits = engine->footprint.awaits;
+    run->tells = engine->footprint.tells;
+    run->reports = engine->footprint.reports;
+    run->answers = engine->footprint.answers;
+    engine_signal_keep_awaited(engine, run);
+    engine_queue_enter(engine, run);
+}
+
+/* Nobody is in front of it and nobody else has a say: its turn is now. */
+static void engine_deliver_now(struct engine *engine, struct engine_session *session,
+                               struct engine_reply *reply)
+{
+    reply->complete = true;
+    if (engine_execute(engine, NULL, 0) == MACHINE_DONE) {
+        engine_answer(engine, session, reply, engine->answer.verdict);
+    } else if (session != NULL) {
+        engine_record_begin(&engine->sessions, session, reply);
+    }
+}
+
+static void engine_deliver_opened(struct engine *engine, struct wire_entry *entry,
+                                  struct engine_session *session, struct engine_reply *reply,
+                                  enum wire_verdict refusal)
+{
+    const bool alone = kv_group_set_count(entry->destinations) <= 1;
+    if (alone && refusal != WIRE_VERDICT_OK) {
+        engine_refuse(engine, refusal, reply);
+    } else if (alone && engine_queue_is_free(engine)) {
+        engine_deliver_now(engine, session, reply);
+    } else {
+        if (session != NULL && refusal == WIRE_VERDICT_OK) {
+            engine_record_begin(&engine->sessions, session, reply);
+        }
+        engine_deliver_run(engine, entry, reply, refusal, session != NULL);
+    }
+}
+
+/* OK, or the NO of a message that must not run. *ret_known: it was delivered before; its record, NULL while it runs. */
+static enum wire_verdict engine_deliver_judge(struct engine *engine,
+                                              const struct engine_session *session,
+                                              const struct wire_entry *entry, bool *ret_known,
+                                              struct engine_record **ret)
+{
+    *ret_known = false;
+    *ret = NULL;
+    if (kv_session_is_none(entry->id.session)) {
+        return WIRE_VERDICT_OK;
+    }
+    switch (engine_judge(&engine->sessions, session, entry->id, entry->floor, ret)) {
+    case ENGINE_JUDGED_EXECUTE:
+        return WIRE_VERDICT_OK;
+    case ENGINE_JUDGED_RUNNING:
+    case ENGINE_JUDGED_RECORDED:
+        *ret_known = true;
+        return WIRE_VERDICT_OK;
+    case ENGINE_JUDGED_REFUSED:
+    case ENGINE_JUDGED_BEYOND:
+        return WIRE_VERDICT_REFUSED;
+    case ENGINE_JUDGED_SESSION_UNKNOWN:
+        return WIRE_VERDICT_SESSION_UNKNOWN;
+    }
+    KV_UNREACHABLE();
+}
+
+void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_timestamp timestamp)
 {
     KV_ASSERT(kv_timestamp_compare(timestamp, engine->cursor) > 0);
     engine->cursor = timestamp;
-    *ret = (struct engine_reply){.id = entry->id, .timestamp = timestamp, .index = entry->index};
-    if (entry->kind != WIRE_ENTRY_CMD) {
-        /* A message to several groups would need their votes, which this version does not exchange. Admission
-         * refuses it, but another group's leader may have it ordered here: nobody executes it, everywhere. */
-        (void)engine_deliver_session(engine, entry, timestamp);
-        engine_refuse(engine, WIRE_VERDICT_UNSUPPORTED, ret);
-        return;
-    }
-    if (kv_session_is_none(entry->id.session)) {
-        engine_run(engine, /* session */ NULL, wire_entry_body(entry), ret);
-        return;
-    }
-
+    engine->delivered++;
+    struct engine_reply reply = {.id = entry->id, .timestamp = timestamp, .index = entry->index};
     struct engine_session *session = engine_deliver_session(engine, entry, timestamp);
     struct engine_record *record;
-    switch (engine_judge(&engine->sessions, session, entry->id, entry->floor, &record)) {
-    case ENGINE_JUDGED_EXECUTE:
-        engine_run(engine, session, wire_entry_body(entry), ret);
-        break;
-    case ENGINE_JUDGED_RECORDED:
-        engine_reply_from_record(entry->id, record, ret);
-        break;
-    case ENGINE_JUDGED_REFUSED:
-    case ENGINE_JUDGED_BEYOND:
-        engine_refuse(engine, WIRE_VERDICT_REFUSED, ret);
-        break;
-    case ENGINE_JUDGED_SESSION_UNKNOWN:
-        engine_refuse(engine, WIRE_VERDICT_SESSION_UNKNOWN, ret);
-        break;
+    bool known;
+    const enum wire_verdict refusal = engine_deliver_judge(engine, session, entry, &known, &record);
+    if (known) {
+        if (record != NULL) {
+            engine_reply_from_record(entry->id, record, &reply);
+            engine_emit_reply(engine, &reply);
+        }
+        return; /* the order has forgotten it; E1 */
     }
+
+    const struct machine_context context = {.group = engine->group,
+                                            .destinations = entry->destinations,
+                                            .timestamp = timestamp,
+                                            .id = entry->id,
+                                            .floor = entry->floor};
+    if (engine_open(engine, wire_entry_body(entry), &context)) {
+        engine_deliver_opened(engine, entry, session, &reply, refusal);
+        return;
+    }
+    engine_expected_drop(engine, entry->id);
+    if (refusal != WIRE_VERDICT_OK) {
+        engine_refuse(engine, refusal, &reply);
+        return;
+    }
+    engine_answer_verdict(engine, WIRE_VERDICT_UNSUPPORTED);
+    reply.complete = true;
+    engine_answer(engine, session, &reply, WIRE_VERDICT_UNSUPPORTED);
 }
 
 enum engine_admission engine_admit(const struct engine *engine, kv_message_id id, uint64_t floor,
                                    struct engine_reply *ret)
 {
+    const bool full = engine->waiting_count >= ENGINE_RUNS_MAX;
     if (kv_session_is_none(id.session)) {
-        return ENGINE_ADMIT;
+        return full ? ENGINE_BUSY : ENGINE_ADMIT;
     }
     const struct engine_session *session = engine_session_find(&engine->sessions, id.session);
     struct engine_record *record;
     switch (engine_judge(&engine->sessions, session, id, floor, &record)) {
     case ENGINE_JUDGED_EXECUTE:
-        return ENGINE_ADMIT;
+        return full ? ENGINE_BUSY : ENGINE_ADMIT;
+    case ENGINE_JUDGED_RUNNING:
+        return ENGINE_RUNNING;
     case ENGINE_JUDGED_RECORDED:
         engine_reply_from_record(id, record, ret);
-        return ENGINE_RECORDED;
+        return record->complete ? ENGINE_RECORDED : ENGINE_ELSEWHERE;
     case ENGINE_JUDGED_REFUSED:
         return ENGINE_REFUSED;
     case ENGINE_JUDGED_BEYOND:

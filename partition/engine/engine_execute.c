@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_execute: bytes of a command -> its run on the machine -> bytes of the answer.
+/* engine_execute: bytes of a command -> its run on the machine -> bytes of the answer; and reads.
  *
  * A body that cannot be decoded has been ordered all the same (admission is not this core's), so it
- * has an answer like any other: UNSUPPORTED, at every member. */
+ * has an answer like any other: UNSUPPORTED, at every member and every destination.
+ *
+ * [Raft thesis 6.4; DESIGN] A linearizable read comes when everything that it must see has been delivered. What is delivered may still
+ * wait for votes, so the read takes its place behind it. */
+#include <string.h>
+
 #include "partition/engine/engine_internal.h"
 
-/* Rows are not cleared: there are none beyond row_count. */
-static struct wire_answer *engine_answer_begin(struct engine *engine)
-{
-    struct wire_answer *answer = &engine->answer;
-    wire_answer_begin(answer, WIRE_VERDICT_UNSUPPORTED);
-    return answer;
-}
-
-static void engine_answer_encode(struct engine *engine)
+void engine_answer_encode(struct engine *engine)
 {
     KV_ASSERT(engine->answer.row_count <= KV_COMMAND_KEYS_MAX);
     kv_buffer_clear(&engine->answer_bytes);
@@ -24,44 +21,94 @@ static void engine_answer_encode(struct engine *engine)
 
 void engine_answer_verdict(struct engine *engine, enum wire_verdict verdict)
 {
-    engine_answer_begin(engine)->verdict = verdict;
+    wire_answer_begin(&engine->answer, verdict);
     engine_answer_encode(engine);
 }
 
-/* Only a registration comes without a session, and only without one: it is what the oracle
- * recognises by its nonce. */
-static enum wire_verdict engine_session_verdict(enum wire_op op,
-                                                const struct machine_context *context)
+bool engine_open(struct engine *engine, kv_slice body, const struct machine_context *context)
 {
-    const bool registers = op == WIRE_OP_SESSION_OPEN;
-    if (registers == kv_session_is_none(context->id.session)) {
-        return WIRE_VERDICT_OK;
-    }
-    return registers ? WIRE_VERDICT_UNSUPPORTED : WIRE_VERDICT_SESSION_UNKNOWN;
+    engine->opened = NULL;
+    return engine->machine.ops->open(engine->machine.state, context, body, &engine->footprint);
 }
 
-enum wire_verdict engine_execute(struct engine *engine, kv_slice body,
-                                 const struct machine_context *context)
+enum machine_outcome engine_execute(struct engine *engine, const struct machine_vote *votes,
+                                    uint32_t count)
 {
-    struct wire_answer *answer = engine_answer_begin(engine);
-    if (wire_command_decode(body, &engine->command) == STATUS_OK) {
-        answer->verdict = engine_session_verdict(engine->command.op, context);
-        if (answer->verdict == WIRE_VERDICT_OK) {
-            engine->machine.ops->execute(engine->machine.state, context, &engine->command, answer);
-        }
+    wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
+    const enum machine_outcome outcome =
+        engine->machine.ops->execute(engine->machine.state, votes, count, &engine->answer);
+    engine_answer_encode(engine);
+    return outcome;
+}
+
+bool engine_fits(struct engine *engine, kv_slice body, kv_message_id id, kv_group_set destinations)
+{
+    const struct machine_context context = {
+        .group = engine->group, .destinations = destinations, .id = id};
+    return engine_open(engine, body, &context);
+}
+
+/* Open a read at this group as it is. */
+static bool engine_open_read(struct engine *engine, kv_slice body, kv_timestamp cursor)
+{
+    const struct machine_context context = {.group = engine->group,
+                                            .destinations = kv_group_set_of(engine->group),
+                                            .timestamp = cursor,
+                                            .read = true};
+    return engine_open(engine, body, &context);
+}
+
+/* Run the opened read, if it is one, and encode its answer. */
+static kv_slice engine_read_opened(struct engine *engine, bool opened)
+{
+    wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
+    if (!opened || !engine->machine.ops->read(engine->machine.state, &engine->answer)) {
+        wire_answer_begin(&engine->answer, WIRE_VERDICT_UNSUPPORTED);
     }
     engine_answer_encode(engine);
-    return answer->verdict;
+    return kv_buffer_slice(&engine->answer_bytes);
 }
 
 kv_slice engine_read(struct engine *engine, kv_slice bytes, kv_timestamp cursor)
 {
-    struct wire_answer *answer = engine_answer_begin(engine);
-    const struct machine_context context = {.group = engine->group, .timestamp = cursor};
-    if (wire_command_decode(bytes, &engine->command) == STATUS_OK &&
-        wire_op_is_read_only(engine->command.op)) {
-        engine->machine.ops->read(engine->machine.state, &context, &engine->command, answer);
+    return engine_read_opened(engine, engine_open_read(engine, bytes, cursor));
+}
+
+void engine_read_answer(struct engine *engine, uint64_t token, kv_timestamp timestamp)
+{
+    engine_emit_read(engine, token, timestamp, engine_read_opened(engine, true));
+}
+
+void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
+{
+    if (!engine_open_read(engine, body, engine->cursor)) {
+        engine_emit_read(engine, token, engine->cursor, engine_read_opened(engine, false));
+        return;
     }
-    engine_answer_encode(engine);
-    return kv_buffer_slice(&engine->answer_bytes);
+    const bool everything = engine->footprint.everything;
+    if (everything ? engine->waiting_count == 0 : engine_queue_is_free(engine)) {
+        engine_read_answer(engine, token, engine->cursor);
+        return;
+    }
+    struct engine_run *run = engine_run_new_read(engine, token, body);
+    if (everything) {
+        run->barrier = engine->delivered;
+        return; /* engine_run_ready looks at it */
+    }
+    /* The footprint borrows from a body that ends with this call: the copy is opened instead. */
+    const bool opened = engine_open_read(engine, run->body, engine->cursor);
+    KV_ASSERT(opened);
+    engine_queue_enter(engine, run);
+}
+
+void engine_drop_read(struct engine *engine, uint64_t token)
+{
+    struct engine_run *run;
+    TAILQ_FOREACH(run, &engine->reads, link)
+    {
+        if (run->token == token) {
+            engine_run_free(engine, run);
+            return;
+        }
+    }
 }

@@ -1,87 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_internal: what the files of the engine share.
  *
- * 1. engine_deliver.c is the life of a delivered message; each step is a function of its own, in
- *    the file named after it.
- * 2. engine_session.c is the table of sessions, engine_record.c the finished messages of one
- *    session.
- * 3. engine_save.c makes bytes of all of it and back, engine_check.c asserts the invariants. */
+ * 1. engine_deliver.c is the beginning of a delivered message's life, engine_run.c the rest of it: turn, vote, execution.
+ * 2. engine_queue.c are the queues of variables, engine_signal.c the votes of others and the own ones, engine_timer.c what is
+ *    said again.
+ * 3. engine_session.c is the table of sessions, engine_record.c the messages of one session.
+ * 4. engine_save.c and engine_load.c make bytes of all of it and back, engine_check.c asserts the invariants. */
 #ifndef KV_ENGINE_ENGINE_INTERNAL_H
 #define KV_ENGINE_ENGINE_INTERNAL_H
 
-#include <sys/queue.h>
+#include "partition/engine/engine_session.h"
 
-#define uthash_malloc(size)            kv_alloc(size)
-#define uthash_free(memory, size)      kv_free(memory)
-#define uthash_fatal(message)          KV_UNREACHABLE()
-#define HASH_FUNCTION(key, size, hash) ((hash) = (unsigned)engine_hash((key), (size)))
+/* Messages known only by votes that are not in the log: beyond it new ones are dropped, and come again. */
+#define ENGINE_EXPECTED_MAX 16384
 
-#include "multicast/base/assert.h"
-#include "partition/engine/engine.h"
+/* ---- Runs ---- */
 
-/* XXH3-64, for the table and the digests. */
-uint64_t engine_hash(const void *data, size_t size);
-
-#include <uthash.h>
-
-/* An answer up to this size lives inside of its record: every write's answer without a value, so
- * that recording one does not allocate. */
-#define ENGINE_RECORD_NEAR_BYTES 32
-
-/* Slots of a session that has records; a client with one operation in flight needs one. */
-#define ENGINE_RECORD_SLOTS_MIN 4
-
-/* A finished message. */
-struct engine_record {
-    uint64_t sequence; /* 0: the slot is free */
-    kv_timestamp timestamp;
-    kv_index index;
-    uint64_t hash; /* its share in the digest */
-    uint32_t attempt;
-    uint32_t size; /* of the answer; 0: its body is lost */
-    enum wire_verdict verdict;
-    union {
-        uint8_t near[ENGINE_RECORD_NEAR_BYTES];
-        uint8_t *far; /* owned, if size > ENGINE_RECORD_NEAR_BYTES */
-    } answer;
+/* Life of a message that is more than executed at once.
+ *
+ *   EXPECTED -> QUEUED             [engine_deliver.c]  a vote came before the message
+ *   QUEUED   -> GRANTED            [engine_run.c]      first in all of its queues: it votes, once (E7)
+ *   GRANTED  -> FINISHED           [engine_run.c]      executed, with all votes that it awaits
+ *   FINISHED -> gone               [engine_run.c]      nobody needs anything of it (E8)
+ *   EXPECTED -> gone               [engine_signal.c]   never delivered: the vote was a forgery */
+enum engine_run_state {
+    ENGINE_RUN_EXPECTED,
+    ENGINE_RUN_QUEUED,
+    ENGINE_RUN_GRANTED,
+    ENGINE_RUN_FINISHED
 };
 
-/* The records of one session: a ring with the record of sequence s in slot s % capacity. All
- * sequences are in (floor, highest], and capacity, a power of two, is never below highest - floor:
- * no two share a slot. */
-struct engine_records {
-    struct engine_record *slots;
-    uint32_t capacity;
-    uint32_t count;
-    uint64_t highest;   /* no record is above it */
-    uint64_t far_bytes; /* of answers outside of the slots: at most KV_SESSION_RECORD_BYTES_MAX */
-};
+struct engine_queue;
+struct engine_run;
 
-/* As the bytes of a hash key: without padding. */
-struct engine_session_key {
-    uint64_t clock;
-    uint64_t group;
+/* A run's place in the queue of one variable. */
+struct engine_place {
+    struct engine_run *run;
+    struct engine_queue *queue;
+    bool write;
+    bool granted;
+    TAILQ_ENTRY(engine_place) link;
 };
+TAILQ_HEAD(engine_place_list, engine_place);
 
-struct engine_session {
-    struct engine_session_key key;
-    uint64_t floor;    /* E2 */
-    kv_timestamp last; /* final timestamp of its last delivery: its age */
-    uint64_t hash;     /* its share in the digest, its records' excluded */
-    struct engine_records records;
-    TAILQ_ENTRY(engine_session) by_age;
+struct engine_queue {
+    struct engine_place_list places;
     UT_hash_handle hh;
+    uint32_t key_size;
+    uint8_t key[];
 };
 
-TAILQ_HEAD(engine_session_list, engine_session);
+/* The vote of another group. */
+struct engine_signal {
+    kv_group_id group;
+    bool present;
+    bool logged;   /* it is in the committed log */
+    bool appended; /* by this member, as the leader that it is */
+    uint8_t verdict;
+    struct kv_buffer payload;
+};
 
-struct engine_sessions {
-    struct engine_session *by_id;      /* uthash */
-    struct engine_session_list by_age; /* oldest delivery first */
-    uint32_t count;
-    uint32_t max;
-    kv_session_id floor; /* the largest id that was ever dropped */
-    uint64_t digest;     /* sum of the hashes of sessions and records, modulo 2^64 */
+/* The own vote, as another group needs it. */
+struct engine_owed {
+    kv_group_id group;
+    bool ready;
+    bool acknowledged;
+    uint8_t verdict;
+    struct kv_buffer payload;
+};
+
+TAILQ_HEAD(engine_run_list, engine_run);
+
+struct engine_run {
+    struct kv_message_key key;
+    kv_message_id id;
+    enum engine_run_state state;
+    bool local;     /* a parked read of this member: no message */
+    uint64_t token; /* of the read */
+    kv_slice body;  /* of the entry, or of the read (owned) */
+    struct wire_entry
+        *entry; /* one reference, until it has executed; NULL: EXPECTED, FINISHED, local */
+    kv_timestamp timestamp; /* final; of a read: the cursor at which it came */
+    kv_index index;
+    kv_group_set destinations;
+    kv_group_set awaits, tells, reports;
+    bool answers;
+    enum wire_verdict refusal; /* OK, or why it must not run: known at its delivery */
+    bool has_session;
+    uint32_t place_count;
+    uint32_t blocked; /* places that are not granted */
+    struct engine_place *places;
+    enum wire_verdict verdict; /* GRANTED: its vote */
+    struct kv_buffer no;       /* GRANTED with a NO: what it has to remember of it */
+    uint32_t signal_count, signal_capacity;
+    struct engine_signal *signals;
+    uint32_t owed_count;
+    struct engine_owed *owed; /* tells and reports */
+    kv_instant retry_at;
+    uint32_t retries;
+    TAILQ_ENTRY(engine_run) link;  /* in `waiting` (QUEUED, GRANTED), `expected` or `done` */
+    TAILQ_ENTRY(engine_run) ready; /* in `ready` */
+    bool is_ready;
+    uint64_t barrier;  /* of a read of everything: deliveries that must have executed */
+    uint64_t position; /* of the delivery, counted by this engine */
+    UT_hash_handle hh;
 };
 
 struct engine {
@@ -89,82 +111,162 @@ struct engine {
     struct machine machine;
     struct engine_sessions sessions;
     kv_timestamp cursor; /* final timestamp of the last delivery */
+    uint64_t delivered;  /* counted since this engine began: orders runs and reads */
+
+    struct engine_run *by_id;        /* uthash: messages to several groups */
+    struct engine_run_list expected; /* EXPECTED, oldest first */
+    struct engine_run_list
+        waiting; /* QUEUED and GRANTED, in the order of delivery; reads are not among them */
+    struct engine_run_list done;  /* FINISHED, and not yet forgotten */
+    struct engine_run_list reads; /* parked reads, in the order of their arrival */
+    struct engine_run_list ready; /* all places granted: their turn has come */
+    struct engine_queue *queues;  /* uthash, by key */
+    uint32_t run_count, waiting_count, expected_count, read_count;
+    const struct engine_run *opened; /* whose command the machine has open; NULL: another's */
+
+    kv_instant now;
+    bool leads;
+    kv_instant wake;
+    uint64_t dispatched; /* number of the last command that was handed on for the machine */
+    kv_instant
+        dispatch_at; /* when all of them are handed on again, unless they are delivered by then */
+    uint32_t dispatch_retries;
+    struct engine_effects *effects; /* of the running step */
+
     struct kv_buffer answer_bytes;
-    struct wire_command
-        command; /* scratch: tens of KB each, so neither on the stack nor ever cleared */
+    struct kv_buffer scratch;
+    struct machine_footprint
+        footprint; /* scratch: tens of KB, so neither on the stack nor ever cleared */
     struct wire_answer answer;
+    struct machine_vote votes[KV_GROUPS_MAX];
 };
 
-/* ---- engine_session.c ---- */
+/* ---- engine_deliver.c ---- */
 
-void engine_sessions_init(struct engine_sessions *sessions, uint32_t max);
+void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_timestamp timestamp);
 
-/* Drop every session and forget the floor. */
-void engine_sessions_clear(struct engine_sessions *sessions);
+/* ---- engine_run.c ---- */
 
-struct engine_session *engine_session_find(const struct engine_sessions *sessions,
-                                           kv_session_id id);
+struct engine_run *engine_run_find(const struct engine *engine, kv_message_id id);
 
-/* Whether a message of a session that is not in the table may create it. */
-bool engine_session_is_new(const struct engine_sessions *sessions, kv_session_id id);
+/* A run for a message to several groups, EXPECTED; or for a parked read. */
+struct engine_run *engine_run_new(struct engine *engine, kv_message_id id);
+struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body);
 
-/* Add a session that is not in the table, dropping the oldest if there is no room. */
-struct engine_session *engine_session_add(struct engine_sessions *sessions, kv_session_id id);
+/* Out of every list and queue, and freed. */
+void engine_run_free(struct engine *engine, struct engine_run *run);
 
-/* A message of the session is delivered: raise its floor, prune its records (X5, X6), make it the
- * youngest. */
-void engine_session_touch(struct engine_sessions *sessions, struct engine_session *session,
-                          uint64_t floor, kv_timestamp timestamp);
+/* The machine opens the run's command, unless it has it open. */
+void engine_run_open(struct engine *engine, struct engine_run *run);
 
-kv_session_id engine_session_id(const struct engine_session *session);
+/* [V4] Whether a run that has had its turn has left its queues before it is finished. */
+bool engine_run_lets_go(const struct engine_run *run);
 
-/* ---- engine_record.c ---- */
+/* Execute if everything that it awaits is in; forget if nobody needs anything of it. */
+void engine_run_maybe_finish(struct engine *engine, struct engine_run *run);
+void engine_run_maybe_forget(struct engine *engine, struct engine_run *run);
 
-/* The record of a sequence, of whichever attempt; NULL if there is none. */
-struct engine_record *engine_record_find(const struct engine_session *session, uint64_t sequence);
+/* Give everyone the turn whose turn it is, until nothing changes. */
+void engine_run_ready(struct engine *engine);
 
-/* The answer in a record; empty if it has lost its body. */
-kv_slice engine_record_answer(const struct engine_record *record);
-
-/* Remember a finished message whose sequence is in (floor, floor + KV_SESSION_OUTSTANDING_MAX], in
- * place of an older attempt of its sequence. An empty answer (loading only) is a lost body. Older
- * records lose their bodies if there are too many bytes. */
-void engine_record_put(struct engine_sessions *sessions, struct engine_session *session,
-                       const struct engine_reply *reply, enum wire_verdict verdict);
-
-/* Drop all records up to `floor`, which becomes the session's. */
-void engine_record_prune(struct engine_sessions *sessions, struct engine_session *session,
-                         uint64_t floor);
-
-/* ---- engine_judge.c ---- */
-
-enum engine_judgement {
-    ENGINE_JUDGED_EXECUTE,         /* unknown: goes on to its grant */
-    ENGINE_JUDGED_RECORDED,        /* finished before, the record has its answer */
-    ENGINE_JUDGED_REFUSED,         /* must not run (any more) */
-    ENGINE_JUDGED_SESSION_UNKNOWN, /* the session has ended or was dropped */
-    ENGINE_JUDGED_BEYOND           /* too far above the floor */
-};
-
-/* What becomes of a message, given its session (NULL: not in the table) and the floor in force for
- * it. *ret is its record for RECORDED, else NULL. Changes nothing; delivery and admission share it.
- */
-enum engine_judgement engine_judge(const struct engine_sessions *sessions,
-                                   const struct engine_session *session, kv_message_id id,
-                                   uint64_t floor, struct engine_record **ret);
+/* Answer a message that was executed, or refused, and record that. */
+void engine_answer(struct engine *engine, struct engine_session *session,
+                   struct engine_reply *reply, enum wire_verdict verdict);
 
 /* ---- engine_execute.c ---- */
-
-/* Run a granted message on the machine. The encoded answer is left in engine->answer_bytes. */
-enum wire_verdict engine_execute(struct engine *engine, kv_slice body,
-                                 const struct machine_context *context);
 
 /* Leave the encoded answer that only says `verdict` in engine->answer_bytes. */
 void engine_answer_verdict(struct engine *engine, enum wire_verdict verdict);
 
-/* ---- engine_save.c ---- */
+/* Encode engine->answer into engine->answer_bytes. */
+void engine_answer_encode(struct engine *engine);
 
-/* Back to an engine that has delivered nothing; the machine is emptied too. */
+/* Open the command of a message. False: it is none; the same at every destination. */
+bool engine_open(struct engine *engine, kv_slice body, const struct machine_context *context);
+
+/* Run the opened command. */
+enum machine_outcome engine_execute(struct engine *engine, const struct machine_vote *votes,
+                                    uint32_t count);
+
+/* A linearizable read whose deliveries are done: answer it, or park it in the queues. */
+void engine_on_read(struct engine *engine, uint64_t token, kv_slice body);
+
+/* Answer a read whose command the machine has open. */
+void engine_read_answer(struct engine *engine, uint64_t token, kv_timestamp timestamp);
+
+/* ---- engine_queue.c ---- */
+
+/* Whether the opened footprint would have to wait. */
+bool engine_queue_is_free(const struct engine *engine);
+
+/* Take a place for each variable of the opened footprint. */
+void engine_queue_enter(struct engine *engine, struct engine_run *run);
+
+/* All places of a run; whose turn comes by that is put into `ready`. */
+void engine_queue_leave(struct engine *engine, struct engine_run *run);
+
+void engine_queue_check(const struct engine *engine); /* E6 */
+
+/* ---- engine_signal.c ---- */
+
+void engine_on_message(struct engine *engine, const struct wire_message *message);
+void engine_on_remote(struct engine *engine, const struct wire_entry *entry);
+
+struct engine_signal *engine_signal_of(struct engine_run *run, kv_group_id group);
+struct engine_signal *engine_signal_add(struct engine_run *run, kv_group_id group);
+struct engine_owed *engine_owed_of(struct engine_run *run, kv_group_id group);
+
+/* The awaited groups are known: what others sent goes. */
+void engine_signal_keep_awaited(struct engine *engine, struct engine_run *run);
+
+/* The own vote for `group` is ready, with a payload of the machine or without: keep it, and send it. */
+void engine_owe(struct engine *engine, struct engine_run *run, kv_group_id group,
+                enum wire_verdict verdict, bool payload);
+
+void engine_send_signal(struct engine *engine, struct engine_run *run, struct engine_owed *owed,
+                        bool everyone, kv_node_id to);
+void engine_send_request(struct engine *engine, const struct engine_run *run, kv_group_id group);
+
+/* Put another group's vote into the log, if this member leads and has not done so. */
+void engine_maybe_append(struct engine *engine, struct engine_run *run,
+                         struct engine_signal *signal);
+
+/* What was said about a message that turned out not to need it. */
+void engine_expected_drop(struct engine *engine, kv_message_id id);
+
+/* ---- engine_timer.c ---- */
+
+void engine_schedule(struct engine *engine, struct engine_run *run, uint64_t after_us);
+
+static inline uint64_t engine_first_retry_us(const struct engine *engine)
+{
+    return engine->leads ? ENGINE_RETRY_US : ENGINE_FOLLOWER_RETRY_US;
+}
+
+void engine_on_tick(struct engine *engine);
+
+/* The member has begun or ceased to lead. */
+void engine_on_role(struct engine *engine, bool leads);
+
+/* Have what the machine wants to have run ordered. */
+void engine_maybe_dispatch(struct engine *engine);
+
+/* ---- engine_effects.c ---- */
+
+/* Append a zeroed element and return it. */
+struct engine_send *engine_emit_send(struct engine *engine);
+void engine_emit_reply(struct engine *engine, const struct engine_reply *reply);
+void engine_emit_read(struct engine *engine, uint64_t token, kv_timestamp timestamp,
+                      kv_slice answer);
+struct engine_append *engine_emit_append(struct engine *engine);
+struct machine_dispatch *engine_emit_submit(struct engine *engine);
+
+/* Answers that are in effects->bytes get their addresses. */
+void engine_effects_settle(struct engine_effects *effects);
+
+/* ---- engine_load.c ---- */
+
+/* Back to an engine that has delivered nothing, but for parked reads; the machine is emptied too. */
 void engine_clear(struct engine *engine);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_record: the finished messages of one session.
+/* engine_record: the messages of one session.
  *
- * 1. One record for each sequence: that of its latest attempt. An attempt n+1 exists only after a
+ * 1. One record for each sequence: that of its latest attempt that was delivered. An attempt n+1 exists only after a
  *    definitive NO to attempt n (X2), so the record of n has served; a late duplicate of it is refused
- *    (engine_judge.c).
+ *    (engine_judge.c). A message that has to wait has a record without verdict from its delivery on.
  * 2. Records sit in a ring addressed by sequence. It grows with the distance between the floor and
  *    the highest sequence, which is at most KV_SESSION_OUTSTANDING_MAX (E5), and goes back to nothing
  *    when a burst is over.
- * 3. Small answers sit in the record, others on the heap; of those the oldest by delivery go first
- *    when there are too many bytes. */
+ * 3. Small answers sit in the record, others on the heap. A large one is kept while it and all large ones of its session that
+ *    were delivered behind it are within KV_SESSION_RECORD_BYTES_MAX: a function of what was delivered and
+ *    answered, not of the order in which messages finished. */
 #include <string.h>
 
 #include "partition/engine/engine_internal.h"
@@ -43,6 +44,12 @@ kv_slice engine_record_answer(const struct engine_record *record)
     return (kv_slice){data, record->size};
 }
 
+uint32_t engine_attempt_rank(uint32_t attempt)
+{
+    return (attempt & KV_ATTEMPT_MAX) << KV_ATTEMPT_DISPATCH_SHIFT |
+           attempt >> KV_ATTEMPT_DISPATCH_SHIFT;
+}
+
 /* The session is part of it: a record that moved to another session must show. */
 static uint64_t engine_record_hash(const struct engine_session *session,
                                    const struct engine_record *record)
@@ -57,6 +64,7 @@ static uint64_t engine_record_hash(const struct engine_session *session,
         record->timestamp.group.value,
         record->index.value,
         (uint64_t)record->verdict,
+        record->complete ? 1 : 0,
         record->size,
         engine_hash(answer.data, answer.size),
     };
@@ -88,23 +96,6 @@ static void engine_record_lose_body(struct engine_sessions *sessions,
     sessions->digest += record->hash;
 }
 
-/* The record delivered first of those with a body on the heap. A walk over the ring, but only of
- * sessions that hold more than KV_SESSION_RECORD_BYTES_MAX, and once for each large answer. */
-static struct engine_record *engine_record_oldest_far(const struct engine_records *records)
-{
-    struct engine_record *oldest = NULL;
-    for (uint32_t i = 0; i < records->capacity; i++) {
-        struct engine_record *record = &records->slots[i];
-        if (record->sequence == 0 || !engine_record_is_far(record)) {
-            continue;
-        }
-        if (oldest == NULL || kv_timestamp_compare(record->timestamp, oldest->timestamp) < 0) {
-            oldest = record;
-        }
-    }
-    return oldest;
-}
-
 /* Make the ring large enough for sequences that are up to `span` above the floor. */
 static void engine_record_ensure_capacity(struct engine_records *records, uint64_t span)
 {
@@ -127,41 +118,110 @@ static void engine_record_ensure_capacity(struct engine_records *records, uint64
     *records = grown;
 }
 
-void engine_record_put(struct engine_sessions *sessions, struct engine_session *session,
-                       const struct engine_reply *reply, enum wire_verdict verdict)
+/* The slot of a sequence above the floor, free or holding that sequence. */
+static struct engine_record *engine_record_room(struct engine_session *session, uint64_t sequence)
+{
+    KV_ASSERT(sequence > session->floor); /* E3 */
+    engine_record_ensure_capacity(&session->records, sequence - session->floor);
+    struct engine_record *record = engine_record_slot(&session->records, sequence);
+    KV_ASSERT(record->sequence == 0 || record->sequence == sequence);
+    return record;
+}
+
+void engine_record_begin(struct engine_sessions *sessions, struct engine_session *session,
+                         const struct engine_reply *reply)
 {
     struct engine_records *records = &session->records;
-    const uint64_t sequence = reply->id.sequence;
-    KV_ASSERT(sequence > session->floor); /* E3 */
-    KV_ASSERT(reply->answer.size <= KV_BODY_BYTES_MAX);
-
-    engine_record_ensure_capacity(records, sequence - session->floor);
-    struct engine_record *record = engine_record_slot(records, sequence);
+    struct engine_record *record = engine_record_room(session, reply->id.sequence);
     if (record->sequence != 0) {
-        KV_ASSERT(record->sequence == sequence && record->attempt < reply->id.attempt);
+        KV_ASSERT(engine_attempt_rank(record->attempt) < engine_attempt_rank(reply->id.attempt));
         engine_record_drop(sessions, session, record);
     }
-    record->sequence = sequence;
-    record->attempt = reply->id.attempt;
+    *record = (struct engine_record){
+        .sequence = reply->id.sequence,
+        .attempt = reply->id.attempt,
+        .timestamp = reply->timestamp,
+        .index = reply->index,
+        .running = true,
+    };
+    records->count++;
+    if (reply->id.sequence > records->highest) {
+        records->highest = reply->id.sequence;
+    }
+}
+
+/* A large answer competes with those that were delivered before it: the oldest lose. */
+static void engine_record_compete(struct engine_sessions *sessions, struct engine_session *session,
+                                  struct engine_record *newest, uint32_t size)
+{
+    struct engine_records *records = &session->records;
+    for (uint32_t i = 0; i < records->capacity; i++) {
+        struct engine_record *record = &records->slots[i];
+        if (record->sequence == 0 || record == newest ||
+            kv_timestamp_compare(record->timestamp, newest->timestamp) > 0) {
+            continue;
+        }
+        record->newer_bytes += size;
+        if (!record->running && engine_record_is_far(record) &&
+            record->newer_bytes + record->size > KV_SESSION_RECORD_BYTES_MAX) {
+            engine_record_lose_body(sessions, session, record);
+        }
+    }
+    if (newest->newer_bytes + size > KV_SESSION_RECORD_BYTES_MAX) {
+        engine_record_lose_body(sessions, session, newest);
+    }
+}
+
+static void engine_record_fill(struct engine_sessions *sessions, struct engine_session *session,
+                               struct engine_record *record, const struct engine_reply *reply,
+                               enum wire_verdict verdict)
+{
+    record->running = false;
     record->verdict = verdict;
-    record->timestamp = reply->timestamp;
-    record->index = reply->index;
+    record->complete = reply->complete;
     record->size = (uint32_t)reply->answer.size;
     if (engine_record_is_far(record)) {
         record->answer.far = kv_alloc(record->size);
         memcpy(record->answer.far, reply->answer.data, record->size);
-        records->far_bytes += record->size;
+        session->records.far_bytes += record->size;
     } else if (record->size > 0) {
         memcpy(record->answer.near, reply->answer.data, record->size);
     }
     record->hash = engine_record_hash(session, record);
     sessions->digest += record->hash;
-    records->count++;
-    if (sequence > records->highest) {
-        records->highest = sequence;
+}
+
+void engine_record_load(struct engine_sessions *sessions, struct engine_session *session,
+                        const struct engine_reply *reply, enum wire_verdict verdict,
+                        uint64_t newer_bytes)
+{
+    engine_record_begin(sessions, session, reply);
+    struct engine_record *record = engine_record_find(session, reply->id.sequence);
+    record->newer_bytes = newer_bytes;
+    if (verdict != 0) {
+        engine_record_fill(sessions, session, record, reply, verdict);
     }
-    while (records->far_bytes > KV_SESSION_RECORD_BYTES_MAX) {
-        engine_record_lose_body(sessions, session, engine_record_oldest_far(records));
+}
+
+void engine_record_put(struct engine_sessions *sessions, struct engine_session *session,
+                       const struct engine_reply *reply, enum wire_verdict verdict)
+{
+    KV_ASSERT(reply->answer.size <= KV_BODY_BYTES_MAX);
+    if (reply->id.sequence <= session->floor) {
+        return; /* [X6] its client has its answer */
+    }
+    struct engine_record *record = engine_record_room(session, reply->id.sequence);
+    const uint32_t rank = engine_attempt_rank(reply->id.attempt);
+    if (record->sequence != 0 && engine_attempt_rank(record->attempt) > rank) {
+        return; /* [X2] the later attempt exists because this one had a NO */
+    }
+    if (record->sequence == 0 || record->attempt != reply->id.attempt) {
+        engine_record_begin(sessions, session, reply);
+    }
+    KV_ASSERT(record->running);
+    engine_record_fill(sessions, session, record, reply, verdict);
+    if (engine_record_is_far(record)) {
+        engine_record_compete(sessions, session, record, record->size);
     }
 }
 

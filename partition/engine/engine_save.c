@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_save: the whole state as bytes, and back.
+/* engine_save: the whole state as bytes.
  *
- *   u32 magic "KVE1"  u16 group  u64+u16 cursor  u64+u16 session floor
+ *   u32 magic "KVE2"  u16 group  u64+u16 cursor  u64+u16 session floor
  *   u32 sessions, then for each, oldest delivery first:
  *     u64+u16 id  u64 floor  u64+u16 last delivery
  *     u32 records, then for each by ascending sequence:
- *       u64 sequence  u32 attempt  u8 verdict  u64+u16 timestamp  u64 index  u32 size  answer
+ *       u64 sequence  u32 attempt  u8 verdict (0: it runs)  u8 complete  u64+u16 timestamp  u64 index
+ *       u64 bytes of newer answers  u32 size  answer
+ *   u32 runs, then for each, those that wait first, in the order of delivery:
+ *     u8 state  u8 refusal  u8 verdict  u8 flags  u64+u16 timestamp  u64 index
+ *     u64+u16 session  u64 sequence  u32 attempt  u64 destinations  u32 size  entry  u32 size  own NO
+ *     u8 votes of others, each: u16 group  u8 flags  u8 verdict  u32 size  payload
+ *     u8 votes for others, each: the same
  *   u64 digest of the state
  *   u64 bytes of the machine, in the machine's own form
  *   u64 XXH3-64 of all before
  *
- * 1. Equal states give equal bytes, so a member's snapshot can be compared with another's.
- * 2. The checksum finds damage. The checks behind it hold against bytes that were made to harm:
- *    every field is tested against the invariants before it is used, and nothing is allocated on the
- *    word of a count.
- * 3. At last the digest of what was loaded must be the one that was saved: a loader that forgets a
- *    field is found out at once. */
+ * 1. Equal states give equal bytes, so a member's snapshot can be compared with another's when nothing is under way.
+ * 2. Votes of others that are not in the log are saved, too: they are facts. */
 #include <string.h>
 
-#include "partition/engine/engine_internal.h"
+#include "multicast/wire/codec.h"
+#include "partition/engine/engine_saved.h"
 #include "partition/engine/state_bytes.h"
-
-#define ENGINE_SAVE_MAGIC UINT32_C(0x3145564b) /* "KVE1" */
 
 static void engine_save_record(const struct engine_record *record, struct kv_buffer *ret)
 {
-    const kv_slice answer = engine_record_answer(record);
+    const kv_slice answer = record->running ? (kv_slice){0} : engine_record_answer(record);
     state_write_u64(ret, record->sequence);
     state_write_u32(ret, record->attempt);
-    state_write_u8(ret, (uint8_t)record->verdict);
+    state_write_u8(ret, record->running ? 0 : (uint8_t)record->verdict);
+    state_write_u8(ret, record->complete ? 1 : 0);
     state_write_timestamp(ret, record->timestamp);
     state_write_u64(ret, record->index.value);
-    state_write_u32(ret, record->size);
+    state_write_u64(ret, record->newer_bytes);
+    state_write_u32(ret, (uint32_t)answer.size);
     kv_buffer_append(ret, answer.data, answer.size);
 }
 
@@ -52,6 +55,76 @@ static void engine_save_session(const struct engine_session *session, struct kv_
     }
 }
 
+static void engine_save_vote(kv_group_id group, uint8_t flags, uint8_t verdict, kv_slice payload,
+                             struct kv_buffer *ret)
+{
+    state_write_u16(ret, group.value);
+    state_write_u8(ret, flags);
+    state_write_u8(ret, verdict);
+    state_write_u32(ret, (uint32_t)payload.size);
+    kv_buffer_append(ret, payload.data, payload.size);
+}
+
+static void engine_save_votes(const struct engine_run *run, struct kv_buffer *ret)
+{
+    state_write_u8(ret, (uint8_t)run->signal_count);
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        const struct engine_signal *signal = &run->signals[i];
+        const unsigned flags = (signal->present ? ENGINE_SAVED_PRESENT : 0u) |
+                               (signal->logged ? ENGINE_SAVED_SETTLED : 0u);
+        engine_save_vote(signal->group, (uint8_t)flags, signal->verdict,
+                         kv_buffer_slice(&signal->payload), ret);
+    }
+    state_write_u8(ret, (uint8_t)run->owed_count);
+    for (uint32_t i = 0; i < run->owed_count; i++) {
+        const struct engine_owed *owed = &run->owed[i];
+        const unsigned flags = (owed->ready ? ENGINE_SAVED_PRESENT : 0u) |
+                               (owed->acknowledged ? ENGINE_SAVED_SETTLED : 0u);
+        engine_save_vote(owed->group, (uint8_t)flags, owed->verdict,
+                         kv_buffer_slice(&owed->payload), ret);
+    }
+}
+
+static void engine_save_run(const struct engine_run *run, struct kv_buffer *scratch,
+                            struct kv_buffer *ret)
+{
+    state_write_u8(ret, (uint8_t)run->state);
+    state_write_u8(ret, (uint8_t)run->refusal);
+    state_write_u8(ret, (uint8_t)run->verdict);
+    state_write_u8(ret, (uint8_t)((run->has_session ? ENGINE_SAVED_HAS_SESSION : 0u) |
+                                  (run->answers ? ENGINE_SAVED_ANSWERS : 0u)));
+    state_write_timestamp(ret, run->timestamp);
+    state_write_u64(ret, run->index.value);
+    state_write_timestamp(ret, run->id.session.registered);
+    state_write_u64(ret, run->id.sequence);
+    state_write_u32(ret, run->id.attempt);
+    state_write_u64(ret, run->destinations.bits);
+    kv_buffer_clear(scratch);
+    if (run->entry != NULL) {
+        wire_entry_encode(run->entry, scratch);
+    }
+    state_write_u32(ret, (uint32_t)scratch->size);
+    kv_buffer_append(ret, scratch->data, scratch->size);
+    state_write_u32(ret, (uint32_t)run->no.size);
+    kv_buffer_append(ret, run->no.data, run->no.size);
+    engine_save_votes(run, ret);
+}
+
+static void engine_save_runs(const struct engine *engine, struct kv_buffer *ret)
+{
+    const struct engine_run_list *lists[] = {&engine->waiting, &engine->done, &engine->expected};
+    struct kv_buffer scratch = {0};
+    state_write_u32(ret, engine->run_count);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const struct engine_run *run;
+        TAILQ_FOREACH(run, lists[i], link)
+        {
+            engine_save_run(run, &scratch, ret);
+        }
+    }
+    kv_buffer_close(&scratch);
+}
+
 void engine_save(const struct engine *engine, struct kv_buffer *ret)
 {
     const struct engine_sessions *sessions = &engine->sessions;
@@ -66,6 +139,7 @@ void engine_save(const struct engine *engine, struct kv_buffer *ret)
     {
         engine_save_session(session, ret);
     }
+    engine_save_runs(engine, ret);
     state_write_u64(ret, engine_digest(engine));
     const size_t size_at = ret->size;
     state_write_u64(ret, 0);
@@ -73,137 +147,4 @@ void engine_save(const struct engine *engine, struct kv_buffer *ret)
     const uint64_t size = htole64(ret->size - size_at - sizeof(uint64_t));
     memcpy(ret->data + size_at, &size, sizeof(size));
     state_write_u64(ret, engine_hash(ret->data + start, ret->size - start));
-}
-
-void engine_clear(struct engine *engine)
-{
-    engine_sessions_clear(&engine->sessions);
-    engine->cursor = (kv_timestamp){0};
-    /* No bytes are no state: whether the machine refuses them or takes them, it is empty
-     * afterwards. */
-    (void)engine->machine.ops->load(engine->machine.state, kv_slice_of(NULL, 0));
-}
-
-static bool engine_load_is_verdict(uint8_t number)
-{
-    switch (number) {
-#define X(NAME, code, text)                                                                        \
-    case code:                                                                                     \
-        return true;
-        WIRE_VERDICT_MAP(X)
-#undef X
-    default:
-        return false;
-    }
-}
-
-/* Records come by ascending sequence: `above` is the one before, or the floor. */
-static bool engine_load_record(struct engine *engine, struct engine_session *session,
-                               struct state_reader *reader, uint64_t above)
-{
-    struct engine_reply reply = {.id = {.session = engine_session_id(session)}};
-    reply.id.sequence = state_read_u64(reader);
-    reply.id.attempt = state_read_u32(reader);
-    const uint8_t verdict = state_read_u8(reader);
-    reply.timestamp = state_read_timestamp(reader);
-    reply.index.value = state_read_u64(reader);
-    const uint32_t size = state_read_u32(reader);
-    const uint8_t *data = state_read_bytes(reader, size);
-    if (reader->failed || !engine_load_is_verdict(verdict) || size > KV_BODY_BYTES_MAX ||
-        reply.id.sequence <= above ||
-        reply.id.sequence - session->floor > KV_SESSION_OUTSTANDING_MAX ||
-        kv_timestamp_compare(reply.timestamp, session->last) > 0) {
-        return false;
-    }
-    reply.answer = kv_slice_of(data, size);
-    const uint64_t far_bytes = session->records.far_bytes;
-    if (size > ENGINE_RECORD_NEAR_BYTES && far_bytes + size > KV_SESSION_RECORD_BYTES_MAX) {
-        return false;
-    }
-    engine_record_put(&engine->sessions, session, &reply, (enum wire_verdict)verdict);
-    return true;
-}
-
-/* Sessions come by ascending last delivery: `before` is the one of the session before. */
-static bool engine_load_session(struct engine *engine, struct state_reader *reader,
-                                kv_timestamp *before)
-{
-    struct engine_sessions *sessions = &engine->sessions;
-    kv_session_id id;
-    id.registered = state_read_timestamp(reader);
-    const uint64_t floor = state_read_u64(reader);
-    const kv_timestamp last = state_read_timestamp(reader);
-    const uint32_t records = state_read_u32(reader);
-    if (reader->failed || kv_session_is_none(id) || engine_session_find(sessions, id) != NULL ||
-        kv_timestamp_compare(last, *before) <= 0 ||
-        kv_timestamp_compare(last, engine->cursor) > 0 || records > KV_SESSION_OUTSTANDING_MAX) {
-        return false;
-    }
-    *before = last;
-    struct engine_session *session = engine_session_add(sessions, id);
-    engine_session_touch(sessions, session, floor, last);
-    uint64_t above = floor;
-    for (uint32_t i = 0; i < records; i++) {
-        if (!engine_load_record(engine, session, reader, above)) {
-            return false;
-        }
-        above = session->records.highest;
-    }
-    return true;
-}
-
-static bool engine_load_sessions(struct engine *engine, struct state_reader *reader)
-{
-    if (state_read_u32(reader) != ENGINE_SAVE_MAGIC ||
-        state_read_u16(reader) != engine->group.value) {
-        return false;
-    }
-    engine->cursor = state_read_timestamp(reader);
-    const kv_timestamp floor = state_read_timestamp(reader);
-    const uint32_t count = state_read_u32(reader);
-    if (reader->failed || count > engine->sessions.max) {
-        return false;
-    }
-    kv_timestamp before = {0};
-    for (uint32_t i = 0; i < count; i++) {
-        if (!engine_load_session(engine, reader, &before)) {
-            return false;
-        }
-    }
-    /* Last, since adding sessions must not depend on it. */
-    engine->sessions.floor.registered = floor;
-    return true;
-}
-
-static bool engine_load_all(struct engine *engine, kv_slice bytes)
-{
-    if (bytes.size < sizeof(uint64_t)) {
-        return false;
-    }
-    const size_t size = bytes.size - sizeof(uint64_t);
-    struct state_reader trailer = {{bytes.data + size, sizeof(uint64_t)}, false};
-    if (state_read_u64(&trailer) != engine_hash(bytes.data, size)) {
-        return false;
-    }
-    struct state_reader reader = {{bytes.data, size}, false};
-    if (!engine_load_sessions(engine, &reader)) {
-        return false;
-    }
-    const uint64_t digest = state_read_u64(&reader);
-    const uint64_t machine = state_read_u64(&reader);
-    if (reader.failed || machine != reader.rest.size ||
-        engine->machine.ops->load(engine->machine.state, reader.rest) != STATUS_OK) {
-        return false;
-    }
-    return engine_digest(engine) == digest;
-}
-
-enum status engine_load(struct engine *engine, kv_slice bytes)
-{
-    engine_clear(engine);
-    if (!engine_load_all(engine, bytes)) {
-        engine_clear(engine);
-        return STATUS_CORRUPT;
-    }
-    return STATUS_OK;
 }

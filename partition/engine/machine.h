@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* machine: what commands mean. The engine says when and whether they run; a machine says what they
- * do.
+/* machine: what commands mean. The engine says when and whether they run; a machine says what they touch and do.
  *
  * Two machines exist: the KV machine of partitions (partition/kv) and the oracle (oracle/). A
- * machine is deterministic: its answers and its digest are functions of the commands executed, in
- * order, and of nothing else. It keeps no pointers to its inputs. */
+ * machine is deterministic: its answers, its votes and its digest are functions of the commands executed, in
+ * the order of their variables' queues, and of nothing else. It keeps no pointers to its inputs beyond the next open.
+ *
+ * The life of a command on a machine:
+ *
+ *   open -> (vote -> payload ...) -> execute -> (payload ...)
+ *
+ * open decodes it and tells what it touches; the other slots are about the command that was opened last. A command to one
+ * group is executed without votes. */
 #ifndef KV_ENGINE_MACHINE_H
 #define KV_ENGINE_MACHINE_H
 
@@ -13,20 +19,72 @@
 /* What a command is told about itself. */
 struct machine_context {
     kv_group_id group; /* where it runs */
+    kv_group_set destinations;
     kv_timestamp
         timestamp; /* final; versions are made of it. Of a read: the cursor of the member */
     kv_message_id id;
+    uint64_t floor; /* that the message carries */
+    bool read; /* it is not a message: it runs here, on the state as it is, and changes nothing */
 };
 
-/* X1: slots are called by one thread at a time, never block and never fail but by their answer. */
+/* A variable that a command touches here. */
+struct machine_variable {
+    kv_slice key; /* borrows from the body */
+    bool write;   /* alone in its queue; readers share it */
+};
+
+/* What a command touches, and whose votes it needs. */
+struct machine_footprint {
+    uint32_t count; /* a variable that comes twice comes in the same mode */
+    struct machine_variable variables[KV_COMMAND_KEYS_MAX];
+    bool everything;      /* a read of a range: it waits for whatever was delivered before it */
+    kv_group_set awaits;  /* groups whose votes are needed to execute */
+    kv_group_set tells;   /* groups that get this group's vote at its turn */
+    kv_group_set reports; /* groups that get one only when it has executed */
+    bool answers;         /* this group's answer is the whole one */
+};
+
+/* Another group's vote, or a NO of this one. */
+struct machine_vote {
+    kv_group_id group;
+    enum wire_verdict verdict; /* OK, or why nothing may be done anywhere */
+    kv_slice payload; /* as the other's machine made it; not yet checked, empty with some NOs */
+};
+
+enum machine_outcome {
+    MACHINE_DONE,
+    MACHINE_PENDING /* no answer yet: a later command will have it, under the same client's id */
+};
+
+/* A command that a machine wants to have run on other groups, in its client's name (placement rule D2). */
+struct machine_dispatch {
+    uint64_t number;  /* ascending; this member's own count */
+    kv_message_id id; /* marked as an execution */
+    kv_group_set destinations;
+    uint64_t floor; /* of the message that asked for it */
+    kv_slice body;  /* borrows until the machine's next change */
+};
+
+/* Slots are called by one thread at a time, never block and never fail but by their answer. */
 struct machine_ops {
-    /* Run a command that changes or reads; fill *ret (rows may borrow from the machine's state
-     * until the next call). */
-    void (*execute)(void *state, const struct machine_context *context,
-                    const struct wire_command *command, struct wire_answer *ret);
-    /* Run a read-only command without changing anything, its digest included. */
-    void (*read)(void *state, const struct machine_context *context,
-                 const struct wire_command *command, struct wire_answer *ret);
+    /* Decode a command. False: it is none, or may not go to these destinations; the same at every destination. */
+    bool (*open)(void *state, const struct machine_context *context, kv_slice body,
+                 struct machine_footprint *ret);
+    /* The vote of this group, from the state at the command's turn. Changes nothing. */
+    enum wire_verdict (*vote)(void *state);
+    /* What `to` needs of the vote just given, or, behind execute, of its outcome; at most KV_BODY_BYTES_MAX - 1 bytes. `to` may be
+     * this group: then what has to be remembered of a NO. */
+    void (*payload)(void *state, kv_group_id to, struct kv_buffer *ret);
+    /* Do it, or not if a vote is a NO; fill *ret (begun with OK; rows may borrow from the machine's state until the next call).
+     * `votes`: of all groups that were awaited, and this group's own if it is a NO. The variables are held, unless the own vote
+     * is a NO. */
+    enum machine_outcome (*execute)(void *state, const struct machine_vote *votes, uint32_t count,
+                                    struct wire_answer *ret);
+    /* Run a read-only command without changing anything, its digest included. False: it is not read-only. */
+    bool (*read)(void *state, struct wire_answer *ret);
+    /* What it wants to have run on other groups and has not executed here: the first one behind number `after`. False: there is
+     * none. NULL: there never is. */
+    bool (*dispatch)(const void *state, uint64_t after, struct machine_dispatch *ret);
     /* Digest of the whole content; equal for equal contents however they came about; O(1). */
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */

@@ -1,48 +1,139 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_internal: what the files of the KV machine share: kv_machine.c (dispatch, ownership),
- * kv_read.c, kv_write.c (operations), kv_number.c (decimal text), kv_save.c (bytes). */
+/* kv_internal: what the files of the KV machine share.
+ *
+ * 1. kv_machine.c is the vtable; kv_alone.c runs commands to this partition alone, kv_read.c reads.
+ * 2. kv_step.c says what a guard or a step does to one value, kv_branch.c runs a list of them on the keys that are here.
+ * 3. kv_vote.c votes on a command to several groups, kv_execute.c carries it out.
+ * 4. kv_places.c knows which keys of this home are elsewhere, kv_moved.c remembers where keys went. kv_number.c is decimal
+ *    text, kv_save.c bytes. */
 #ifndef KV_KV_KV_INTERNAL_H
 #define KV_KV_KV_INTERNAL_H
 
 #include "multicast/base/assert.h"
+#include "partition/kv/kv_arena.h"
 #include "partition/kv/kv_machine.h"
 #include "partition/kv/kv_map.h"
+#include "partition/kv/kv_moved.h"
+#include "partition/placement/placement.h"
 
 /* What an answer's encoding takes at most beside the keys and values of its rows: for all of it,
  * and for each row. */
 #define KV_ANSWER_OVERHEAD_MAX     64
 #define KV_ANSWER_ROW_OVERHEAD_MAX 16
 
+/* A key's value, or that there is none. */
+struct kv_state {
+    bool present;
+    kv_slice value;
+    kv_timestamp version;
+};
+
+/* What one step does. */
+struct kv_outcome {
+    enum wire_verdict verdict;
+    bool changed; /* the state is another one */
+    struct kv_state after;
+    bool row_present;
+    kv_slice row; /* what the step has to say */
+    int64_t number;
+};
+
+/* A key while a branch runs on it. */
+struct kv_pending {
+    bool known; /* `state` has been looked up */
+    bool changed;
+    struct kv_state state;
+};
+
 struct kv_machine {
-    struct kv_map *map;
+    struct kv_map *map; /* the keys that are here */
+    struct kv_map *
+        stubs; /* of keys whose home this is: where they are; the value is the partition's number */
+    struct kv_moved moved; /* hints; not part of the state */
     kv_group_id group;
     uint32_t partitions;
-    struct kv_buffer scratch; /* a value that is being put together */
+
+    struct machine_context context; /* of the command that is open */
+    struct wire_command command;
+    bool stale;                     /* the vote given last is a NO */
+    bool executed;                  /* it has been done */
+    bool mine[KV_COMMAND_KEYS_MAX]; /* this partition is the owner that the command names */
+    struct placement_vote own;      /* the vote of this group */
+    struct placement_vote others;   /* scratch for decoding those of others */
+    struct placement_vote sent;     /* scratch for what one receiver needs */
+    struct placement_tally tally;
+    struct kv_pending pending[KV_COMMAND_KEYS_MAX];
+    struct placement_result results[WIRE_BRANCHES][KV_TXN_STEPS_MAX];
+    struct kv_arena arena; /* values that are being put together */
 };
+
+/* ---- kv_step.c ---- */
+
+/* What INCR and APPEND make is in the arena. */
+void kv_step_run(struct kv_machine *machine, const struct wire_step *step,
+                 const struct kv_state *before, struct kv_outcome *ret);
+bool kv_guard_holds(const struct wire_step *guard, const struct kv_state *state);
+
+/* ---- kv_branch.c ---- */
+
+/* Forget what was looked up and changed for the command that is open. */
+void kv_branch_reset(struct kv_machine *machine);
+
+/* The state of key i: the machine's, or the one that was put in. */
+struct kv_state *kv_branch_state(struct kv_machine *machine, uint32_t i);
+void kv_branch_lend(struct kv_machine *machine, uint32_t i, const struct kv_state *state);
+
+/* Whether the guards on the keys that `mine` names (NULL: all) hold. */
+bool kv_branch_guards(struct kv_machine *machine, const bool *mine);
+
+/* Run the steps of a branch on those keys, leaving their states in machine->pending and their results in `rows`, up to the first one that
+ * cannot be done. Values of rows are valid until a key that the command only reads changes, or the arena is reset. */
+void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bool *mine,
+                   struct placement_result *rows, struct placement_branch *ret);
+
+/* Make the pending state of key i the machine's. */
+void kv_branch_apply(struct kv_machine *machine, uint32_t i);
+
+/* ---- kv_alone.c ---- */
+
+/* Run the command that is open, which concerns this partition alone. */
+void kv_alone_execute(struct kv_machine *machine, struct wire_answer *ret);
+
+/* ---- kv_vote.c ---- */
+
+enum wire_verdict kv_vote(struct kv_machine *machine);
+void kv_vote_payload(struct kv_machine *machine, kv_group_id to, struct kv_buffer *ret);
+
+/* ---- kv_execute.c ---- */
+
+void kv_execute(struct kv_machine *machine, const struct machine_vote *votes, uint32_t count,
+                struct wire_answer *ret);
+
+/* What the one who executed for others tells `to`. */
+void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buffer *ret);
+
+/* CREATE, DELETE and MOVE: do what the tally says to the keys that concern this partition. */
+void kv_execute_keys(struct kv_machine *machine);
 
 /* ---- kv_read.c: answers arrive with verdict OK and everything else zero ---- */
 
-void kv_read_get(const struct kv_machine *machine, const struct wire_command *command,
-                 struct wire_answer *ret);
-void kv_read_mget(const struct kv_machine *machine, const struct wire_command *command,
-                  struct wire_answer *ret);
-void kv_read_scan(const struct kv_machine *machine, const struct wire_command *command,
-                  struct wire_answer *ret);
+bool kv_read(struct kv_machine *machine, struct wire_answer *ret);
+void kv_read_scan(const struct kv_machine *machine, struct wire_answer *ret);
 
-/* ---- kv_write.c: likewise ---- */
+/* ---- kv_places.c ---- */
 
-void kv_write_put(struct kv_machine *machine, const struct wire_command *command,
-                  kv_timestamp version, struct wire_answer *ret);
-void kv_write_put_if_absent(struct kv_machine *machine, const struct wire_command *command,
-                            kv_timestamp version, struct wire_answer *ret);
-void kv_write_delete(struct kv_machine *machine, const struct wire_command *command,
-                     struct wire_answer *ret);
-void kv_write_cas(struct kv_machine *machine, const struct wire_command *command,
-                  kv_timestamp version, struct wire_answer *ret);
-void kv_write_incr(struct kv_machine *machine, const struct wire_command *command,
-                   kv_timestamp version, struct wire_answer *ret);
-void kv_write_append(struct kv_machine *machine, const struct wire_command *command,
-                     kv_timestamp version, struct wire_answer *ret);
+/* [P2] What this partition says of a key: it has it, knows it to be absent, or neither. */
+enum kv_presence { KV_OWNED, KV_ABSENT, KV_ELSEWHERE };
+enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
+                                struct kv_state *ret);
+
+/* Where a key that is elsewhere probably is: stub, then memory, then home. */
+struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key);
+
+bool kv_has_stub(const struct kv_machine *machine, kv_slice key);
+void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group);
+void kv_drop_stub(struct kv_machine *machine, kv_slice key);
+kv_group_id kv_home_of(const struct kv_machine *machine, kv_slice key);
 
 /* ---- kv_number.c ---- */
 
@@ -60,7 +151,7 @@ size_t kv_number_format(int64_t number, char ret[KV_NUMBER_BYTES_MAX]);
 
 void kv_save(const struct kv_machine *machine, struct kv_buffer *ret);
 
-/* False: the bytes are no saved state of this partition; the map holds a part of them. */
+/* False: the bytes are no saved state of this partition; the maps hold a part of them. */
 bool kv_load(struct kv_machine *machine, kv_slice bytes);
 
 #endif

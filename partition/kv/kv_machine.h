@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_machine: the machine of a partition: an ordered map from keys to values with versions.
+/* kv_machine: the machine of a partition: an ordered map from keys to values with versions, and what a home knows of its keys that
+ * are elsewhere.
  *
- * A version is the final timestamp of the command that wrote the value. The machine runs GET ..
- * SCAN of wire/command.h; a key whose home (wire_home_of) is another partition is answered STALE
- * with that partition as hint, SCAN excepted: it gives this partition's rows. Other operations are
- * UNSUPPORTED. A number is canonical decimal text: no blanks, plus, leading zeros or "-0". The
- * digest is the sum of XXH3-64 over (XXH3-64 of key, XXH3-64 of value, version) of all keys, modulo
- * 2^64, so a change costs O(1). */
+ * A version is the final timestamp of the command that wrote the value. The machine runs the commands of wire/command.h that
+ * concern keys, alone or together with other groups (docs/protocol/placement.md); others are UNSUPPORTED. A command on a key that is not
+ * here is answered STALE with a hint, SCAN excepted: it gives this partition's rows. A number is canonical decimal text: no blanks,
+ * plus, leading zeros or "-0". The digest is made of sums of hashes over all rows and stubs, modulo 2^64, so a change costs
+ * O(1). */
 #ifndef KV_KV_MACHINE_H
 #define KV_KV_MACHINE_H
 

@@ -64,11 +64,9 @@ static kv_message_id take_id(struct history *history)
 static void make_command(struct history *history, kv_message_id id)
 {
     const uint64_t session = id.session.registered.clock.value;
+    wire_command_begin(&command, WIRE_OP_INCR);
     command.key_count = 1;
-    command.value_count = 0;
     command.number = 1;
-    command.limit = 0;
-    command.op = WIRE_OP_INCR;
     snprintf(history->key, sizeof(history->key), "%u/%u/%u", (unsigned)session,
              (unsigned)id.sequence, (unsigned)id.attempt);
     command.keys[0] = kv_slice_of_text(history->key);
@@ -85,8 +83,7 @@ static void make_command(struct history *history, kv_message_id id)
 
 static void deliver(struct history *history, kv_message_id id, uint64_t floor, kv_slice body)
 {
-    struct engine_reply a;
-    struct engine_reply b;
+    static struct engine_effects first, second;
     struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, body);
     history->clock++;
     entry->id = id;
@@ -94,9 +91,13 @@ static void deliver(struct history *history, kv_message_id id, uint64_t floor, k
     entry->index.value = history->clock;
     entry->timestamp = (kv_timestamp){{history->clock}, group};
     entry->destinations = kv_group_set_of(group);
-    engine_deliver(history->reloaded, entry, entry->timestamp, &a);
-    engine_deliver(history->steady, entry, entry->timestamp, &b);
+    const struct engine_event event = {
+        .kind = ENGINE_EVENT_DELIVER, .entry = entry, .timestamp = entry->timestamp};
+    engine_step(history->reloaded, &event, &first);
+    engine_step(history->steady, &event, &second);
     wire_entry_drop(&entry);
+    KV_ASSERT(first.reply_count == 1 && second.reply_count == 1);
+    const struct engine_reply a = first.replies[0], b = second.replies[0];
     KV_ASSERT(kv_slice_equal(a.answer, b.answer));
     KV_ASSERT(kv_timestamp_compare(a.timestamp, b.timestamp) == 0);
     const enum status status = wire_answer_decode(a.answer, &answer);

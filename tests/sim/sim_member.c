@@ -55,6 +55,7 @@ void sim_member_close(struct sim_member *member)
     order_effects_close(&member->effects);
     order_destroy(&member->order);
     engine_destroy(&member->engine);
+    engine_effects_close(&member->executions);
     for (uint32_t i = 0; i < member->held_count; i++) {
         sim_packet_drop(&member->held[i].packet);
     }

@@ -57,9 +57,10 @@ struct sim_member {
     struct engine *engine;
     struct machine machine; /* the engine's own; for mutants that look behind it */
     struct order_effects effects;
-    uint64_t executed;       /* position of the last execution */
-    kv_index executed_index; /* order_delivered_index may be ahead of it */
-    uint64_t durable;        /* sequence that the driver knows to be durable */
+    struct engine_effects executions; /* of the engine's last step */
+    uint64_t executed;                /* position of the last execution */
+    kv_index executed_index;          /* order_delivered_index may be ahead of it */
+    uint64_t durable;                 /* sequence that the driver knows to be durable */
     struct sim_held *held;
     uint32_t held_count, held_capacity;
     struct sim_waiter waiters[SIM_WAITERS_MAX];

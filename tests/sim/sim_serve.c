@@ -108,6 +108,11 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
                                    .index = recorded.index,
                                    .body = recorded.answer});
         return;
+    case ENGINE_RUNNING:
+        add_waiter(member, request->id, client);
+        return;
+    case ENGINE_ELSEWHERE:
+        return;
     case ENGINE_REFUSED:
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_REFUSED);
         return;
@@ -115,6 +120,7 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_SESSION_UNKNOWN);
         return;
     case ENGINE_SESSION_FULL:
+    case ENGINE_BUSY:
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_BUSY);
         return;
     }
@@ -206,6 +212,21 @@ void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, 
 
 /* ---- Deliveries ---- */
 
+static void deliver(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    struct wire_entry *entry, kv_timestamp timestamp, struct engine_reply *ret)
+{
+    const struct engine_event event = {
+        .kind = ENGINE_EVENT_DELIVER,
+        .now = sim_node_now(sim, node),
+        .leads = raft_role(order_raft(member->order)) == RAFT_LEADER,
+        .entry = entry,
+        .timestamp = timestamp,
+    };
+    engine_step(member->engine, &event, &member->executions);
+    KV_ASSERT(member->executions.reply_count == 1);
+    *ret = member->executions.replies[0];
+}
+
 /* The engine, or what a mutant makes of it. */
 static void execute(struct sim *sim, struct sim_node *node, struct sim_member *member,
                     const struct order_delivery *delivery, struct engine_reply *ret)
@@ -215,7 +236,7 @@ static void execute(struct sim *sim, struct sim_node *node, struct sim_member *m
         timestamp.group.value++;
     }
     if (sim->options.mutant != SIM_MUTANT_DEDUP_SKIPPED) {
-        engine_deliver(member->engine, delivery->entry, timestamp, ret);
+        deliver(sim, node, member, delivery->entry, timestamp, ret);
         return;
     }
     struct wire_entry *unheard =
@@ -223,8 +244,9 @@ static void execute(struct sim *sim, struct sim_node *node, struct sim_member *m
     unheard->term = delivery->entry->term;
     unheard->index = delivery->entry->index;
     unheard->timestamp = timestamp;
+    unheard->destinations = delivery->entry->destinations;
     unheard->id = (kv_message_id){.session = {timestamp}, .sequence = 1};
-    engine_deliver(member->engine, unheard, timestamp, ret);
+    deliver(sim, node, member, unheard, timestamp, ret);
     ret->id = delivery->entry->id;
     wire_entry_drop(&unheard);
 }

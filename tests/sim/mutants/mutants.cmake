@@ -126,19 +126,21 @@ mutate(partition/engine/engine_judge.c
         return ENGINE_JUDGED_EXECUTE;
     }
     if (id.sequence <= floor) {")
-mutate(partition/engine/engine_deliver.c
-  "    if (session != NULL) {
-        engine_record_put("
-  "    if (session != NULL && !(PLANTED(FLOOR_IGNORED) && ret->id.sequence <= session->floor)) {
-        engine_record_put(")
+mutate(partition/engine/engine_run.c
+  "    if (session == NULL) {
+        return;
+    }"
+  "    if (session == NULL || (PLANTED(FLOOR_IGNORED) && reply->id.sequence <= session->floor)) {
+        return;
+    }")
 
 # record_forgotten
-mutate(partition/engine/engine_deliver.c
-  "        engine_record_put(&engine->sessions, session, ret, verdict);"
-  "        engine_record_put(&engine->sessions, session, ret, verdict);
-        if (PLANTED(RECORD_FORGOTTEN)) {
-            engine_record_prune(&engine->sessions, session, ret->id.sequence);
-        }")
+mutate(partition/engine/engine_run.c
+  "    engine_record_put(&engine->sessions, session, reply, verdict);"
+  "    engine_record_put(&engine->sessions, session, reply, verdict);
+    if (PLANTED(RECORD_FORGOTTEN)) {
+        engine_record_prune(&engine->sessions, session, reply->id.sequence);
+    }")
 
 # session_comes_back
 mutate(partition/engine/engine_session.c

@@ -15,6 +15,8 @@ static const kv_group_id fixture_group = {1};
 struct fixture *fixture_new_with(kv_group_id group, struct machine machine, uint32_t sessions_max)
 {
     struct fixture *fixture = kv_alloc_zero(1, sizeof(*fixture));
+    fixture->machine = machine;
+    fixture->group = group;
     fixture->engine = engine_new(group, machine, sessions_max);
     return fixture;
 }
@@ -27,6 +29,7 @@ struct fixture *fixture_new(uint32_t sessions_max)
 void fixture_destroy(struct fixture **fixture)
 {
     engine_destroy(&(*fixture)->engine);
+    engine_effects_close(&(*fixture)->effects);
     kv_buffer_close(&(*fixture)->body);
     kv_free(*fixture);
     *fixture = NULL;
@@ -73,17 +76,22 @@ enum wire_verdict fixture_deliver_bytes(struct fixture *fixture, kv_message_id i
     fixture->clock++;
     struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, body);
     entry->index = (kv_index){fixture->clock + fixture->index_offset};
-    entry->timestamp = (kv_timestamp){{fixture->clock}, fixture_group};
+    entry->timestamp = (kv_timestamp){{fixture->clock}, fixture->group};
     entry->id = id;
-    entry->destinations = kv_group_set_of(fixture_group);
+    entry->destinations = kv_group_set_of(fixture->group);
     entry->floor = floor;
-    engine_deliver(fixture->engine, entry, entry->timestamp, &fixture->reply);
+    engine_step(fixture->engine,
+                &(struct engine_event){
+                    .kind = ENGINE_EVENT_DELIVER, .entry = entry, .timestamp = entry->timestamp},
+                &fixture->effects);
     wire_entry_drop(&entry);
+    KV_ASSERT(fixture->effects.reply_count == 1);
+    fixture->reply = fixture->effects.replies[0];
     KV_ASSERT(kv_message_id_equal(fixture->reply.id, id));
     return fixture_decode(fixture, fixture->reply.answer);
 }
 
-static kv_slice fixture_body(struct fixture *fixture)
+kv_slice fixture_body(struct fixture *fixture)
 {
     kv_buffer_clear(&fixture->body);
     wire_command_encode(&fixture->command, &fixture->body);
@@ -97,7 +105,7 @@ enum wire_verdict fixture_deliver(struct fixture *fixture, kv_message_id id, uin
 
 enum wire_verdict fixture_read(struct fixture *fixture)
 {
-    const kv_timestamp cursor = {{fixture->clock}, fixture_group};
+    const kv_timestamp cursor = {{fixture->clock}, fixture->group};
     return fixture_decode(fixture, engine_read(fixture->engine, fixture_body(fixture), cursor));
 }
 
@@ -114,11 +122,7 @@ enum engine_admission fixture_admit(struct fixture *fixture, kv_message_id id, u
 
 void fixture_plain(struct fixture *fixture, enum wire_op op)
 {
-    fixture->command.op = op;
-    fixture->command.key_count = 0;
-    fixture->command.value_count = 0;
-    fixture->command.number = 0;
-    fixture->command.limit = 0;
+    wire_command_begin(&fixture->command, op);
 }
 
 static void fixture_key(struct fixture *fixture, enum wire_op op, const char *key)

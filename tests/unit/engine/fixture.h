@@ -11,8 +11,11 @@
 
 struct fixture {
     struct engine *engine;
-    uint64_t clock;        /* of the last delivery */
-    uint64_t index_offset; /* what log indexes are ahead of it */
+    struct machine machine; /* the engine's */
+    kv_group_id group;
+    struct engine_effects effects; /* of the last step */
+    uint64_t clock;                /* of the last delivery */
+    uint64_t index_offset;         /* what log indexes are ahead of it */
     struct wire_command command;
     struct wire_answer answer; /* borrows from the engine, like reply */
     struct engine_reply reply;
@@ -41,6 +44,9 @@ enum wire_verdict fixture_deliver(struct fixture *fixture, kv_message_id id, uin
 /* Deliver any bytes. */
 enum wire_verdict fixture_deliver_bytes(struct fixture *fixture, kv_message_id id, uint64_t floor,
                                         kv_slice body);
+
+/* The command, encoded; valid until the next one. */
+kv_slice fixture_body(struct fixture *fixture);
 
 /* The command as a read. */
 enum wire_verdict fixture_read(struct fixture *fixture);

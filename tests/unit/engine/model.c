@@ -26,7 +26,7 @@ enum model_outcome model_look(const struct model *model, kv_message_id id, uint6
     if (record->attempt == id.attempt) {
         return MODEL_RECORDED;
     }
-    return record->attempt > id.attempt || record->done ? MODEL_REFUSED : MODEL_RUNS;
+    return record->attempt > id.attempt ? MODEL_REFUSED : MODEL_RUNS;
 }
 
 static void model_make_room(struct model *model)

@@ -8,6 +8,7 @@
 struct script *script_new(uint16_t group, uint32_t partitions)
 {
     struct script *script = kv_alloc_zero(1, sizeof(*script));
+    script->group.value = group;
     script->machine = kv_machine_new((kv_group_id){group}, partitions);
     return script;
 }
@@ -15,17 +16,14 @@ struct script *script_new(uint16_t group, uint32_t partitions)
 void script_destroy(struct script **script)
 {
     (*script)->machine.ops->destroy((*script)->machine.state);
+    kv_buffer_close(&(*script)->body);
     kv_free(*script);
     *script = NULL;
 }
 
 void script_command(struct script *script, enum wire_op op)
 {
-    script->command.op = op;
-    script->command.key_count = 0;
-    script->command.value_count = 0;
-    script->command.number = 0;
-    script->command.limit = 0;
+    wire_command_begin(&script->command, op);
 }
 
 void script_key(struct script *script, kv_slice key)
@@ -42,19 +40,39 @@ void script_value(struct script *script, kv_slice value)
     script->command.value_count++;
 }
 
+/* Open the command; false: the machine does not take it. */
+static bool script_open(struct script *script, bool read)
+{
+    const struct machine_context context = {.group = script->group,
+                                            .destinations = kv_group_set_of(script->group),
+                                            .timestamp = {{script->clock}, script->group},
+                                            .id = {.session = {{{1}, {0}}}, .sequence = 1},
+                                            .read = read};
+    kv_buffer_clear(&script->body);
+    wire_command_encode(&script->command, &script->body);
+    wire_answer_begin(&script->answer, WIRE_VERDICT_OK);
+    return script->machine.ops->open(script->machine.state, &context,
+                                     kv_buffer_slice(&script->body), &script->footprint);
+}
+
 enum wire_verdict script_execute(struct script *script)
 {
     script->clock++;
-    const struct machine_context context = {.group = {1}, .timestamp = {{script->clock}, {1}}};
-    script->machine.ops->execute(script->machine.state, &context, &script->command,
-                                 &script->answer);
+    if (!script_open(script, false)) {
+        return WIRE_VERDICT_UNSUPPORTED;
+    }
+    const enum machine_outcome outcome =
+        script->machine.ops->execute(script->machine.state, NULL, 0, &script->answer);
+    KV_ASSERT(outcome == MACHINE_DONE);
     return script->answer.verdict;
 }
 
 enum wire_verdict script_read(struct script *script)
 {
-    const struct machine_context context = {.group = {1}, .timestamp = {{script->clock}, {1}}};
-    script->machine.ops->read(script->machine.state, &context, &script->command, &script->answer);
+    if (!script_open(script, true) ||
+        !script->machine.ops->read(script->machine.state, &script->answer)) {
+        return WIRE_VERDICT_UNSUPPORTED;
+    }
     return script->answer.verdict;
 }
 

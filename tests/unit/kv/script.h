@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* script: commands for the KV machine, run straight on it without engine and codec. */
+/* script: commands for the KV machine, run straight on it without engine. */
 #ifndef KV_TESTS_KV_SCRIPT_H
 #define KV_TESTS_KV_SCRIPT_H
 
@@ -8,8 +8,11 @@
 struct script {
     struct machine machine;
     uint64_t clock; /* of the last command; its version */
+    kv_group_id group;
     struct wire_command command;
     struct wire_answer answer;
+    struct kv_buffer body;
+    struct machine_footprint footprint;
 };
 
 struct script *script_new(uint16_t group, uint32_t partitions);

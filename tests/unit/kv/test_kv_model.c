@@ -386,7 +386,7 @@ static enum status load_two(struct script *script, const char *first, const char
 {
     struct kv_buffer saved = {0};
     const char *const keys[] = {first, second};
-    state_write_u8(&saved, 1);
+    state_write_u8(&saved, 2);
     state_write_u16(&saved, 1);
     state_write_u32(&saved, 1);
     state_write_u64(&saved, 2);
@@ -396,6 +396,7 @@ static enum status load_two(struct script *script, const char *first, const char
         state_write_timestamp(&saved, (kv_timestamp){{1}, {1}});
         state_write_u32(&saved, 0);
     }
+    state_write_u64(&saved, 0); /* stubs */
     const struct machine *machine = &script->machine;
     const enum status status = machine->ops->load(machine->state, kv_buffer_slice(&saved));
     kv_buffer_close(&saved);

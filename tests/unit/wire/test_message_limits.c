@@ -283,9 +283,10 @@ static bool status_accepted(unsigned members, uint64_t role, uint64_t leader)
     wire_forge_pack(&body, "uuuuua", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
                     UINT64_C(1), members);
     for (unsigned i = 0; i < members; i++) {
-        wire_forge_pack(&body, "auuuuuuuuuuuuu", 13, UINT64_C(1), role, UINT64_C(1), leader,
+        wire_forge_pack(&body, "auuuuuuuuuuuuuuu", 15, UINT64_C(1), role, UINT64_C(1), leader,
                         UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
-                        UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1));
+                        UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                        UINT64_C(1));
     }
     return accepted();
 }

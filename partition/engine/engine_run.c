@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_run: what becomes of a message that is not executed at its delivery: turn, vote, execution, forgetting.
+ *
+ * 1. [V1] The vote is computed at the turn, from state that nobody else can change until the message is finished.
+ * 2. [V4] A NO gives the queues free at once: this group will change nothing. Not that of an execution: its end takes pins away,
+ *    and who queues behind it must find them gone.
+ * 3. [V2] It executes when the votes that it awaits are in. Whether they came through the log or directly makes no difference,
+ *    because a vote is a fact (S2). */
+#include "partition/engine/engine_internal.h"
+
+struct engine_run *engine_run_find(const struct engine *engine, kv_message_id id)
+{
+    const struct kv_message_key key = kv_message_key_of(id);
+    struct engine_run *run = NULL;
+    if (engine->by_id != NULL) {
+        HASH_FIND(hh, engine->by_id, &key, sizeof(key), run);
+    }
+    return run;
+}
+
+static struct engine_run *engine_run_alloc(kv_message_id id)
+{
+    struct engine_run *run = kv_alloc_zero(1, sizeof(*run));
+    run->key = kv_message_key_of(id);
+    run->id = id;
+    run->refusal = WIRE_VERDICT_OK;
+    run->verdict = WIRE_VERDICT_OK;
+    run->retry_at = KV_INSTANT_NEVER;
+    return run;
+}
+
+struct engine_run *engine_run_new(struct engine *engine, kv_message_id id)
+{
+    struct engine_run *run = engine_run_alloc(id);
+    run->state = ENGINE_RUN_EXPECTED;
+    HASH_ADD(hh, engine->by_id, key, sizeof(run->key), run);
+    TAILQ_INSERT_TAIL(&engine->expected, run, link);
+    engine->expected_count++;
+    engine->run_count++;
+    return run;
+}
+
+struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body)
+{
+    struct engine_run *run = engine_run_alloc((kv_message_id){0});
+    run->state = ENGINE_RUN_QUEUED;
+    run->local = true;
+    run->token = token;
+    run->timestamp = engine->cursor;
+    run->no = (struct kv_buffer){0}; /* the copy of the body */
+    kv_buffer_append(&run->no, body.data, body.size);
+    run->body = kv_buffer_slice(&run->no);
+    TAILQ_INSERT_TAIL(&engine->reads, run, link);
+    engine->read_count++;
+    return run;
+}
+
+static void engine_run_unlink(struct engine *engine, struct engine_run *run)
+{
+    if (run->local) {
+        TAILQ_REMOVE(&engine->reads, run, link);
+        engine->read_count--;
+        return;
+    }
+    switch (run->state) {
+    case ENGINE_RUN_EXPECTED:
+        TAILQ_REMOVE(&engine->expected, run, link);
+        engine->expected_count--;
+        return;
+    case ENGINE_RUN_QUEUED:
+    case ENGINE_RUN_GRANTED:
+        TAILQ_REMOVE(&engine->waiting, run, link);
+        engine->waiting_count--;
+        return;
+    case ENGINE_RUN_FINISHED:
+        TAILQ_REMOVE(&engine->done, run, link);
+        return;
+    }
+}
+
+void engine_run_free(struct engine *engine, struct engine_run *run)
+{
+    engine_run_unlink(engine, run);
+    engine_queue_leave(engine, run);
+    if (!run->local) {
+        HASH_DELETE(hh, engine->by_id, run);
+        engine->run_count--;
+    }
+    if (engine->opened == run) {
+        engine->opened = NULL;
+    }
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        kv_buffer_close(&run->signals[i].payload);
+    }
+    for (uint32_t i = 0; i < run->owed_count; i++) {
+        kv_buffer_close(&run->owed[i].payload);
+    }
+    kv_free(run->signals);
+    kv_free(run->owed);
+    kv_buffer_close(&run->no);
+    wire_entry_drop(&run->entry);
+    kv_free(run);
+}
+
+void engine_run_open(struct engine *engine, struct engine_run *run)
+{
+    if (engine->opened == run) {
+        return;
+    }
+    const struct machine_context context = {
+        .group = engine->group,
+        .destinations = run->local ? kv_group_set_of(engine->group) : run->destinations,
+        .timestamp = run->timestamp,
+        .id = run->id,
+        .floor = run->entry == NULL ? 0 : run->entry->floor,
+        .read = run->local,
+    };
+    const bool opened = engine_open(engine, run->body, &context);
+    KV_ASSERT(opened); /* it was, when it came */
+    engine->opened = run;
+}
+
+/* Hints are this moment's knowledge of some member, no part of the replicated state: a record must not have them. */
+static bool engine_strip_hints(struct wire_answer *answer)
+{
+    bool stripped = false;
+    for (uint32_t i = 0; i < answer->place_count; i++) {
+        struct wire_place *place = &answer->places[i];
+        if (place->verdict == WIRE_VERDICT_STALE && place->group.value != 0) {
+            place->group.value = 0;
+            place->version = (kv_timestamp){0};
+            stripped = true;
+        }
+    }
+    return stripped;
+}
+
+void engine_answer(struct engine *engine, struct engine_session *session,
+                   struct engine_reply *reply, enum wire_verdict verdict)
+{
+    reply->answer = kv_buffer_slice(&engine->answer_bytes);
+    engine_emit_reply(engine, reply);
+    if (session == NULL) {
+        return;
+    }
+    if (engine_strip_hints(&engine->answer)) {
+        engine_answer_encode(engine);
+        reply->answer = kv_buffer_slice(&engine->answer_bytes);
+    }
+    engine_record_put(&engine->sessions, session, reply, verdict);
+}
+
+/* The votes of all groups that were awaited, and the own one if it is a NO. */
+static uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        const struct engine_signal *signal = &run->signals[i];
+        engine->votes[count++] = (struct machine_vote){
+            .group = signal->group,
+            .verdict = (enum wire_verdict)signal->verdict,
+            .payload = kv_buffer_slice(&signal->payload),
+        };
+    }
+    if (run->verdict != WIRE_VERDICT_OK) {
+        engine->votes[count++] = (struct machine_vote){
+            .group = engine->group,
+            .verdict = run->verdict,
+            .payload = kv_buffer_slice(&run->no),
+        };
+    }
+    return count;
+}
+
+static void engine_run_finish(struct engine *engine, struct engine_run *run)
+{
+    KV_ASSERT(run->state == ENGINE_RUN_GRANTED);
+    engine_run_open(engine, run);
+    const uint32_t votes = engine_run_votes(engine, run);
+    const enum machine_outcome outcome = engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
+    const enum wire_verdict verdict = engine->answer.verdict;
+    for (kv_group_set left = run->reports; left.bits != 0;) {
+        engine_owe(engine, run, kv_group_set_take(&left), verdict, true);
+    }
+    if (outcome == MACHINE_DONE) {
+        struct engine_reply reply = {.id = run->id,
+                                     .timestamp = run->timestamp,
+                                     .index = run->index,
+                                     .complete = run->answers || verdict != WIRE_VERDICT_OK};
+        struct engine_session *session =
+            run->has_session ? engine_session_find(&engine->sessions, run->id.session) : NULL;
+        engine_answer(engine, session, &reply, verdict);
+    }
+    engine_run_unlink(engine, run);
+    run->state = ENGINE_RUN_FINISHED;
+    TAILQ_INSERT_TAIL(&engine->done, run, link);
+    engine->opened = NULL; /* what it has open is about to go */
+    engine_queue_leave(engine, run);
+    run->body = (kv_slice){0};
+    wire_entry_drop(&run->entry);
+    kv_buffer_close(&run->no);
+}
+
+static bool engine_run_has_votes(const struct engine_run *run)
+{
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        present += run->signals[i].present ? 1 : 0;
+    }
+    return present == (uint32_t)kv_group_set_count(run->awaits);
+}
+
+void engine_run_maybe_finish(struct engine *engine, struct engine_run *run)
+{
+    if (run->state != ENGINE_RUN_GRANTED || !engine_run_has_votes(run)) {
+        return; /* E7 */
+    }
+    engine_run_finish(engine, run);
+    engine_run_maybe_forget(engine, run);
+}
+
+void engine_run_maybe_forget(struct engine *engine, struct engine_run *run)
+{
+    bool needed = run->state != ENGINE_RUN_FINISHED;
+    for (uint32_t i = 0; i < run->signal_count; i++) {
+        needed = needed || !run->signals[i].logged;
+    }
+    for (uint32_t i = 0; i < run->owed_count; i++) {
+        needed = needed || !run->owed[i].acknowledged;
+    }
+    if (!needed) { /* E8 */
+        engine_run_free(engine, run);
+    }
+}
+
+bool engine_run_lets_go(const struct engine_run *run)
+{
+    return run->verdict != WIRE_VERDICT_OK && !kv_message_id_is_execution(run->id);
+}
+
+/* Its turn has come: it votes, once. */
+static void engine_run_grant(struct engine *engine, struct engine_run *run)
+{
+    KV_ASSERT(run->state == ENGINE_RUN_QUEUED && run->blocked == 0);
+    run->state = ENGINE_RUN_GRANTED;
+    if (kv_group_set_count(run->destinations) > 1) {
+        engine_run_open(engine, run);
+        run->verdict = run->refusal == WIRE_VERDICT_OK
+                           ? engine->machine.ops->vote(engine->machine.state)
+                           : run->refusal;
+        for (kv_group_set left = run->tells; left.bits != 0;) {
+            engine_owe(engine, run, kv_group_set_take(&left), run->verdict,
+                       run->refusal == WIRE_VERDICT_OK);
+        }
+        if (run->verdict != WIRE_VERDICT_OK) {
+            if (run->refusal == WIRE_VERDICT_OK) {
+                engine->machine.ops->payload(engine->machine.state, engine->group, &run->no);
+            }
+        }
+        if (engine_run_lets_go(run)) {
+            engine_queue_leave(engine, run);
+        }
+        engine_schedule(engine, run, engine_first_retry_us(engine));
+    }
+    engine_run_maybe_finish(engine, run);
+}
+
+/* Reads of everything that were waiting for what has executed now. */
+static void engine_run_barriers(struct engine *engine)
+{
+    const struct engine_run *oldest = TAILQ_FIRST(&engine->waiting);
+    struct engine_run *run, *next;
+    for (run = TAILQ_FIRST(&engine->reads); run != NULL; run = next) {
+        next = TAILQ_NEXT(run, link);
+        if (run->places == NULL && (oldest == NULL || oldest->position > run->barrier)) {
+            engine_run_open(engine, run);
+            engine_read_answer(engine, run->token, run->timestamp);
+            engine_run_free(engine, run);
+        }
+    }
+}
+
+void engine_run_ready(struct engine *engine)
+{
+    struct engine_run *run;
+    while ((run = TAILQ_FIRST(&engine->ready)) != NULL) {
+        TAILQ_REMOVE(&engine->ready, run, ready);
+        run->is_ready = false;
+        if (run->local) {
+            engine_run_open(engine, run);
+            engine_read_answer(engine, run->token, run->timestamp);
+            engine_run_free(engine, run);
+        } else {
+            engine_run_grant(engine, run);
+        }
+    }
+    if (engine->read_count > 0) {
+        engine_run_barriers(engine);
+    }
+}

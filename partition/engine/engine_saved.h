@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_saved: what engine_save.c and engine_load.c agree on. The layout stands in engine_save.c. */
+#ifndef KV_ENGINE_ENGINE_SAVED_H
+#define KV_ENGINE_ENGINE_SAVED_H
+
+#include "partition/engine/engine_internal.h"
+
+#define ENGINE_SAVE_MAGIC UINT32_C(0x3245564b) /* "KVE2" */
+
+/* Flags of a run. */
+#define ENGINE_SAVED_HAS_SESSION 1u
+#define ENGINE_SAVED_ANSWERS     2u
+
+/* Flags of a vote: it is there; it is in the log, or acknowledged. */
+#define ENGINE_SAVED_PRESENT 1u
+#define ENGINE_SAVED_SETTLED 2u
+
+#define ENGINE_SAVED_FLAGS_ALL 3u
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kv_places: which keys are here, which keys of this home are elsewhere, and where. [P1, P2] */
+#include "partition/kv/kv_internal.h"
+
+#include <string.h>
+
+kv_group_id kv_home_of(const struct kv_machine *machine, kv_slice key)
+{
+    return wire_home_of(key, machine->partitions);
+}
+
+bool kv_has_stub(const struct kv_machine *machine, kv_slice key)
+{
+    struct kv_map_row row;
+    return kv_map_count(machine->stubs) > 0 && kv_map_get(machine->stubs, key, &row);
+}
+
+enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
+                                struct kv_state *ret)
+{
+    struct kv_map_row row;
+    if (kv_map_get(machine->map, key, &row)) {
+        *ret = (struct kv_state){.present = true, .value = row.value, .version = row.version};
+        return KV_OWNED;
+    }
+    *ret = (struct kv_state){.present = false};
+    return kv_group_equal(kv_home_of(machine, key), machine->group) && !kv_has_stub(machine, key)
+               ? KV_ABSENT
+               : KV_ELSEWHERE;
+}
+
+struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key)
+{
+    struct wire_place place = {.verdict = WIRE_VERDICT_STALE,
+                               .group = kv_home_of(machine, key)};
+    struct kv_map_row row;
+    if (kv_map_get(machine->stubs, key, &row)) {
+        place.group.value = row.value.data[0];
+        place.version = row.version;
+    } else {
+        (void)kv_moved_get(&machine->moved, key, &place.group, &place.version);
+    }
+    return place;
+}
+
+void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group)
+{
+    const uint8_t value = (uint8_t)group.value;
+    _Static_assert(KV_GROUPS_MAX <= UINT8_MAX, "a group is one byte of a stub");
+    kv_map_put(machine->stubs, key, kv_slice_of(&value, sizeof(value)),
+               machine->context.timestamp);
+}
+
+void kv_drop_stub(struct kv_machine *machine, kv_slice key)
+{
+    (void)kv_map_remove(machine->stubs, key);
+}

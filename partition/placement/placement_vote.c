@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* placement_vote: votes <-> bytes.
+ *
+ *   vote    [guards hold, then, else, [item ...], [row ...]]
+ *   branch  [verdict, step, bytes]
+ *   item    [key, verdict, present, value or nil, group, version clock, version group]
+ *   row     [branch, step, value or nil] */
+#include "multicast/base/assert.h"
+#include "multicast/wire/packer.h"
+#include "multicast/wire/reader.h"
+#include "partition/placement/placement.h"
+
+#define VOTE_FIELDS   5
+#define BRANCH_FIELDS 3
+#define ITEM_FIELDS   7
+#define ROW_FIELDS    3
+
+void placement_vote_begin(struct placement_vote *vote)
+{
+    vote->guards_hold = true;
+    vote->branches[WIRE_BRANCH_THEN] = (struct placement_branch){.verdict = WIRE_VERDICT_OK};
+    vote->branches[WIRE_BRANCH_ELSE] = (struct placement_branch){.verdict = WIRE_VERDICT_OK};
+    vote->item_count = 0;
+    vote->row_count = 0;
+}
+
+struct placement_item *placement_vote_item(struct placement_vote *vote, uint32_t key,
+                                           enum wire_verdict verdict)
+{
+    KV_ASSERT(vote->item_count < KV_COMMAND_KEYS_MAX);
+    struct placement_item *item = &vote->items[vote->item_count++];
+    *item = (struct placement_item){.key = key, .verdict = verdict, .present = true};
+    return item;
+}
+
+static void pack_branch(msgpack_packer *packer, const struct placement_branch *branch)
+{
+    wire_pack_array(packer, BRANCH_FIELDS);
+    wire_pack_uint(packer, branch->verdict);
+    wire_pack_uint(packer, branch->step);
+    wire_pack_uint(packer, branch->bytes);
+}
+
+static void pack_value(msgpack_packer *packer, bool present, kv_slice value)
+{
+    if (present) {
+        wire_pack_bytes(packer, value);
+    } else {
+        wire_pack_nil(packer);
+    }
+}
+
+void placement_vote_encode(const struct placement_vote *vote, struct kv_buffer *ret)
+{
+    const size_t before = ret->size;
+    size_t bytes = 0;
+    msgpack_packer packer = wire_packer_of(ret);
+    wire_pack_array(&packer, VOTE_FIELDS);
+    wire_pack_bool(&packer, vote->guards_hold);
+    pack_branch(&packer, &vote->branches[WIRE_BRANCH_THEN]);
+    pack_branch(&packer, &vote->branches[WIRE_BRANCH_ELSE]);
+    wire_pack_array(&packer, vote->item_count);
+    for (uint32_t i = 0; i < vote->item_count; i++) {
+        const struct placement_item *item = &vote->items[i];
+        wire_pack_array(&packer, ITEM_FIELDS);
+        wire_pack_uint(&packer, item->key);
+        wire_pack_uint(&packer, item->verdict);
+        wire_pack_bool(&packer, item->present);
+        pack_value(&packer, item->has_value, item->value);
+        wire_pack_uint(&packer, item->group.value);
+        wire_pack_uint(&packer, item->version.clock.value);
+        wire_pack_uint(&packer, item->version.group.value);
+        bytes += item->has_value ? item->value.size : 0;
+    }
+    wire_pack_array(&packer, vote->row_count);
+    for (uint32_t i = 0; i < vote->row_count; i++) {
+        const struct placement_row *row = &vote->rows[i];
+        wire_pack_array(&packer, ROW_FIELDS);
+        wire_pack_uint(&packer, row->branch);
+        wire_pack_uint(&packer, row->step);
+        pack_value(&packer, row->present, row->value);
+        bytes += row->present ? row->value.size : 0;
+    }
+    KV_ASSERT(bytes <= KV_SIGNAL_BYTES_MAX && ret->size - before < KV_BODY_BYTES_MAX);
+}
+
+/* ---- Decoding ---- */
+
+static bool is_verdict(uint64_t number)
+{
+    switch ((enum wire_verdict)number) {
+#define X(NAME, number_, text) case WIRE_VERDICT_##NAME:
+        WIRE_VERDICT_MAP(X)
+#undef X
+        return true;
+    }
+    return false;
+}
+
+static enum wire_verdict read_verdict(struct wire_reader *reader)
+{
+    const uint64_t verdict = wire_read_uint(reader, UINT8_MAX);
+    wire_reader_require(reader, is_verdict(verdict));
+    return (enum wire_verdict)verdict;
+}
+
+static void read_branch(struct wire_reader *reader, struct placement_branch *ret)
+{
+    wire_read_arity(reader, BRANCH_FIELDS);
+    ret->verdict = read_verdict(reader);
+    ret->step = (uint32_t)wire_read_uint(reader, KV_TXN_STEPS_MAX - 1);
+    ret->bytes = (uint32_t)wire_read_uint(reader, UINT32_MAX);
+}
+
+static void read_item(struct wire_reader *reader, uint32_t key_count, struct placement_item *ret)
+{
+    wire_read_arity(reader, ITEM_FIELDS);
+    ret->key = (uint32_t)wire_read_uint(reader, key_count - 1);
+    ret->verdict = read_verdict(reader);
+    ret->present = wire_read_bool(reader);
+    ret->has_value = !wire_read_nil(reader);
+    ret->value = ret->has_value ? wire_read_bytes(reader, KV_VALUE_BYTES_MAX) : (kv_slice){0};
+    ret->group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
+    ret->version.clock.value = wire_read_uint(reader, UINT64_MAX);
+    ret->version.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
+    wire_reader_require(reader, ret->present || !ret->has_value);
+}
+
+static void read_row(struct wire_reader *reader, const struct wire_command *command,
+                     struct placement_row *ret)
+{
+    wire_read_arity(reader, ROW_FIELDS);
+    ret->branch = (enum wire_branch)wire_read_uint(reader, WIRE_BRANCH_ELSE);
+    ret->step = (uint32_t)wire_read_uint(reader, KV_TXN_STEPS_MAX - 1);
+    ret->present = !wire_read_nil(reader);
+    ret->value = ret->present ? wire_read_bytes(reader, KV_VALUE_BYTES_MAX) : (kv_slice){0};
+    wire_reader_require(reader, reader->status != STATUS_OK ||
+                                    (wire_op_is_access(command->op) &&
+                                     ret->step < wire_command_steps(command, ret->branch)));
+}
+
+enum status placement_vote_decode(kv_slice bytes, const struct wire_command *command,
+                                  struct placement_vote *ret)
+{
+    struct wire_reader reader = wire_reader_of(bytes);
+    wire_read_arity(&reader, VOTE_FIELDS);
+    ret->guards_hold = wire_read_bool(&reader);
+    read_branch(&reader, &ret->branches[WIRE_BRANCH_THEN]);
+    read_branch(&reader, &ret->branches[WIRE_BRANCH_ELSE]);
+    ret->item_count = wire_read_array(&reader, KV_COMMAND_KEYS_MAX);
+    for (uint32_t i = 0; i < ret->item_count && reader.status == STATUS_OK; i++) {
+        read_item(&reader, command->key_count, &ret->items[i]);
+    }
+    ret->row_count = wire_read_array(&reader, KV_TXN_STEPS_MAX);
+    for (uint32_t i = 0; i < ret->row_count && reader.status == STATUS_OK; i++) {
+        read_row(&reader, command, &ret->rows[i]);
+    }
+    return wire_reader_finish(&reader) == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
+}
