@@ -108,6 +108,18 @@ static inline bool kv_message_id_equal(kv_message_id a, kv_message_id b)
            a.attempt == b.attempt;
 }
 
+/* Attempts of clients are 0..KV_ATTEMPT_MAX. The upper half of the number belongs to the oracle, which counts there how often
+ * it has run an attempt in its client's name [placement D2]: nobody else ever sends such an id first. */
+#define KV_ATTEMPT_DISPATCH_SHIFT 16
+#define KV_ATTEMPT_MAX            0xffffu
+
+/* The id that the client has given, of which this may be an execution by the oracle. */
+static inline kv_message_id kv_message_id_of_client(kv_message_id id)
+{
+    id.attempt &= KV_ATTEMPT_MAX;
+    return id;
+}
+
 /* A message id without padding, so that its bytes can be hashed and compared. */
 struct kv_message_key {
     uint64_t clock;
