@@ -179,8 +179,7 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
         wire_command_decode(asked, command) != STATUS_OK || !command->exec ||
-        !wire_command_fits(command, kv_group_set_of(KV_GROUP_ORACLE), false,
-                           machine->partitions)) {
+        !wire_command_fits(command, kv_group_set_of(KV_GROUP_ORACLE), false, machine->partitions)) {
         return false;
     }
     struct oracle_exec *exec = exec_new(machine, id, floor, asked, command);

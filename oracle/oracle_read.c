@@ -56,10 +56,8 @@ static void read_history(struct oracle_machine *machine, struct wire_answer *ret
             (struct wire_row){.key = kv_slice_of(change->key, change->key_size),
                               .value = change_text(machine->text[i], change),
                               .present = true};
-        ret->places[ret->place_count++] = (struct wire_place){.key = i,
-                                                              .verdict = WIRE_VERDICT_OK,
-                                                              .group = change->to,
-                                                              .version = change->version};
+        ret->places[ret->place_count++] = (struct wire_place){
+            .key = i, .verdict = WIRE_VERDICT_OK, .group = change->to, .version = change->version};
     }
     ret->more = places->history_count > machine->command.limit;
 }

@@ -5,8 +5,8 @@
 
 static bool concerns(const struct oracle_machine *machine, uint32_t i)
 {
-    return wire_command_duties(&machine->command, i, KV_GROUP_ORACLE,
-                               machine->context.destinations, machine->partitions) != 0;
+    return wire_command_duties(&machine->command, i, KV_GROUP_ORACLE, machine->context.destinations,
+                               machine->partitions) != 0;
 }
 
 enum wire_verdict oracle_vote(struct oracle_machine *machine)
@@ -48,7 +48,8 @@ static void add_votes(struct oracle_machine *machine, const struct machine_vote 
     placement_tally_begin(&machine->tally, &machine->command);
     if (!said_no) {
         const enum wire_verdict verdict = oracle_vote(machine);
-        KV_ASSERT(verdict == WIRE_VERDICT_OK); /* it was, at its turn, and nobody pinned anything since */
+        KV_ASSERT(verdict ==
+                  WIRE_VERDICT_OK); /* it was, at its turn, and nobody pinned anything since */
         placement_tally_add(&machine->tally, WIRE_VERDICT_OK, &machine->own);
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -78,8 +79,8 @@ static void place_accessed(struct oracle_machine *machine)
     const struct wire_command *command = &machine->command;
     for (uint32_t i = 0; i < command->key_count; i++) {
         const bool exists = exists_after(machine, i);
-        const bool moves = command->policy == WIRE_POLICY_MOVE &&
-                           command->owners[i] != command->target.value;
+        const bool moves =
+            command->policy == WIRE_POLICY_MOVE && command->owners[i] != command->target.value;
         if (!concerns(machine, i)) {
             continue;
         }

@@ -65,6 +65,7 @@ struct client *client_new(const struct client_settings *settings, kv_instant now
     client->hello_at = now;
     client->hello_us = CLIENT_HELLO_US;
     client->trace = settings->trace;
+    client->policy = settings->policy;
     client->outstanding_max = settings->outstanding_max;
     client->limits =
         (struct client_limits){KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX, KV_COMMAND_KEYS_MAX};
@@ -83,6 +84,7 @@ struct client *client_new(const struct client_settings *settings, kv_instant now
     TAILQ_INIT(&client->released);
     TAILQ_INIT(&client->waiting_map);
     TAILQ_INIT(&client->waiting_session);
+    TAILQ_INIT(&client->waiting_loads);
     TAILQ_INIT(&client->sessions);
     return client;
 }
@@ -94,9 +96,7 @@ void client_destroy(struct client **client_ref)
         return;
     }
     for (uint32_t i = 0; i < client->pool_end; i++) {
-        client_scan_free(client->pool[i]);
-        kv_buffer_close(&client->pool[i]->body);
-        kv_free(client->pool[i]);
+        client_free_operation(client->pool[i]);
     }
     struct client_session *session;
     while ((session = TAILQ_FIRST(&client->sessions)) != NULL) {
@@ -109,6 +109,7 @@ void client_destroy(struct client **client_ref)
         } text = {client->endpoints[i].text.data};
         kv_free(text.owned);
     }
+    client_places_clear(&client->places);
     kv_buffer_close(&client->cluster_name);
     kv_free(client->merged);
     kv_free(client);
@@ -118,25 +119,35 @@ void client_destroy(struct client **client_ref)
 /* What is due of one operation. */
 static void client_on_operation_time(struct client *client, struct client_operation *operation)
 {
-    switch (operation->state) {
-    case CLIENT_OPERATION_FREE:
-    case CLIENT_OPERATION_GATHERING: /* its parts keep the time */
+    const bool alive = operation->state != CLIENT_OPERATION_FREE &&
+                       operation->state != CLIENT_OPERATION_GATHERING; /* its parts keep the time */
+    if (!alive) {
         return;
-    case CLIENT_OPERATION_WAITING:
-    case CLIENT_OPERATION_SENT:
-    case CLIENT_OPERATION_PAUSED:
-        break;
     }
     if (kv_instant_reached(operation->deadline, client->now)) {
         client_give_up(client, operation);
-    } else if (operation->state == CLIENT_OPERATION_WAITING) {
-        client_wake_at(client, operation->deadline);
-    } else if (!kv_instant_reached(operation->wake, client->now)) {
-        client_wake_at(client, kv_instant_min(operation->wake, operation->deadline));
-    } else if (operation->state == CLIENT_OPERATION_SENT) {
-        client_on_timeout(client, operation);
-    } else {
-        client_resume(client, operation);
+        return;
+    }
+    client_wake_at(client, operation->deadline);
+    switch (operation->state) {
+    case CLIENT_OPERATION_SENT:
+        if (operation->role == CLIENT_ROLE_LOADS && TAILQ_EMPTY(&client->waiting_loads)) {
+            client_release(client, operation); /* nobody wants to know any more */
+            return;
+        }
+        client_on_legs_time(client, operation);
+        return;
+    case CLIENT_OPERATION_PAUSED:
+        if (kv_instant_reached(operation->wake, client->now)) {
+            client_attempt(client, operation);
+        } else {
+            client_wake_at(client, operation->wake);
+        }
+        return;
+    case CLIENT_OPERATION_WAITING:
+    case CLIENT_OPERATION_FREE:
+    case CLIENT_OPERATION_GATHERING:
+        return;
     }
 }
 
@@ -169,7 +180,9 @@ static void client_on_message(struct client *client, uint32_t slot,
         client_on_refusal(client, slot, &message->as.refusal);
         return;
     case WIRE_MESSAGE_REPLY:
-        client_on_reply(client, message->from, &message->as.reply);
+        client_on_reply(client, &(struct client_response){.group = message->group,
+                                                          .from = message->from,
+                                                          .reply = &message->as.reply});
         return;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
@@ -220,6 +233,7 @@ static void client_on_close(struct client *client)
             break;
         case CLIENT_ROLE_ABANDONED:
         case CLIENT_ROLE_OPEN:
+        case CLIENT_ROLE_LOADS:
             client_release(client, operation);
             break;
         case CLIENT_ROLE_PART: /* released with its scan */

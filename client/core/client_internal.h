@@ -3,15 +3,11 @@
 #ifndef KV_CLIENT_CLIENT_INTERNAL_H
 #define KV_CLIENT_CLIENT_INTERNAL_H
 
-#include <sys/queue.h>
-
 #include "client/core/client.h"
+#include "client/core/client_operation.h"
+#include "client/core/client_places.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/prng.h"
-
-/* Operations of every role. A read's sequence is (count << CLIENT_POOL_BITS | place in the pool). */
-#define CLIENT_POOL_BITS 13
-#define CLIENT_POOL_MAX  (1U << CLIENT_POOL_BITS)
 
 /* Parts of scans in flight: 16 scans over all of 64 groups. */
 #define CLIENT_PARTS_MAX 1024
@@ -19,95 +15,24 @@
 /* Sessions being ended at the same time; one more is forgotten without a word. */
 #define CLIENT_ENDING_MAX 64
 
-/* Twice, because what a step has released can be used again only in the next one. */
+/* Twice, because what a step has released can be used again only in the next one; one registration
+ * and one question about loads. */
 _Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS_MAX +
-                    CLIENT_ENDING_MAX + 1) <=
+                    CLIENT_ENDING_MAX + 2) <=
                    CLIENT_POOL_MAX,
                "the pool has room for every operation of every role");
-
-/* Nonces of registrations have this bit, sequences of reads do not: both live without a session. */
-#define CLIENT_NONCE_BIT (UINT64_C(1) << 63)
 
 /* Hints followed in a row without a pause: two members that name each other must not make us spin. */
 #define CLIENT_HOPS_MAX 3
 
-/* Pauses of one operation until the map is asked for again. */
+/* Pauses of one leg until the map is asked for again. */
 #define CLIENT_PAUSES_REFRESH 3
-
-/* A body buffer above this is given back when its operation is done. */
-#define CLIENT_BODY_KEEP_BYTES (64 * 1024)
 
 /* Bytes of the text of a refusal that are kept. */
 #define CLIENT_REFUSAL_BYTES_MAX 160
 
-/* Life of an operation.
- *
- *   FREE -> WAITING       [client_submit, client_route]    for the map, a session or room in its
- *   window FREE -> GATHERING     [client_scan_start]              a scan; its parts are sent FREE
- *   -> PAUSED, SENT  [client_send]                    parts, registrations and ends of sessions
- *   WAITING -> GATHERING  [client_scan_start]              the map has come WAITING -> SENT
- *   [client_send] SENT -> SENT          [client_send]                    a resend SENT -> PAUSED
- *   [client_pause]                   refused for now WAITING -> PAUSED     [client_pause]
- *   nobody to send to PAUSED -> SENT        [client_send] PAUSED, SENT -> WAITING [client_restart]
- *   a new id is needed any -> FREE           [client_release] */
-enum client_operation_state {
-    CLIENT_OPERATION_FREE,
-    CLIENT_OPERATION_WAITING,
-    CLIENT_OPERATION_SENT,
-    CLIENT_OPERATION_PAUSED,
-    CLIENT_OPERATION_GATHERING
-};
-
-enum client_operation_role {
-    CLIENT_ROLE_USER,      /* submitted, not a scan */
-    CLIENT_ROLE_ABANDONED, /* a write in doubt, resent for the sake of the floor */
-    CLIENT_ROLE_SCAN,      /* submitted; its parts do the work */
-    CLIENT_ROLE_PART,      /* of a scan, for one partition */
-    CLIENT_ROLE_OPEN,      /* registers a session */
-    CLIENT_ROLE_END        /* ends a session */
-};
-
-/* A node that this id was sent to, and how many of those sendings it has not refused. */
-struct client_target {
-    kv_node_id node;
-    uint16_t unresolved;
-};
-
-TAILQ_HEAD(client_operation_list, client_operation);
-struct client_operation {
-    TAILQ_ENTRY(client_operation) link; /* WAITING: in `list`; FREE: in the free or released ones */
-    struct client_operation_list *list; /* WAITING: where */
-    enum client_operation_state state;
-    enum client_operation_role role;
-    uint32_t place; /* in the pool */
-    void *context;
-    enum wire_op op;
-    enum wire_request_mode mode;
-    kv_group_id group;
-    kv_message_id id;
-    struct client_session *session; /* of the id; NULL: a read, or a write without id */
-    kv_instant deadline;
-    kv_instant wake; /* SENT: resend; PAUSED: send */
-    kv_instant sent_at;
-    uint64_t timeout_us;
-    kv_node_id target; /* of the last sending */
-    kv_node_id avoid;  /* not again right away */
-    uint32_t attempts;
-    uint32_t pauses;
-    uint32_t busy;
-    uint32_t hops;
-    uint32_t restarts;
-    bool doubt; /* a sending may have been ordered whatever the targets say */
-    uint32_t target_count;
-    struct client_target targets[KV_MEMBERS_MAX];
-    struct kv_buffer body;
-    struct client_scan *scan;        /* SCAN */
-    struct client_operation *parent; /* PART */
-    uint32_t part;                   /* PART: which of the scan */
-};
-
-/* A session and its unanswered writes: ring[sequence % window] for sequences above the floor, NULL
- * once definitive. */
+/* A session and its unanswered operations: ring[sequence % window] for sequences above the floor,
+ * NULL once definitive. */
 struct client_session {
     TAILQ_ENTRY(client_session) link;
     kv_session_id id;
@@ -115,7 +40,7 @@ struct client_session {
     uint64_t next_sequence;
     uint64_t floor;
     uint32_t live; /* entries of ring that are not NULL */
-    bool retired;  /* takes no more writes */
+    bool retired;  /* takes no more operations */
     bool
         frozen; /* an operation was left without a definitive answer: the floor stands still (C1) */
     bool ending;     /* its END is in flight */
@@ -145,6 +70,19 @@ struct client_group {
     uint32_t rotation;
 };
 
+/* How many placed keys each partition has: the oracle's word, and what was created since. */
+struct client_loads {
+    kv_instant good_until; /* 0: never asked */
+    uint64_t counts[KV_GROUPS_MAX];
+};
+
+/* A reply, and who gave it. */
+struct client_response {
+    kv_group_id group;
+    kv_node_id from;
+    const struct wire_reply *reply;
+};
+
 struct client {
     kv_instant now;
     kv_instant next_wake; /* not after the earliest time at which anything is due */
@@ -170,6 +108,10 @@ struct client {
     uint32_t hello_turn;
     char refusal[CLIENT_REFUSAL_BYTES_MAX];
 
+    enum wire_policy policy;
+    struct client_places places;
+    struct client_loads loads;
+
     uint32_t outstanding_max;
     uint32_t outstanding;
     uint32_t abandoned;
@@ -181,15 +123,18 @@ struct client {
     struct client_operation_list free_operations;
     struct client_operation_list released;    /* free, but their memory is borrowed by effects */
     struct client_operation_list waiting_map; /* for the first WELCOME */
-    struct client_operation_list waiting_session; /* writes, in order */
+    struct client_operation_list waiting_session; /* for an id, in order */
+    struct client_operation_list waiting_loads;   /* creates */
 
-    struct client_session *session; /* takes writes, or NULL */
+    struct client_session *session; /* gives ids, or NULL */
     struct client_operation *opening;
+    struct client_operation *asking; /* about loads */
     struct client_session_list sessions;
 
-    struct wire_command command; /* scratch */
-    struct wire_answer answer;   /* of the completion of this step */
-    struct wire_row *merged;     /* scratch of the merge, KV_SCAN_ROWS_MAX */
+    struct wire_command command;         /* scratch */
+    uint8_t owners[KV_COMMAND_KEYS_MAX]; /* scratch of routing */
+    struct wire_answer answer;           /* of the completion of this step */
+    struct wire_row *merged;             /* scratch of the merge, KV_SCAN_ROWS_MAX */
 };
 
 #define CLIENT_TRACE(client, level, ...) TRACE_LINE((client)->trace, level, "client", __VA_ARGS__)
@@ -203,45 +148,98 @@ void client_wake_at(struct client *client, kv_instant at);
 struct client_operation *client_acquire(struct client *client, enum client_operation_role role);
 void client_release(struct client *client, struct client_operation *operation);
 void client_recycle(struct client *client);
+void client_free_operation(struct client_operation *operation);
+/* The operation whose attempt of this id is under way. */
 struct client_operation *client_find(const struct client *client, kv_message_id id);
+/* The operation that has gone on to a later attempt than this one. */
+struct client_operation *client_find_later(const struct client *client, kv_message_id id);
 void client_set_state(struct client_operation *operation, enum client_operation_state state);
 /* WAITING, at the end of this list. */
 void client_wait(struct client_operation *operation, struct client_operation_list *list);
-bool client_is_write(const struct client_operation *operation);
-bool client_is_in_doubt(const struct client_operation *operation);
 /* Tell the caller and count; the operation is released by whoever calls. */
 void client_tell(struct client *client, struct client_operation *operation,
                  enum client_result result, const struct wire_reply *reply, const char *why);
-/* End at the deadline: a user's write in doubt is told so and abandoned, anything else was not
- * executed. */
+/* End at the deadline: what is in doubt is abandoned, anything else was not executed. */
 void client_give_up(struct client *client, struct client_operation *operation);
 /* End with this result: tell the user, if there is one, and release. */
 void client_fail(struct client *client, struct client_operation *operation,
                  enum client_result result, const char *why);
+
+/* client_submit.c */
 enum status client_on_submit(struct client *client, const struct client_submit *submit);
-/* Find the group of an operation and send it, or let it wait for a session. `command` is its body. */
+
+/* client_route.c: where an attempt goes, and what it says */
+/* Begin an attempt with what is known now. `command` is the operation's own. */
 void client_route(struct client *client, struct client_operation *operation,
                   const struct wire_command *command);
-/* True and *ret: all keys live there. */
-bool client_group_of(const struct client *client, const struct wire_command *command,
-                     kv_group_id *ret);
+/* An attempt that is its command as it is, to one group. */
+void client_route_alone(struct client_operation *operation, kv_group_id group);
+/* Send the attempt that was routed, or let it wait for an id. */
+void client_start(struct client *client, struct client_operation *operation);
+/* The command of an operation, or of its attempt, into client->command. */
+struct wire_command *client_decode(struct client *client, kv_slice body);
+
+/* client_attempt.c: from one attempt to the next */
+/* Begin one now, or after a pause. */
+void client_attempt(struct client *client, struct client_operation *operation);
+void client_pause_attempt(struct client *client, struct client_operation *operation);
+/* The present one has a definitive answer, in client->answer, that says NO. */
+void client_on_no(struct client *client, struct client_operation *operation,
+                  struct client_leg *leg);
+/* Go on from a definitive answer that is not the last: `no` counts towards EXEC. */
+void client_try_again(struct client *client, struct client_operation *operation, bool no,
+                      bool pause);
+/* Start again under a new id; the present one has been given up. */
+void client_restart(struct client *client, struct client_operation *operation);
+
+/* client_verdicts.c: commands with a verdict for each key */
+/* True: client->answer was a definitive answer to such an operation, and is dealt with. */
+bool client_verdicts_on_answer(struct client *client, struct client_operation *operation,
+                               const struct wire_reply *reply);
+bool client_verdict_is_final(enum wire_verdict verdict);
+
+/* client_learn.c: what answers, in client->answer, teach about places */
+void client_learn_no(struct client *client, const struct client_operation *operation);
+void client_learn_yes(struct client *client, const struct client_operation *operation);
+/* The places are those of all keys of the attempt, each with its verdict. */
+void client_learn_verdicts(struct client *client, const struct client_operation *operation);
+void client_learn_late(struct client *client, const struct client_operation *operation);
+
+/* client_loads.c: CREATE at the least loaded partition */
+/* Choose, or wait for the oracle's word. True: the command now has its target. */
+bool client_loads_choose(struct client *client, struct client_operation *operation);
+void client_on_loads(struct client *client, struct client_operation *operation);
+/* Write the target of a CREATE into the operation's command. */
+void client_fix_target(struct client *client, struct client_operation *operation,
+                       kv_group_id target);
 
 /* client_send.c: whom to ask, and when again */
-void client_send(struct client *client, struct client_operation *operation);
-void client_pause(struct client *client, struct client_operation *operation);
-void client_pause_busy(struct client *client, struct client_operation *operation);
-void client_pause_for(struct client *client, struct client_operation *operation, uint64_t pause_us);
-void client_resume(struct client *client, struct client_operation *operation);
-void client_on_timeout(struct client *client, struct client_operation *operation);
-/* The sending to `node` was refused. */
-void client_resolve(struct client_operation *operation, kv_node_id node);
+/* Begin to send the attempt on its legs. */
+void client_launch(struct client *client, struct client_operation *operation);
+void client_send(struct client *client, struct client_operation *operation, struct client_leg *leg);
+void client_pause(struct client *client, struct client_operation *operation,
+                  struct client_leg *leg);
+void client_pause_busy(struct client *client, struct client_operation *operation,
+                       struct client_leg *leg);
+void client_pause_for(struct client *client, struct client_operation *operation,
+                      struct client_leg *leg, uint64_t pause_us);
+/* What is due on the legs. */
+void client_on_legs_time(struct client *client, struct client_operation *operation);
+struct client_leg *client_leg_of(struct client_operation *operation, kv_group_id group);
+/* The sending to `node` was refused; and whether any on this leg was not. */
+void client_resolve(struct client_leg *leg, kv_node_id node);
+bool client_is_unresolved(const struct client_leg *leg);
+/* The attempt has a definitive answer: no other sending of it does anything any more. */
+void client_resolve_all(struct client_operation *operation);
+/* A sending of an ordered attempt may have been ordered, and nothing definitive is known. */
+bool client_is_in_doubt(const struct client_operation *operation);
 uint64_t client_backoff(uint64_t first_us, uint64_t max_us, uint32_t times);
 
 /* client_on_reply.c */
-void client_on_reply(struct client *client, kv_node_id from, const struct wire_reply *reply);
+void client_on_reply(struct client *client, const struct client_response *response);
 
 /* client_session.c */
-/* Give waiting writes their ids and send them, as far as session and window allow. */
+/* Give waiting operations their ids and send them, as far as session and window allow. */
 void client_pump(struct client *client);
 void client_on_opened(struct client *client, struct client_operation *operation,
                       const struct wire_reply *reply);
@@ -250,7 +248,7 @@ void client_settle(struct client *client, struct client_operation *operation);
 /* The operation's id goes without a definitive answer: its session is left and the floor stands
  * still. */
 void client_leave(struct client *client, struct client_operation *operation);
-/* The session takes no more writes; it is ended when its last one is gone. */
+/* The session takes no more operations; it is ended when its last one is gone. */
 void client_retire(struct client *client, struct client_session *session);
 void client_session_free(struct client *client, struct client_session *session);
 struct client_session *client_session_of(const struct client *client, kv_session_id id);

@@ -27,35 +27,73 @@ static void client_check_session(const struct client *client, const struct clien
     KV_ASSERT(live > 0 || session == client->session); /* others end with their last write */
 }
 
-static void client_check_operation(const struct client *client,
-                                   const struct client_operation *operation)
+/* C2: the legs are those of the destinations, and the body is one that these groups accept. */
+static void client_check_attempt(const struct client *client,
+                                 const struct client_operation *operation,
+                                 struct wire_command *scratch)
 {
-    if (operation->state == CLIENT_OPERATION_FREE) {
+    const bool oracle = kv_group_set_has(operation->destinations, KV_GROUP_ORACLE);
+    kv_group_set legs = {0};
+    for (uint32_t i = 0; i < operation->leg_count; i++) {
+        const struct client_leg *leg = client_leg_see(operation, i);
+        KV_ASSERT(!kv_group_set_has(legs, leg->group));
+        legs.bits |= kv_group_set_of(leg->group).bits;
+        KV_ASSERT(client->next_wake.us <= leg->wake.us);
+    }
+    KV_ASSERT(operation->leg_count >= 1);
+    KV_ASSERT(legs.bits ==
+              (oracle ? kv_group_set_of(KV_GROUP_ORACLE).bits : operation->destinations.bits));
+    KV_ASSERT((operation->session != NULL || operation->role == CLIENT_ROLE_OPEN) ==
+              client_is_ordered(operation));
+    KV_ASSERT(operation->id.attempt <= KV_ATTEMPT_MAX);
+    const enum status status = wire_command_decode(client_body_of(operation), scratch);
+    KV_ASSERT(status == STATUS_OK && scratch->op == operation->op);
+    KV_ASSERT(scratch->op == WIRE_OP_SCAN ||
+              wire_command_fits(scratch, operation->destinations, /*execution*/ false,
+                                client->partitions));
+}
+
+static void client_check_operation(const struct client *client,
+                                   const struct client_operation *operation,
+                                   struct wire_command *scratch)
+{
+    switch (operation->state) {
+    case CLIENT_OPERATION_FREE:
         KV_ASSERT(operation->session == NULL && operation->list == NULL);
-        return;
-    }
-    KV_ASSERT((operation->state == CLIENT_OPERATION_WAITING) == (operation->list != NULL));
-    KV_ASSERT((operation->role == CLIENT_ROLE_SCAN) == (operation->scan != NULL) ||
-              operation->state == CLIENT_OPERATION_WAITING);
-    if (operation->state == CLIENT_OPERATION_SENT || operation->state == CLIENT_OPERATION_PAUSED) {
-        KV_ASSERT(client->next_wake.us <= operation->wake.us);
-    }
-    if (operation->state != CLIENT_OPERATION_GATHERING) {
+        break;
+    case CLIENT_OPERATION_WAITING: /* its sequence, if it had one, is settled or left */
+        KV_ASSERT(operation->list != NULL && operation->session == NULL);
         KV_ASSERT(client->next_wake.us <= operation->deadline.us); /* C4 */
+        break;
+    case CLIENT_OPERATION_SENT:
+        KV_ASSERT(operation->list == NULL);
+        KV_ASSERT(client->next_wake.us <= operation->deadline.us); /* C4 */
+        client_check_attempt(client, operation, scratch);
+        break;
+    case CLIENT_OPERATION_PAUSED: /* between attempts: nothing of the last one is open [X2] */
+        KV_ASSERT(operation->list == NULL && operation->role == CLIENT_ROLE_USER);
+        KV_ASSERT(!client_is_in_doubt(operation));
+        KV_ASSERT(client->next_wake.us <= operation->deadline.us); /* C4 */
+        KV_ASSERT(client->next_wake.us <= operation->wake.us);
+        break;
+    case CLIENT_OPERATION_GATHERING:
+        KV_ASSERT(operation->role == CLIENT_ROLE_SCAN && operation->scan != NULL);
+        break;
     }
-    if (operation->role == CLIENT_ROLE_ABANDONED) {
-        KV_ASSERT(operation->session != NULL);
+    if (operation->state != CLIENT_OPERATION_FREE && operation->role == CLIENT_ROLE_ABANDONED) {
+        KV_ASSERT(operation->session != NULL && client_is_in_doubt(operation)); /* C1 */
     }
 }
 
 void client_check(const struct client *client)
 {
+    struct wire_command *scratch = kv_alloc(sizeof *scratch);
     uint32_t outstanding = 0;
     uint32_t abandoned = 0;
     uint32_t parts = 0;
     for (uint32_t i = 0; i < client->pool_end; i++) {
         const struct client_operation *operation = client->pool[i];
-        client_check_operation(client, operation);
+        client_check_operation(client, operation, scratch);
         const bool in_use = operation->state != CLIENT_OPERATION_FREE;
         outstanding +=
             in_use && (operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
@@ -66,6 +104,8 @@ void client_check(const struct client *client)
               outstanding <= client->outstanding_max); /* C5 */
     KV_ASSERT(abandoned == client->abandoned && abandoned <= CLIENT_ABANDONED_MAX);
     KV_ASSERT(parts == client->parts && parts <= CLIENT_PARTS_MAX);
+    client_places_check(&client->places);
+    kv_free(scratch);
     const struct client_session *session;
     TAILQ_FOREACH(session, &client->sessions, link)
     {

@@ -208,10 +208,7 @@ static void client_begin(struct client *client)
     }
     struct client_operation *operation;
     while ((operation = TAILQ_FIRST(&client->waiting_map)) != NULL) {
-        const enum status status =
-            wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
-        KV_ASSERT(status == STATUS_OK); /* our own bytes */
-        client_route(client, operation, &client->command);
+        client_attempt(client, operation);
     }
 }
 
@@ -240,6 +237,9 @@ void client_on_welcome(struct client *client, uint32_t slot, kv_node_id from,
     CLIENT_TRACE(client, TRACE_DECISION, "node %u welcomes us, %u partitions on %u nodes -> %s",
                  from.value, welcome->partitions, welcome->node_count,
                  client->map_known ? "refreshed" : "begin");
+    if (client->partitions != welcome->partitions) {
+        client_places_clear(&client->places); /* homes have changed with it */
+    }
     client->partitions = welcome->partitions;
     client->map_version = welcome->map_version;
     client_learn_nodes(client, welcome);
@@ -263,7 +263,12 @@ uint32_t client_partitions(const struct client *client)
 
 kv_group_id client_partition_of(const struct client *client, kv_slice key)
 {
-    return client->map_known ? wire_home_of(key, client->partitions) : KV_GROUP_ORACLE;
+    struct client_place place;
+    if (!client->map_known) {
+        return KV_GROUP_ORACLE;
+    }
+    return client_places_look(&client->places, key, &place) ? place.group
+                                                            : wire_home_of(key, client->partitions);
 }
 
 struct client_limits client_limits(const struct client *client)

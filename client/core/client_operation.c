@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client_operation: the pool of operations, how they begin and how they end.
+/* client_operation: the pool of operations, and how they end.
  *
- * 1. A reply finds its operation without a search: a write's sequence is its place in the session's
- *    ring, a read's sequence contains its place in the pool.
- * 2. Memory is reused: an operation and its body buffer go back to the pool. */
+ * 1. A reply finds its operation without a search: the sequence of what is ordered is its place in
+ *    the session's ring, a read's sequence contains its place in the pool.
+ * 2. Memory is reused: an operation and its buffers go back to the pool.
+ * 3. What the caller is told is decided in one place, from two questions: may a sending have been
+ *    ordered, and would that have changed anything. */
 #include "client/core/client_internal.h"
+
+#include <stddef.h>
+#include <string.h>
 
 void client_set_state(struct client_operation *operation, enum client_operation_state state)
 {
     static const uint8_t allowed[] = {
         [CLIENT_OPERATION_FREE] = 1 << CLIENT_OPERATION_WAITING | 1 << CLIENT_OPERATION_GATHERING |
-                                  1 << CLIENT_OPERATION_PAUSED | 1 << CLIENT_OPERATION_SENT,
+                                  1 << CLIENT_OPERATION_SENT,
         [CLIENT_OPERATION_WAITING] = 1 << CLIENT_OPERATION_FREE | 1 << CLIENT_OPERATION_GATHERING |
-                                     1 << CLIENT_OPERATION_SENT | 1 << CLIENT_OPERATION_PAUSED |
-                                     1 << CLIENT_OPERATION_WAITING,
+                                     1 << CLIENT_OPERATION_SENT | 1 << CLIENT_OPERATION_WAITING,
         [CLIENT_OPERATION_SENT] = 1 << CLIENT_OPERATION_FREE | 1 << CLIENT_OPERATION_SENT |
                                   1 << CLIENT_OPERATION_PAUSED | 1 << CLIENT_OPERATION_WAITING,
-        [CLIENT_OPERATION_PAUSED] = 1 << CLIENT_OPERATION_FREE | 1 << CLIENT_OPERATION_SENT |
-                                    1 << CLIENT_OPERATION_PAUSED | 1 << CLIENT_OPERATION_WAITING,
+        [CLIENT_OPERATION_PAUSED] =
+            1 << CLIENT_OPERATION_FREE | 1 << CLIENT_OPERATION_SENT | 1 << CLIENT_OPERATION_WAITING,
         [CLIENT_OPERATION_GATHERING] = 1 << CLIENT_OPERATION_FREE,
     };
     KV_ASSERT((allowed[operation->state] & (1 << state)) != 0);
@@ -35,20 +39,6 @@ void client_wait(struct client_operation *operation, struct client_operation_lis
     TAILQ_INSERT_TAIL(list, operation, link);
 }
 
-bool client_is_write(const struct client_operation *operation)
-{
-    return operation->mode == WIRE_REQUEST_ORDERED;
-}
-
-bool client_is_in_doubt(const struct client_operation *operation)
-{
-    bool unresolved = operation->doubt;
-    for (uint32_t i = 0; i < operation->target_count; i++) {
-        unresolved = unresolved || operation->targets[i].unresolved > 0;
-    }
-    return unresolved && client_is_write(operation);
-}
-
 struct client_operation *client_acquire(struct client *client, enum client_operation_role role)
 {
     struct client_operation *operation = TAILQ_FIRST(&client->free_operations);
@@ -60,15 +50,12 @@ struct client_operation *client_acquire(struct client *client, enum client_opera
         operation->place = client->pool_end;
         client->pool[client->pool_end++] = operation;
     }
-    struct kv_buffer body = operation->body;
-    kv_buffer_clear(&body);
-    *operation = (struct client_operation){.place = operation->place,
-                                           .role = role,
-                                           .state = CLIENT_OPERATION_FREE,
-                                           .body = body,
-                                           .deadline = KV_INSTANT_NEVER,
-                                           .wake = KV_INSTANT_NEVER,
-                                           .timeout_us = CLIENT_TIMEOUT_US};
+    memset(operation, 0, offsetof(struct client_operation, place));
+    operation->role = role;
+    operation->deadline = KV_INSTANT_NEVER;
+    operation->wake = KV_INSTANT_NEVER;
+    kv_buffer_clear(&operation->command);
+    kv_buffer_clear(&operation->body);
     return operation;
 }
 
@@ -80,11 +67,20 @@ void client_release(struct client *client, struct client_operation *operation)
         client->parts--;
     } else if (operation->role == CLIENT_ROLE_OPEN) {
         client->opening = NULL;
+    } else if (operation->role == CLIENT_ROLE_LOADS) {
+        client->asking = NULL;
     }
     client_set_state(operation, CLIENT_OPERATION_FREE);
     TAILQ_INSERT_TAIL(&client->released, operation, link);
     if (operation->session != NULL) {
         client_leave(client, operation);
+    }
+}
+
+static void client_shrink(struct kv_buffer *buffer)
+{
+    if (buffer->capacity > CLIENT_BODY_KEEP_BYTES) {
+        kv_buffer_close(buffer);
     }
 }
 
@@ -94,27 +90,59 @@ void client_recycle(struct client *client)
     while ((operation = TAILQ_FIRST(&client->released)) != NULL) {
         TAILQ_REMOVE(&client->released, operation, link);
         client_scan_free(operation);
-        if (operation->body.capacity > CLIENT_BODY_KEEP_BYTES) {
-            kv_buffer_close(&operation->body);
+        client_shrink(&operation->command);
+        client_shrink(&operation->body);
+        if (operation->verdicts != NULL) {
+            kv_free(operation->verdicts);
+            operation->verdicts = NULL;
+        }
+        if (operation->more_capacity > CLIENT_LEGS_KEEP) {
+            kv_free(operation->more);
+            operation->more = NULL;
+            operation->more_capacity = 0;
         }
         TAILQ_INSERT_HEAD(&client->free_operations, operation, link);
     }
 }
 
-struct client_operation *client_find(const struct client *client, kv_message_id id)
+void client_free_operation(struct client_operation *operation)
 {
-    struct client_operation *operation = NULL;
+    client_scan_free(operation);
+    kv_buffer_close(&operation->command);
+    kv_buffer_close(&operation->body);
+    kv_free(operation->verdicts);
+    kv_free(operation->more);
+    kv_free(operation);
+}
+
+/* The operation whose id has this place in ring or pool, whatever its attempt is now. */
+static struct client_operation *client_at(const struct client *client, kv_message_id id)
+{
     if (!kv_session_is_none(id.session)) {
         const struct client_session *session = client_session_of(client, id.session);
-        operation = session == NULL ? NULL : session->ring[id.sequence & (session->window - 1)];
-    } else if ((id.sequence & CLIENT_NONCE_BIT) != 0) {
-        operation = client->opening;
-    } else if ((id.sequence & (CLIENT_POOL_MAX - 1)) < client->pool_end) {
-        operation = client->pool[id.sequence & (CLIENT_POOL_MAX - 1)];
+        return session == NULL ? NULL : session->ring[id.sequence & (session->window - 1)];
     }
-    const bool found = operation != NULL && operation->state != CLIENT_OPERATION_FREE &&
-                       operation->state != CLIENT_OPERATION_WAITING &&
+    if ((id.sequence & CLIENT_NONCE_BIT) != 0) {
+        return client->opening;
+    }
+    const uint64_t place = id.sequence & (CLIENT_POOL_MAX - 1);
+    return place < client->pool_end ? client->pool[place] : NULL;
+}
+
+struct client_operation *client_find(const struct client *client, kv_message_id id)
+{
+    struct client_operation *operation = client_at(client, id);
+    const bool found = operation != NULL && operation->state == CLIENT_OPERATION_SENT &&
                        kv_message_id_equal(operation->id, id);
+    return found ? operation : NULL;
+}
+
+struct client_operation *client_find_later(const struct client *client, kv_message_id id)
+{
+    struct client_operation *operation = client_at(client, id);
+    const bool found = operation != NULL && operation->session != NULL &&
+                       kv_session_compare(operation->id.session, id.session) == 0 &&
+                       operation->id.sequence == id.sequence && operation->id.attempt > id.attempt;
     return found ? operation : NULL;
 }
 
@@ -131,11 +159,28 @@ static void client_count_result(struct client *client, enum client_result result
     case CLIENT_PROTOCOL:
         client->counters.in_doubt++;
         return;
-    case CLIENT_CROSS_PARTITION:
     case CLIENT_REFUSED:
     case CLIENT_CLOSED:
         return;
     }
+}
+
+/* What may be said to the caller. Some keys done: it cannot be said that nothing was. Only reading:
+ * whether it was done makes no difference. */
+static enum client_result client_honest(const struct client *client,
+                                        const struct client_operation *operation,
+                                        enum client_result result)
+{
+    if (result == CLIENT_ANSWERED || result == CLIENT_PROTOCOL) {
+        return result;
+    }
+    if (operation->changed) {
+        return CLIENT_IN_DOUBT;
+    }
+    if (result == CLIENT_IN_DOUBT && operation->read_only) {
+        return client->closed ? CLIENT_CLOSED : CLIENT_UNAVAILABLE;
+    }
+    return result;
 }
 
 void client_tell(struct client *client, struct client_operation *operation,
@@ -143,19 +188,26 @@ void client_tell(struct client *client, struct client_operation *operation,
 {
     KV_ASSERT(operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
     KV_ASSERT(client->outstanding > 0);
+    result = client_honest(client, operation, result);
     client->outstanding--;
     client_count_result(client, result);
     CLIENT_TRACE(client, result == CLIENT_ANSWERED ? TRACE_DETAIL : TRACE_DECISION,
                  "%s, sequence %llu, %u sendings: %s -> completed as %d",
                  wire_op_name(operation->op), (unsigned long long)operation->id.sequence,
-                 operation->attempts, why, (int)result);
+                 operation->sendings, why, (int)result);
+    const bool via_oracle = kv_group_set_has(operation->destinations, KV_GROUP_ORACLE);
+    const int groups = client_is_alone(operation) ? 1 : kv_group_set_count(operation->destinations);
     struct client_effect *effect = client_emit(client, CLIENT_EFFECT_COMPLETE, 0);
     effect->as.complete = (struct client_completion){
         .context = operation->context,
         .result = result,
         .answer = result == CLIENT_ANSWERED ? &client->answer : NULL,
-        .group = operation->group,
-        .attempts = operation->attempts,
+        .id = operation->id,
+        .read = operation->mode != WIRE_REQUEST_ORDERED,
+        .group = operation->answered_by,
+        .attempts = operation->sendings,
+        .partitions = (uint32_t)(groups - via_oracle),
+        .via_oracle = via_oracle,
         .why = why,
     };
     if (reply != NULL) {
@@ -164,9 +216,10 @@ void client_tell(struct client *client, struct client_operation *operation,
     }
 }
 
-/* A write in doubt goes on without its caller, unless there are too many of them. */
+/* What is in doubt goes on without its caller, unless there is too much of it. */
 static void client_abandon(struct client *client, struct client_operation *operation)
 {
+    KV_ASSERT(operation->state == CLIENT_OPERATION_SENT);
     if (client->abandoned == CLIENT_ABANDONED_MAX || client->closed) {
         client_release(client, operation);
         return;
@@ -175,21 +228,31 @@ static void client_abandon(struct client *client, struct client_operation *opera
     operation->role = CLIENT_ROLE_ABANDONED;
     operation->context = NULL;
     operation->deadline = kv_instant_add(client->now, CLIENT_ABANDONED_US);
-    operation->wake =
-        kv_instant_min(operation->wake, kv_instant_add(client->now, operation->timeout_us));
-    client_wake_at(client, operation->wake);
+    for (uint32_t i = 0; i < operation->leg_count; i++) {
+        struct client_leg *leg = client_leg_at(operation, i);
+        leg->wake = kv_instant_min(leg->wake, kv_instant_add(client->now, leg->timeout_us));
+        client_wake_at(client, leg->wake);
+    }
+}
+
+/* Let go of an operation of which nothing more is wanted: its sequence counts as done if nothing of
+ * it can still be ordered. */
+static void client_let_go(struct client *client, struct client_operation *operation)
+{
+    if (operation->session != NULL && !client_is_in_doubt(operation)) {
+        client_settle(client, operation);
+    }
+    client_release(client, operation);
 }
 
 void client_fail(struct client *client, struct client_operation *operation,
                  enum client_result result, const char *why)
 {
+    struct client_operation *other;
     switch (operation->role) {
     case CLIENT_ROLE_USER:
         client_tell(client, operation, result, NULL, why);
-        if (result != CLIENT_IN_DOUBT && operation->session != NULL) {
-            client_settle(client, operation);
-        }
-        client_release(client, operation);
+        client_let_go(client, operation);
         return;
     case CLIENT_ROLE_SCAN:
         client_tell(client, operation, result, NULL, why);
@@ -199,15 +262,55 @@ void client_fail(struct client *client, struct client_operation *operation,
     case CLIENT_ROLE_PART:
         client_fail(client, operation->parent, result, why);
         return;
-    case CLIENT_ROLE_OPEN:
-        client_pause(client,
-                     operation); /* writes wait for it: there is nothing better than to try again */
+    case CLIENT_ROLE_OPEN: /* others wait for it: there is nothing better than to try again */
+        client_pause(client, operation, &operation->leg);
+        return;
+    case CLIENT_ROLE_LOADS:
+        client_release(client, operation);
+        while ((other = TAILQ_FIRST(&client->waiting_loads)) != NULL) {
+            client_fail(client, other, result, why);
+        }
         return;
     case CLIENT_ROLE_ABANDONED:
+        client_let_go(client, operation);
+        return;
     case CLIENT_ROLE_END:
         client_release(client, operation);
         return;
     }
+}
+
+/* Why an operation without an id has none. */
+static const char *client_why_waiting(const struct client *client,
+                                      const struct client_operation *operation)
+{
+    if (!client->map_known) {
+        return client->refusal[0] != '\0' ? client->refusal : "no node of the cluster has answered";
+    }
+    if (operation->list == &client->waiting_loads) {
+        return "the oracle does not say which partition has the fewest keys";
+    }
+    return client->session == NULL ? "no session could be registered"
+                                   : "writes in doubt fill the session";
+}
+
+/* Why an attempt that is under way has no answer. */
+static const char *client_why_sent(const struct client_operation *operation)
+{
+    bool sent = false;
+    bool busy = false;
+    for (uint32_t i = 0; i < operation->leg_count; i++) {
+        const struct client_leg *leg = client_leg_see(operation, i);
+        sent = sent || leg->state == CLIENT_LEG_SENT;
+        busy = busy || leg->busy > 0;
+    }
+    if (operation->leg_count > 1) {
+        return sent ? "no answer from the groups that own the keys"
+                    : "none of the groups that own the keys takes the operation";
+    }
+    return sent   ? "no answer from the group that owns the key"
+           : busy ? "the group that owns the key is busy"
+                  : "the group that owns the key has no leader";
 }
 
 /* Why an operation has no answer at its deadline. */
@@ -215,15 +318,11 @@ static const char *client_why(const struct client *client, const struct client_o
 {
     switch (operation->state) {
     case CLIENT_OPERATION_WAITING:
-        return !client->map_known && client->refusal[0] != '\0' ? client->refusal
-               : !client->map_known      ? "no node of the cluster has answered"
-               : client->session == NULL ? "no session could be registered"
-                                         : "writes in doubt fill the session";
+        return client_why_waiting(client, operation);
     case CLIENT_OPERATION_SENT:
-        return "no answer from the group that owns the key";
+        return client_why_sent(operation);
     case CLIENT_OPERATION_PAUSED:
-        return operation->busy > 0 ? "the group that owns the key is busy"
-                                   : "the group that owns the key has no leader";
+        return "the last attempt was refused, the next one had no time";
     case CLIENT_OPERATION_FREE:
     case CLIENT_OPERATION_GATHERING:
         break;
@@ -246,89 +345,4 @@ void client_give_up(struct client *client, struct client_operation *operation)
                      (unsigned long long)operation->id.sequence);
     }
     client_fail(client, operation, CLIENT_UNAVAILABLE, why);
-}
-
-bool client_group_of(const struct client *client, const struct wire_command *command,
-                     kv_group_id *ret)
-{
-    *ret = wire_home_of(command->keys[0], client->partitions);
-    for (uint32_t i = 1; i < command->key_count; i++) {
-        if (!kv_group_equal(wire_home_of(command->keys[i], client->partitions), *ret)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void client_route(struct client *client, struct client_operation *operation,
-                  const struct wire_command *command)
-{
-    KV_ASSERT(client->map_known);
-    if (operation->op == WIRE_OP_SCAN) {
-        client_scan_start(client, operation);
-        return;
-    }
-    if (!client_group_of(client, command, &operation->group)) {
-        client_fail(client, operation, CLIENT_CROSS_PARTITION,
-                    "the keys live on several partitions");
-        return;
-    }
-    if (!client_is_write(operation)) {
-        client_send(client, operation);
-        return;
-    }
-    client_wait(operation, &client->waiting_session);
-    client_pump(client);
-}
-
-static enum status client_ignore_submit(const struct client *client,
-                                        const struct client_submit *submit)
-{
-    const struct wire_command *command = submit->command;
-    kv_group_id group;
-    if (client->closed) {
-        return STATUS_UNAVAILABLE;
-    }
-    if (client->outstanding >= client->outstanding_max) {
-        return STATUS_FULL;
-    }
-    if (command->op == WIRE_OP_SCAN) {
-        return client->parts + client->partitions > CLIENT_PARTS_MAX ? STATUS_FULL : STATUS_OK;
-    }
-    if (client->map_known && !client_group_of(client, command, &group)) {
-        return STATUS_INVALID;
-    }
-    return STATUS_OK;
-}
-
-enum status client_on_submit(struct client *client, const struct client_submit *submit)
-{
-    const struct wire_command *command = submit->command;
-    const enum status status = client_ignore_submit(client, submit);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    KV_ASSERT(command->op != WIRE_OP_SESSION_OPEN && command->op != WIRE_OP_SESSION_CLOSE);
-    KV_ASSERT(command->op != WIRE_OP_MAP);
-
-    const enum client_operation_role role =
-        command->op == WIRE_OP_SCAN ? CLIENT_ROLE_SCAN : CLIENT_ROLE_USER;
-    struct client_operation *operation = client_acquire(client, role);
-    operation->context = submit->context;
-    operation->op = command->op;
-    operation->deadline = submit->deadline;
-    operation->mode = !wire_op_is_read_only(command->op) ? WIRE_REQUEST_ORDERED
-                      : submit->stale_ok                 ? WIRE_REQUEST_STALE
-                                                         : WIRE_REQUEST_READ;
-    wire_command_encode(command, &operation->body);
-    client->outstanding++;
-    client->counters.submitted++;
-    client_wake_at(client, operation->deadline);
-
-    if (client->map_known && !kv_instant_reached(operation->deadline, client->now)) {
-        client_route(client, operation, command);
-    } else {
-        client_wait(operation, &client->waiting_map);
-    }
-    return STATUS_OK;
 }

@@ -5,7 +5,9 @@
  * 2. A partition that stopped early (`more`) says nothing about keys behind its last row. So rows
  *    behind the smallest such last key, the horizon, are not given out: the next page, from there
  *    on, brings them.
- * 3. Only the first `limit` rows of the merge can be needed, so no more are kept. */
+ * 3. Only the first `limit` rows of the merge can be needed, so no more are kept.
+ * 4. The parts are of different moments: a key that moved from one partition to another in between
+ *    may be in both, and is given once; or in none. */
 #include "client/core/client_internal.h"
 
 #include <string.h>
@@ -25,15 +27,14 @@ struct client_scan {
 
 void client_scan_start(struct client *client, struct client_operation *operation)
 {
-    const enum status status =
-        wire_command_decode(kv_buffer_slice(&operation->body), &client->command);
-    KV_ASSERT(status == STATUS_OK); /* our own bytes */
+    const struct wire_command *command =
+        client_decode(client, kv_buffer_slice(&operation->command));
     if (client->parts + client->partitions > CLIENT_PARTS_MAX) {
         client_fail(client, operation, CLIENT_UNAVAILABLE, "too many scans are under way");
         return;
     }
     struct client_scan *scan = kv_alloc_zero(1, sizeof *scan);
-    scan->limit = client->command.limit;
+    scan->limit = command->limit;
     scan->part_count = client->partitions;
     scan->left = client->partitions;
     scan->rows = kv_alloc_zero(scan->limit, sizeof *scan->rows);
@@ -45,12 +46,14 @@ void client_scan_start(struct client *client, struct client_operation *operation
         part->parent = operation;
         part->part = i;
         part->op = WIRE_OP_SCAN;
-        part->mode = operation->mode;
+        part->read_only = true;
+        part->stale_ok = operation->stale_ok;
         part->deadline = operation->deadline;
-        part->group = (kv_group_id){(uint16_t)(1 + i)};
-        kv_buffer_append(&part->body, operation->body.data, operation->body.size);
+        kv_buffer_append(&part->command, operation->command.data, operation->command.size);
         scan->parts[i] = part;
-        client_send(client, part);
+        client_route_alone(part, (kv_group_id){(uint16_t)(1 + i)});
+        operation->destinations.bits |= part->destinations.bits;
+        client_start(client, part);
     }
 }
 
@@ -90,6 +93,16 @@ static bool client_is_page_sound(const struct wire_answer *answer, uint32_t limi
     return sound;
 }
 
+/* Which of two rows comes first, <0: row a of the merge, >0: row b of the page, 0: they have one key. */
+static int client_scan_order(const struct client_scan *scan, uint32_t a,
+                             const struct wire_answer *page, uint32_t b)
+{
+    if (b == page->row_count) {
+        return -1;
+    }
+    return a == scan->row_count ? 1 : kv_slice_compare(scan->rows[a].key, page->rows[b].key);
+}
+
 static void client_scan_merge(struct client *client, struct client_scan *scan,
                               const struct wire_answer *page)
 {
@@ -97,10 +110,10 @@ static void client_scan_merge(struct client *client, struct client_scan *scan,
     uint32_t b = 0;
     uint32_t count = 0;
     while (count < scan->limit && (a < scan->row_count || b < page->row_count)) {
-        const bool first =
-            b == page->row_count ||
-            (a < scan->row_count && kv_slice_compare(scan->rows[a].key, page->rows[b].key) <= 0);
-        client->merged[count++] = first ? scan->rows[a++] : page->rows[b++];
+        const int order = client_scan_order(scan, a, page, b);
+        client->merged[count++] = order <= 0 ? scan->rows[a] : page->rows[b];
+        a += order <= 0;
+        b += order >= 0;
     }
     scan->more = scan->more || page->more || a < scan->row_count || b < page->row_count;
     scan->row_count = count;
@@ -122,14 +135,12 @@ static void client_scan_finish(struct client *client, struct client_operation *o
            kv_slice_compare(scan->rows[scan->row_count - 1].key, scan->horizon) > 0) {
         scan->row_count--;
     }
-    client->answer.verdict = WIRE_VERDICT_OK;
-    client->answer.number = 0;
-    client->answer.hint = 0;
+    wire_answer_begin(&client->answer, WIRE_VERDICT_OK);
     client->answer.more = scan->more;
     client->answer.row_count = scan->row_count;
     memcpy(client->answer.rows, scan->rows, scan->row_count * sizeof *scan->rows);
     const bool alone = scan->part_count == 1;
-    operation->group = (kv_group_id){alone ? 1 : 0};
+    operation->answered_by = (kv_group_id){alone ? 1 : 0};
     client_tell(client, operation, CLIENT_ANSWERED, alone ? reply : NULL, "");
     client_release(client, operation);
 }
@@ -148,7 +159,7 @@ void client_scan_on_part(struct client *client, struct client_operation *part,
         return;
     }
     client_scan_merge(client, scan, &client->answer);
-    operation->attempts += part->attempts;
+    operation->sendings += part->sendings;
     scan->parts[part->part] = NULL;
     scan->left--;
     client_release(client, part);

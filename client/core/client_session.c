@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_session: registrations, sequences, floors, and the end of sessions.
  *
- * 1. One session takes writes; it is registered when the first write needs it. Others only finish
- *    what they have begun.
+ * 1. One session gives ids; it is registered when the first operation that is to be ordered needs
+ *    it. Others only finish what they have begun.
  * 2. The floor moves over sequences with a definitive answer. Where one is left without, the floor
- *    stops for ever and the session takes no more writes, so the groups keep every record that a
+ *    stops for ever and the session gives no more ids, so the groups keep every record that a
  *    late duplicate could meet (C1).
- * 3. A session whose last write is gone is ended at the oracle, as far as that is heard. Sessions
+ * 3. A session whose last operation is gone is ended at the oracle, as far as that is heard. Sessions
  *    are bounded by the operations that keep them alive. */
 #include "client/core/client_internal.h"
 
@@ -58,18 +58,15 @@ static void client_give_id(struct client_session *session, struct client_operati
     session->live++;
 }
 
+/* An ordered attempt of an operation without keys, to the oracle. */
 static void client_encode_bare(struct client *client, struct client_operation *operation,
                                enum wire_op op)
 {
-    client->command.op = op;
-    client->command.key_count = 0;
-    client->command.value_count = 0;
-    client->command.number = 0;
-    client->command.limit = 0;
-    wire_command_encode(&client->command, &operation->body);
+    wire_command_begin(&client->command, op);
+    wire_command_encode(&client->command, &operation->command);
     operation->op = op;
     operation->mode = WIRE_REQUEST_ORDERED;
-    operation->group = KV_GROUP_ORACLE;
+    client_route_alone(operation, KV_GROUP_ORACLE);
 }
 
 static void client_ensure_opening(struct client *client)
@@ -81,10 +78,10 @@ static void client_ensure_opening(struct client *client)
     client_encode_bare(client, operation, WIRE_OP_SESSION_OPEN);
     operation->id.sequence = kv_prng_next(&client->prng) | CLIENT_NONCE_BIT;
     client->opening = operation;
-    client_send(client, operation);
+    client_launch(client, operation);
 }
 
-/* Tell the oracle that a session is over, when all its writes are gone. */
+/* Tell the oracle that a session is over, when all its operations are gone. */
 static void client_session_end(struct client *client, struct client_session *session)
 {
     KV_ASSERT(session->retired && session->live == 0 && !session->ending);
@@ -93,7 +90,7 @@ static void client_session_end(struct client *client, struct client_session *ses
         return;
     }
     client->ending++;
-    CLIENT_TRACE(client, TRACE_DECISION, "session %llu has no writes left -> end it",
+    CLIENT_TRACE(client, TRACE_DECISION, "session %llu has no operations left -> end it",
                  (unsigned long long)session->id.registered.clock.value);
     struct client_operation *operation = client_acquire(client, CLIENT_ROLE_END);
     client_encode_bare(client, operation, WIRE_OP_SESSION_CLOSE);
@@ -101,7 +98,7 @@ static void client_session_end(struct client *client, struct client_session *ses
     session->ending = true;
     client_give_id(session, operation);
     client_wake_at(client, operation->deadline);
-    client_send(client, operation);
+    client_launch(client, operation);
 }
 
 void client_retire(struct client *client, struct client_session *session)
@@ -190,7 +187,7 @@ void client_pump(struct client *client)
             return;
         }
         client_give_id(session, operation);
-        client_send(client, operation);
+        client_launch(client, operation);
     }
 }
 
@@ -205,7 +202,7 @@ void client_on_opened(struct client *client, struct client_operation *operation,
         id.registered.clock.value = 0;
     }
     if (kv_session_is_none(id) || client_session_of(client, id) != NULL) {
-        client_pause(client, operation); /* an answer that makes no sense */
+        client_pause(client, operation, &operation->leg); /* an answer that makes no sense */
         return;
     }
     CLIENT_TRACE(client, TRACE_DECISION, "registered as %llu -> %s",

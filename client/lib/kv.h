@@ -38,7 +38,7 @@ extern "C" {
 
 #define KV_API_VERSION 1
 
-/* X(NAME, code, "text") */
+/* X(NAME, code, "text") CROSS_PARTITION is not returned any more: commands may have keys on any partitions. */
 #define KV_STATUS_MAP(X)                                                                           \
     X(OK, 0, "ok")                                                                                 \
     X(NOT_FOUND, 1, "no such key")                                                                 \
@@ -118,8 +118,8 @@ typedef enum kv_op_code {
                             KV_NOT_FOUND if there is none */
     KV_OP_INCR,          /* add number; result number is the sum; an absent key counts as 0 */
     KV_OP_APPEND,        /* append value; an absent key counts as empty */
-    KV_OP_MGET,          /* keys of one partition, at one moment */
-    KV_OP_MPUT,          /* keys and values of one partition, at one moment */
+    KV_OP_MGET,          /* keys of any partitions, at one moment */
+    KV_OP_MPUT,          /* keys and values of any partitions, at one moment */
     KV_OP_SCAN           /* rows of all partitions, merged, up to limit: see kv_op.from, kv_op.to */
 } kv_op_code;
 
@@ -139,15 +139,14 @@ typedef struct kv_op {
     kv_bytes to;
     uint32_t limit;       /* SCAN: rows; 0: 1000, which is also the most of one page */
     uint64_t deadline_us; /* of kv_now_us; 0: now + timeout_ms; UINT64_MAX: never */
-    bool stale_ok;        /* reads: any member's state will do; fast, may be old */
+    bool stale_ok;        /* reads of one partition: any member's state will do; fast, may be old */
 } kv_op;
 
 typedef void (*kv_done)(void *context, kv_status status, kv_result *result);
 
 /* Start an operation. KV_OK: done (may be NULL) will be called exactly once, at the deadline at the
  * latest, with NULL for the result unless there is an answer. KV_BUSY, KV_INVALID, KV_TOO_LARGE,
- * KV_CROSS_PARTITION, KV_CLOSED: done will never be called. Until the first node has answered, keys
- * on several partitions show only in done. Operations in flight at the same time may take effect in
+ * KV_CLOSED: done will never be called. Operations in flight at the same time may take effect in
  * any order; wait for one before starting another that must come after it. */
 kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *context);
 
@@ -198,7 +197,7 @@ bool kv_result_more(const kv_result *result);      /* SCAN: there are rows behin
 uint32_t kv_result_group(const kv_result *result);
 uint64_t kv_result_index(const kv_result *result);
 uint64_t kv_result_timestamp(const kv_result *result);
-uint32_t kv_result_attempts(const kv_result *result); /* sendings it took */
+uint32_t kv_result_attempts(const kv_result *result); /* sendings it took, to all partitions */
 
 /* In a callback: keep the result beyond it. Free it later. */
 kv_result *kv_result_keep(kv_result *result);
@@ -239,7 +238,7 @@ void kv_cluster_status_free(kv_cluster_status *status);
  * KV_UNAVAILABLE: no leader was found, or it could not. KV_INVALID: there is no such group. */
 kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, uint64_t timeout_ms);
 
-/* The partition that a key lives in, from the client's map; 0 if the client has not heard from the
+/* The partition that a key is in, as far as this client knows; 0 if it has not heard from the
  * cluster yet. */
 uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key);
 

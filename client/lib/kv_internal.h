@@ -24,7 +24,7 @@ _Static_assert(CLIENT_SLOTS_MAX <= NET_CLIENT_SLOTS_MAX, "each slot of the core 
 #define KV_CLOSE_WAIT_US   (50 * 1000)
 
 #define KV_ERROR_BYTES_MAX 256
-#define KV_STATS_BYTES_MAX 1024
+#define KV_STATS_BYTES_MAX 2048
 
 /* An operation in flight as the caller sees it. */
 struct kv_call {

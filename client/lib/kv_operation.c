@@ -111,11 +111,7 @@ static kv_status kv_read_op(kv_client *client, const kv_op *op)
         kv_set_error(client, "there is no operation %d", (int)op->code);
         return KV_INVALID;
     }
-    command->op = ops[op->code];
-    command->key_count = 0;
-    command->value_count = 0;
-    command->number = 0;
-    command->limit = 0;
+    wire_command_begin(command, ops[op->code]);
     switch (op->code) {
     case KV_OP_GET:
     case KV_OP_PUT:
@@ -172,9 +168,13 @@ static kv_status kv_not_taken(kv_client *client, enum status status)
         kv_set_error(client, "%u operations are in flight", client_outstanding(client->core));
         return KV_BUSY;
     }
-    if (status == STATUS_INVALID) {
-        kv_set_error(client, "the keys live on several partitions");
-        return KV_CROSS_PARTITION;
+    if (status == STATUS_INVALID) { /* no operation of kv_op can be: it names no partition */
+        kv_set_error(client, "there is no such partition");
+        return KV_INVALID;
+    }
+    if (status == STATUS_TOO_LARGE) {
+        kv_set_error(client, "the command leaves no room for the partitions of its keys");
+        return KV_TOO_LARGE;
     }
     kv_set_error(client, "the client was closed");
     return KV_CLOSED;

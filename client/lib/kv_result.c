@@ -45,8 +45,6 @@ static kv_status kv_status_of(const struct client_completion *completion)
         return KV_UNAVAILABLE;
     case CLIENT_IN_DOUBT:
         return KV_IN_DOUBT;
-    case CLIENT_CROSS_PARTITION:
-        return KV_CROSS_PARTITION;
     case CLIENT_REFUSED:
         return KV_REFUSED;
     case CLIENT_CLOSED:

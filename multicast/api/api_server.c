@@ -25,6 +25,7 @@ struct member {
     multicast_service service;
     struct api_answers answers;
     uint64_t delivered;
+    kv_timestamp cursor; /* of the last of them */
 };
 
 static enum node_admission admit(void *state, const struct wire_request *request,
@@ -61,6 +62,7 @@ static void deliver(void *state, const struct node_port *port, struct wire_entry
                                  .position = ++member->delivered,
                                  .destinations = entry->destinations.bits,
                                  .body = {entry->body, entry->body_size}};
+    member->cursor = timestamp;
     member->service.ops->deliver(member->service.state, &message, &answer);
     KV_ASSERT(answer.size <= MULTICAST_BODY_BYTES_MAX);
     kv_slice body = kv_slice_of(answer.data, answer.size);
@@ -70,25 +72,25 @@ static void deliver(void *state, const struct node_port *port, struct wire_entry
                   .id = entry->id, .timestamp = timestamp, .index = entry->index, .body = body});
 }
 
-static bool read_state(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret)
+static bool read_state(void *state, kv_slice body, struct node_read_answer *ret)
 {
     struct member *member = state;
     multicast_bytes answer = {NULL, 0};
-    (void)cursor;
     if (member->service.ops->read == NULL ||
         !member->service.ops->read(member->service.state, (multicast_bytes){body.data, body.size},
                                    &answer)) {
         return false;
     }
     KV_ASSERT(answer.size <= MULTICAST_BODY_BYTES_MAX);
-    *ret = kv_slice_of(answer.data, answer.size);
+    ret->timestamp = member->cursor;
+    ret->body = kv_slice_of(answer.data, answer.size);
     return true;
 }
 
 static void read_confirmed(void *state, const struct node_port *port, uint64_t token, kv_slice body)
 {
     struct node_read_answer answer = {.token = token};
-    if (read_state(state, body, answer.timestamp, &answer.body)) {
+    if (read_state(state, body, &answer)) {
         node_port_answer_read(port, &answer);
     } else {
         node_port_refuse_read(port, token);

@@ -103,7 +103,7 @@ struct node_application_ops {
     /* A read is not wanted any more. NULL: reads are always answered at once. */
     void (*drop_read)(void *state, uint64_t token);
     /* Run a read on the state as it is; false: the body is not a valid read-only command. *ret is valid until the next call. */
-    bool (*stale_read)(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret);
+    bool (*stale_read)(void *state, kv_slice body, struct node_read_answer *ret);
     /* Time has passed, or the member's role has changed. NULL: neither matters. */
     void (*tick)(void *state, const struct node_port *port);
     /* When the next tick is due. NULL: never. */

@@ -47,8 +47,7 @@ static void send_to(const struct node_port *port, struct wire_message *message, 
     (void)!node_outbox_add(&port->node->outbox, message, false);
 }
 
-void node_port_send(const struct node_port *port, const struct wire_message *message,
-                    bool everyone)
+void node_port_send(const struct node_port *port, const struct wire_message *message, bool everyone)
 {
     const struct order *order = port->member->order;
     struct wire_message sent = *message;

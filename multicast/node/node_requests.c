@@ -140,10 +140,8 @@ static void on_ordered(struct node *node, struct node_member *member, const stru
 static void on_stale_read(struct node *node, struct node_member *member,
                           const struct net_route *route, const struct wire_request *request)
 {
-    kv_slice answer;
-    const kv_timestamp cursor = order_cursor(member->order);
-    if (!member->application.ops->stale_read(member->application.state, request->body, cursor,
-                                             &answer)) {
+    struct node_read_answer answer = {0};
+    if (!member->application.ops->stale_read(member->application.state, request->body, &answer)) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_MALFORMED);
         return;
     }
@@ -152,9 +150,9 @@ static void on_stale_read(struct node *node, struct node_member *member,
                  &(struct wire_reply){.id = request->id,
                                       .outcome = WIRE_OUTCOME_ANSWERED,
                                       .leader = raft_leader(order_raft(member->order)),
-                                      .timestamp = cursor,
+                                      .timestamp = answer.timestamp,
                                       .index = member->executed,
-                                      .body = answer});
+                                      .body = answer.body});
 }
 
 static void on_request(struct node *node, const struct net_route *route, kv_group_id group,

@@ -7,7 +7,7 @@
  *
  * Model.      order_step(event) -> effects. Every raft event passes through here. One thread.
  * Invariants. O1  A CMD or PROPOSE has ts.clock > the reach of everything before it in the log, uncommitted entries included. (rule 4)
- *             O2  A message is at most once in a log.                                                            (rule 6)
+ *             O2  A message of a session is at most once in a log.                                               (rule 6)
  *             O3  Deliveries of a member are in strictly increasing final timestamp.                            (rule 24)
  *             O4  A delivered message is committed, its timestamp final, and key.clock <= F, the reach of the
  *                 committed prefix.                                                                          (rules 22-24)

@@ -58,7 +58,8 @@ struct order_messages {
     struct order_message *free; /* recycled CMDs, linked by next */
 };
 
-/* A new message for an entry; keeps a reference. `self` is left out of its facts. The id must be unknown (O2). */
+/* A new message for an entry; keeps a reference. `self` is left out of its facts. The id must be unknown (O2), unless it
+ * has no session: then any of several may be found. */
 struct order_message *order_messages_add(struct order_messages *messages, struct wire_entry *entry,
                                          kv_group_id self);
 struct order_message *order_messages_find(const struct order_messages *messages, kv_message_id id);

@@ -13,10 +13,13 @@ bool order_knows_groups(const struct order *order, kv_group_set destinations)
     return kv_group_set_has(destinations, order->group) && (destinations.bits & ~existing) == 0;
 }
 
+/* Without a session an id cannot be remembered (rule 36), so only messages to one group may have none. */
 static bool is_valid(const struct order *order, const struct order_submit *submit)
 {
     return order_knows_groups(order, submit->destinations) &&
-           submit->body.size <= KV_BODY_BYTES_MAX;
+           submit->body.size <= KV_BODY_BYTES_MAX &&
+           (kv_group_set_count(submit->destinations) == 1 ||
+            !kv_session_is_none(submit->id.session));
 }
 
 static struct wire_entry *make_entry(const struct order *order, const struct order_submit *submit,

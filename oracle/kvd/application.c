@@ -161,13 +161,14 @@ static void application_drop_read(void *state, uint64_t token)
     engine_drop_read(application->engine, token);
 }
 
-static bool application_stale_read(void *state, kv_slice body, kv_timestamp cursor, kv_slice *ret)
+static bool application_stale_read(void *state, kv_slice body, struct node_read_answer *ret)
 {
     struct application *application = state;
     if (!is_read(application, body)) {
         return false;
     }
-    *ret = engine_read(application->engine, body, cursor);
+    ret->timestamp = engine_cursor(application->engine);
+    ret->body = engine_read(application->engine, body);
     return true;
 }
 

@@ -93,6 +93,11 @@ uint64_t engine_digest(const struct engine *engine)
     return engine_hash(parts, sizeof(parts));
 }
 
+kv_timestamp engine_cursor(const struct engine *engine)
+{
+    return engine->cursor;
+}
+
 uint32_t engine_unfinished(const struct engine *engine)
 {
     return engine->waiting_count;

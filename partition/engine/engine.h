@@ -156,7 +156,10 @@ bool engine_fits(struct engine *engine, kv_slice body, kv_message_id id, kv_grou
 /* Run a read-only command on the state as it is. `bytes` is an encoded command: if it cannot be
  * decoded or is not read-only the answer is UNSUPPORTED. The answer is valid until the next step or read.
  */
-kv_slice engine_read(struct engine *engine, kv_slice bytes, kv_timestamp cursor);
+kv_slice engine_read(struct engine *engine, kv_slice bytes);
+
+/* Final timestamp of the last message that it was given: what such a read has seen, but for those that wait. */
+kv_timestamp engine_cursor(const struct engine *engine);
 
 /* A parked read is not wanted any more. */
 void engine_drop_read(struct engine *engine, uint64_t token);

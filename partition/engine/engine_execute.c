@@ -49,11 +49,11 @@ bool engine_fits(struct engine *engine, kv_slice body, kv_message_id id, kv_grou
 }
 
 /* Open a read at this group as it is. */
-static bool engine_open_read(struct engine *engine, kv_slice body, kv_timestamp cursor)
+static bool engine_open_read(struct engine *engine, kv_slice body)
 {
     const struct machine_context context = {.group = engine->group,
                                             .destinations = kv_group_set_of(engine->group),
-                                            .timestamp = cursor,
+                                            .timestamp = engine->cursor,
                                             .read = true};
     return engine_open(engine, body, &context);
 }
@@ -69,9 +69,9 @@ static kv_slice engine_read_opened(struct engine *engine, bool opened)
     return kv_buffer_slice(&engine->answer_bytes);
 }
 
-kv_slice engine_read(struct engine *engine, kv_slice bytes, kv_timestamp cursor)
+kv_slice engine_read(struct engine *engine, kv_slice bytes)
 {
-    return engine_read_opened(engine, engine_open_read(engine, bytes, cursor));
+    return engine_read_opened(engine, engine_open_read(engine, bytes));
 }
 
 void engine_read_answer(struct engine *engine, uint64_t token, kv_timestamp timestamp)
@@ -81,7 +81,7 @@ void engine_read_answer(struct engine *engine, uint64_t token, kv_timestamp time
 
 void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
 {
-    if (!engine_open_read(engine, body, engine->cursor)) {
+    if (!engine_open_read(engine, body)) {
         engine_emit_read(engine, token, engine->cursor, engine_read_opened(engine, false));
         return;
     }
@@ -96,7 +96,7 @@ void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
         return; /* engine_run_ready looks at it */
     }
     /* The footprint borrows from a body that ends with this call: the copy is opened instead. */
-    const bool opened = engine_open_read(engine, run->body, engine->cursor);
+    const bool opened = engine_open_read(engine, run->body);
     KV_ASSERT(opened);
     engine_queue_enter(engine, run);
 }

@@ -174,8 +174,7 @@ static bool engine_load_votes(const struct engine *engine, struct engine_run *ru
     struct saved_vote vote;
     const uint8_t signals = state_read_u8(reader);
     for (uint32_t i = 0; i < signals; i++) {
-        if (!engine_load_vote(engine, reader, &vote) ||
-            engine_signal_of(run, vote.group) != NULL) {
+        if (!engine_load_vote(engine, reader, &vote) || engine_signal_of(run, vote.group) != NULL) {
             return false;
         }
         struct engine_signal *signal = engine_signal_add(run, vote.group);
@@ -381,5 +380,8 @@ enum status engine_load(struct engine *engine, kv_slice bytes)
         engine_clear(engine);
     }
     engine_load_reads(engine);
+    if (!TAILQ_EMPTY(&engine->ready)) {
+        engine->wake = engine->now; /* whoever waited for a read that is gone has his turn now */
+    }
     return loaded ? STATUS_OK : STATUS_CORRUPT;
 }

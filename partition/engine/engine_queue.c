@@ -145,8 +145,7 @@ void engine_queue_leave(struct engine *engine, struct engine_run *run)
 
 void engine_queue_check(const struct engine *engine)
 {
-    for (const struct engine_queue *queue = engine->queues; queue != NULL;
-         queue = queue->hh.next) {
+    for (const struct engine_queue *queue = engine->queues; queue != NULL; queue = queue->hh.next) {
         const struct engine_place *place;
         bool open = true;
         KV_ASSERT(!TAILQ_EMPTY(&queue->places));

@@ -177,7 +177,8 @@ static void engine_run_finish(struct engine *engine, struct engine_run *run)
     KV_ASSERT(run->state == ENGINE_RUN_GRANTED);
     engine_run_open(engine, run);
     const uint32_t votes = engine_run_votes(engine, run);
-    const enum machine_outcome outcome = engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
+    const enum machine_outcome outcome =
+        engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
     const enum wire_verdict verdict = engine->answer.verdict;
     for (kv_group_set left = run->reports; left.bits != 0;) {
         engine_owe(engine, run, kv_group_set_take(&left), verdict, true);

@@ -12,8 +12,8 @@
 #define ENGINE_SAVED_ANSWERS     2u
 
 /* Flags of a vote: it is there; it is in the log, or acknowledged. */
-#define ENGINE_SAVED_PRESENT 1u
-#define ENGINE_SAVED_SETTLED 2u
+#define ENGINE_SAVED_PRESENT   1u
+#define ENGINE_SAVED_SETTLED   2u
 
 #define ENGINE_SAVED_FLAGS_ALL 3u
 

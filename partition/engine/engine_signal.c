@@ -138,12 +138,12 @@ void engine_maybe_append(struct engine *engine, struct engine_run *run,
         return;
     }
     signal->appended = true;
-    *engine_emit_append(engine) = (struct engine_append){.id = run->id,
-                                                         .source = signal->group,
-                                                         .timestamp = run->timestamp,
-                                                         .verdict = signal->verdict,
-                                                         .payload =
-                                                             kv_buffer_slice(&signal->payload)};
+    *engine_emit_append(engine) =
+        (struct engine_append){.id = run->id,
+                               .source = signal->group,
+                               .timestamp = run->timestamp,
+                               .verdict = signal->verdict,
+                               .payload = kv_buffer_slice(&signal->payload)};
 }
 
 /* ---- Early votes ---- */

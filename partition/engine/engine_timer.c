@@ -83,8 +83,7 @@ static void engine_retry(struct engine *engine, struct engine_run *run)
 }
 
 /* Returns how many more may be spoken about. */
-static uint32_t engine_tick_list(struct engine *engine, struct engine_run_list *list,
-                                 uint32_t left)
+static uint32_t engine_tick_list(struct engine *engine, struct engine_run_list *list, uint32_t left)
 {
     struct engine_run *run;
     TAILQ_FOREACH(run, list, link)
@@ -155,9 +154,9 @@ void engine_maybe_dispatch(struct engine *engine)
     }
     if (any) {
         engine->dispatch_retries = all ? engine->dispatch_retries + 1 : 0;
-        engine->dispatch_at = kv_instant_add(
-            engine->now,
-            engine_backoff(ENGINE_RETRY_US, ENGINE_RETRY_US_MAX, engine->dispatch_retries));
+        engine->dispatch_at =
+            kv_instant_add(engine->now, engine_backoff(ENGINE_RETRY_US, ENGINE_RETRY_US_MAX,
+                                                       engine->dispatch_retries));
     } else if (all) {
         engine->dispatch_at = KV_INSTANT_NEVER;
     }

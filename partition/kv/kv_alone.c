@@ -23,8 +23,7 @@ static void alone_single(struct kv_machine *machine, struct wire_answer *ret)
         ret->row_count = 1;
     }
     if (outcome.changed) {
-        kv_map_put(machine->map, command->keys[0], outcome.after.value,
-                   machine->context.timestamp);
+        kv_map_put(machine->map, command->keys[0], outcome.after.value, machine->context.timestamp);
     }
 }
 

@@ -92,8 +92,8 @@ void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bo
             ret->step = s;
             return;
         }
-        ret->bytes += (uint32_t)(outcome.row_present ? outcome.row.size : 0) +
-                      KV_ANSWER_ROW_OVERHEAD_MAX;
+        ret->bytes +=
+            (uint32_t)(outcome.row_present ? outcome.row.size : 0) + KV_ANSWER_ROW_OVERHEAD_MAX;
         if (outcome.changed) {
             pending->changed = true;
             pending->state = outcome.after;

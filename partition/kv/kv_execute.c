@@ -9,8 +9,8 @@
 
 static unsigned duties_here(const struct kv_machine *machine, uint32_t i)
 {
-    return wire_command_duties(&machine->command, i, machine->group,
-                               machine->context.destinations, machine->partitions);
+    return wire_command_duties(&machine->command, i, machine->group, machine->context.destinations,
+                               machine->partitions);
 }
 
 static bool is_target(const struct kv_machine *machine)
@@ -27,7 +27,8 @@ static void add_votes(struct kv_machine *machine, const struct machine_vote *vot
     }
     if (!said_no) {
         const enum wire_verdict verdict = kv_vote(machine);
-        KV_ASSERT(verdict == WIRE_VERDICT_OK); /* it was, at its turn, and nobody changed anything since */
+        KV_ASSERT(verdict ==
+                  WIRE_VERDICT_OK); /* it was, at its turn, and nobody changed anything since */
     }
     placement_tally_begin(&machine->tally, &machine->command);
     if (!said_no) {
@@ -208,12 +209,11 @@ void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buf
     placement_vote_begin(sent);
     sent->guards_hold = tally->guards_hold;
     for (uint32_t i = 0; i < command->key_count && machine->executed; i++) {
-        const unsigned duties = wire_command_duties(command, i, to, machine->context.destinations,
-                                                    machine->partitions);
+        const unsigned duties =
+            wire_command_duties(command, i, to, machine->context.destinations, machine->partitions);
         const struct kv_pending *pending = &machine->pending[i];
         const bool removed = pending->changed && !pending->state.present;
-        if (!pending->changed || (duties == 0) ||
-            ((duties & WIRE_DUTY_OWNER) == 0 && !removed)) {
+        if (!pending->changed || (duties == 0) || ((duties & WIRE_DUTY_OWNER) == 0 && !removed)) {
             continue;
         }
         struct placement_item *item = placement_vote_item(sent, i, WIRE_VERDICT_OK);
@@ -312,9 +312,8 @@ void kv_execute(struct kv_machine *machine, const struct machine_vote *votes, ui
     } else {
         execute_access(machine, ret);
     }
-    const bool answers =
-        kv_group_equal(machine->group,
-                       wire_command_replier(command, machine->context.destinations));
+    const bool answers = kv_group_equal(
+        machine->group, wire_command_replier(command, machine->context.destinations));
     if (!answers && ret->verdict == WIRE_VERDICT_OK) {
         wire_answer_begin(ret, WIRE_VERDICT_OK); /* another group has the whole answer */
     }

@@ -31,8 +31,7 @@ enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
 
 struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key)
 {
-    struct wire_place place = {.verdict = WIRE_VERDICT_STALE,
-                               .group = kv_home_of(machine, key)};
+    struct wire_place place = {.verdict = WIRE_VERDICT_STALE, .group = kv_home_of(machine, key)};
     struct kv_map_row row;
     if (kv_map_get(machine->stubs, key, &row)) {
         place.group.value = row.value.data[0];
@@ -47,8 +46,7 @@ void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group)
 {
     const uint8_t value = (uint8_t)group.value;
     _Static_assert(KV_GROUPS_MAX <= UINT8_MAX, "a group is one byte of a stub");
-    kv_map_put(machine->stubs, key, kv_slice_of(&value, sizeof(value)),
-               machine->context.timestamp);
+    kv_map_put(machine->stubs, key, kv_slice_of(&value, sizeof(value)), machine->context.timestamp);
 }
 
 void kv_drop_stub(struct kv_machine *machine, kv_slice key)

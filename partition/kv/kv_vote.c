@@ -38,8 +38,7 @@ static size_t vote_presence(struct kv_machine *machine, enum wire_verdict *ret)
         }
         struct kv_state *state = kv_branch_state(machine, i);
         struct kv_state unused;
-        if (!state->present &&
-            kv_presence_of(machine, command->keys[i], &unused) == KV_ELSEWHERE) {
+        if (!state->present && kv_presence_of(machine, command->keys[i], &unused) == KV_ELSEWHERE) {
             vote_stale(machine, i);
             *ret = WIRE_VERDICT_STALE;
         } else if (!state->present && existence_matters(machine, i)) {
@@ -55,8 +54,8 @@ static void vote_rows(struct kv_machine *machine, enum wire_branch branch)
 {
     const struct wire_command *command = &machine->command;
     const struct placement_branch *met = &machine->own.branches[branch];
-    const uint32_t steps = met->verdict == WIRE_VERDICT_OK ? wire_command_steps(command, branch)
-                                                           : met->step + 1;
+    const uint32_t steps =
+        met->verdict == WIRE_VERDICT_OK ? wire_command_steps(command, branch) : met->step + 1;
     for (uint32_t s = met->verdict == WIRE_VERDICT_OK ? 0 : met->step; s < steps; s++) {
         const struct placement_result *result = &machine->results[branch][s];
         if (machine->mine[wire_command_step(command, branch, s).key] && result->present) {
@@ -127,7 +126,8 @@ static void vote_keys(struct kv_machine *machine)
             } else {
                 vote_stale(machine, i);
             }
-        } else if (command->op == WIRE_OP_MOVE && !kv_group_equal(command->target, machine->group)) {
+        } else if (command->op == WIRE_OP_MOVE &&
+                   !kv_group_equal(command->target, machine->group)) {
             if (state->value.size > room) {
                 placement_vote_item(&machine->own, i, WIRE_VERDICT_DEFERRED);
             } else {
@@ -157,8 +157,7 @@ enum wire_verdict kv_vote(struct kv_machine *machine)
 static bool value_leaves(const struct kv_machine *machine, uint32_t i)
 {
     const struct wire_command *command = &machine->command;
-    const bool brought =
-        command->op == WIRE_OP_MOVE || command->policy != WIRE_POLICY_EXCHANGE;
+    const bool brought = command->op == WIRE_OP_MOVE || command->policy != WIRE_POLICY_EXCHANGE;
     return brought && machine->mine[i] && !kv_group_equal(command->target, machine->group);
 }
 

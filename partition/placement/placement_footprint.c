@@ -9,11 +9,11 @@ static void footprint_variables(const struct wire_command *command,
                                 const struct machine_context *context, uint32_t partitions,
                                 struct machine_footprint *ret)
 {
-    const bool all = kv_group_equal(context->group, KV_GROUP_ORACLE) &&
-                     kv_message_id_is_execution(context->id);
+    const bool all =
+        kv_group_equal(context->group, KV_GROUP_ORACLE) && kv_message_id_is_execution(context->id);
     for (uint32_t i = 0; i < command->key_count; i++) {
-        const unsigned duties = wire_command_duties(command, i, context->group,
-                                                    context->destinations, partitions);
+        const unsigned duties =
+            wire_command_duties(command, i, context->group, context->destinations, partitions);
         if (duties != 0 || all) {
             ret->variables[ret->count++] = (struct machine_variable){
                 .key = command->keys[i],
@@ -44,8 +44,8 @@ void placement_footprint(const struct wire_command *command, const struct machin
         return;
     }
     footprint_variables(command, context, partitions, ret);
-    ret->answers = kv_group_equal(wire_command_replier(command, context->destinations),
-                                  context->group);
+    ret->answers =
+        kv_group_equal(wire_command_replier(command, context->destinations), context->group);
     if (command->policy == WIRE_POLICY_BORROW) {
         const bool executes = kv_group_equal(command->target, context->group);
         ret->awaits = executes ? others : kv_group_set_of(command->target);

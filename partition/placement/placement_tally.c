@@ -194,8 +194,8 @@ void placement_answer_no(const struct placement_tally *tally, enum wire_verdict 
     const bool shows = verdict == WIRE_VERDICT_EXISTS || verdict == WIRE_VERDICT_MISMATCH;
     if (wire_op_is_access(command->op) && command->op != WIRE_OP_TXN && shows &&
         met->verdict == verdict && tally->rows[branch][met->step].present) {
-        ret->rows[0] = (struct wire_row){.value = tally->rows[branch][met->step].value,
-                                         .present = true};
+        ret->rows[0] =
+            (struct wire_row){.value = tally->rows[branch][met->step].value, .present = true};
         ret->row_count = 1;
     }
 }

@@ -145,9 +145,9 @@ static void step(struct history *history)
         const kv_timestamp cursor = {{history->clock}, group};
         const kv_slice bytes = take_body(history);
         struct kv_buffer first = {0};
-        const kv_slice read = engine_read(history->reloaded, bytes, cursor);
+        const kv_slice read = engine_read(history->reloaded, bytes);
         kv_buffer_append(&first, read.data, read.size);
-        const kv_slice again = engine_read(history->steady, bytes, cursor);
+        const kv_slice again = engine_read(history->steady, bytes);
         KV_ASSERT(kv_slice_equal(kv_buffer_slice(&first), again));
         kv_buffer_close(&first);
     } else {

@@ -18,6 +18,8 @@ struct reference_message {
     kv_timestamp timestamp; /* final */
     uint64_t floor;
     kv_slice body;
+    const uint64_t *
+        floors; /* by group, if not the same everywhere: legs are sent at different times; else NULL */
 };
 
 enum reference_outcome {
@@ -72,6 +74,6 @@ struct reference_sessions;
 struct reference_sessions *reference_sessions_new(uint32_t sessions_max);
 void reference_sessions_close(struct reference_sessions **sessions);
 enum reference_judgement reference_judge(struct reference_sessions *sessions,
-                                         const struct reference_message *message);
+                                         const struct reference_message *message, uint64_t floor);
 
 #endif

@@ -5,6 +5,7 @@
 
 struct seen {
     uint64_t sequence;
+    bool delivered;
     uint32_t attempt;
 };
 
@@ -111,27 +112,28 @@ static uint32_t place_of(uint32_t attempt)
 }
 
 enum reference_judgement reference_judge(struct reference_sessions *sessions,
-                                         const struct reference_message *message)
+                                         const struct reference_message *message, uint64_t floor)
 {
     struct session *session = find_or_add(sessions, message->id.session);
     if (session == NULL) {
         return REFERENCE_NO_SESSION;
     }
     session->last = message->timestamp;
-    if (message->floor > session->floor) {
-        session->floor = message->floor;
+    if (floor > session->floor) {
+        session->floor = floor;
     }
     const uint64_t sequence = message->id.sequence;
     if (sequence <= session->floor || sequence - session->floor > KV_SESSION_OUTSTANDING_MAX) {
         return REFERENCE_REFUSE;
     }
     struct seen *seen = seen_of(session, sequence);
-    if (seen->attempt == message->id.attempt) {
+    if (seen->delivered && seen->attempt == message->id.attempt) {
         return REFERENCE_KNOWN;
     }
-    if (place_of(message->id.attempt) < place_of(seen->attempt)) {
+    if (seen->delivered && place_of(message->id.attempt) < place_of(seen->attempt)) {
         return REFERENCE_REFUSE;
     }
+    seen->delivered = true;
     seen->attempt = message->id.attempt;
     return REFERENCE_RUN;
 }

@@ -44,11 +44,14 @@ void check_once_appends(struct check_linear *check, struct sim_report *report, u
         kv_slice part = model_string(&check->model.values, step->values[0]);
         uint32_t count = occurrences(text, part);
         bool answered = asked->state == HISTORY_ANSWERED;
-        if (count > 1 || (answered && count == 0)) {
-            FAIL("group %u: append of sequence %" PRIu64
-                 " of client %u, %s, is in the value %u times",
-                 asked->group.value, asked->id.sequence, asked->client,
-                 answered ? "acknowledged" : "with an unknown outcome", count);
+        bool never = asked->state == HISTORY_NOT_EXECUTED;
+        if (count > 1 || (answered && count == 0) || (never && count > 0)) {
+            FAIL("append of sequence %" PRIu64 " of client %u, %s, is in the value %u times",
+                 asked->id.sequence, asked->client,
+                 answered ? "acknowledged"
+                 : never  ? "said not to be executed"
+                          : "with an unknown outcome",
+                 count);
         }
         explained += count * part.size;
     }
@@ -73,6 +76,9 @@ void check_once_increments(struct check_linear *check, struct sim_report *report
     for (uint32_t i = 0; i < check->history->count; i++) {
         const struct model_step *step = step_on(check, i, key, WIRE_OP_INCR);
         if (step == NULL) {
+            continue;
+        }
+        if (check->history->operations[i].state == HISTORY_NOT_EXECUTED) {
             continue;
         }
         most += step->number;

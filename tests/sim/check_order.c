@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tests/reference/reference.h"
+
 #define FAIL(...) sim_report_fail(report, "order", __VA_ARGS__)
 
 void check_order_close(struct check_order *check)
@@ -18,7 +20,7 @@ void check_order_close(struct check_order *check)
 }
 
 static void extend(struct check_order *check, struct sim_report *report,
-                   const struct order_delivery *delivery, kv_slice answer)
+                   const struct order_delivery *delivery)
 {
     if (check->count > 0 && kv_timestamp_compare(check->deliveries[check->count - 1].timestamp,
                                                  delivery->timestamp) >= 0) {
@@ -31,14 +33,12 @@ static void extend(struct check_order *check, struct sim_report *report,
         check->deliveries =
             kv_realloc(check->deliveries, check->capacity * sizeof(*check->deliveries));
     }
-    struct check_order_delivery *kept = &check->deliveries[check->count++];
-    *kept = (struct check_order_delivery){.entry = wire_entry_keep(delivery->entry),
-                                          .timestamp = delivery->timestamp};
-    kv_buffer_append(&kept->answer, answer.data, answer.size);
+    check->deliveries[check->count++] = (struct check_order_delivery){
+        .entry = wire_entry_keep(delivery->entry), .timestamp = delivery->timestamp};
 }
 
 void check_order_delivered(struct check_order *check, struct sim_report *report, kv_node_id node,
-                           const struct order_delivery *delivery, kv_slice answer)
+                           const struct order_delivery *delivery)
 {
     uint64_t *last = &check->positions[node.value];
     if (delivery->position != *last + 1 || delivery->position > check->count + 1) {
@@ -49,7 +49,7 @@ void check_order_delivered(struct check_order *check, struct sim_report *report,
     }
     *last = delivery->position;
     if (delivery->position == check->count + 1) {
-        extend(check, report, delivery, answer);
+        extend(check, report, delivery);
         return;
     }
     const struct check_order_delivery *kept = &check->deliveries[delivery->position - 1];
@@ -60,9 +60,47 @@ void check_order_delivered(struct check_order *check, struct sim_report *report,
              ", another member index %" PRIu64,
              check->group.value, node.value, delivery->entry->index.value, delivery->position,
              kept->entry->index.value);
-    } else if (!kv_slice_equal(kv_buffer_slice(&kept->answer), answer)) {
-        FAIL("group %u: node %u answers position %" PRIu64 " in another way than another member",
-             check->group.value, node.value, delivery->position);
+    }
+}
+
+struct check_order_delivery *check_order_find(const struct check_order *check,
+                                              kv_timestamp timestamp)
+{
+    uint64_t low = 0, high = check->count;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        const int order = kv_timestamp_compare(check->deliveries[middle].timestamp, timestamp);
+        if (order == 0) {
+            return &check->deliveries[middle];
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
+static bool is_same_answer(kv_slice first, kv_slice second)
+{
+    static struct wire_answer a, b;
+    return wire_answer_decode(first, &a) == STATUS_OK &&
+           wire_answer_decode(second, &b) == STATUS_OK && reference_same(&a, &b);
+}
+
+void check_order_answered(struct check_order *check, struct sim_report *report, kv_node_id node,
+                          const struct engine_reply *reply)
+{
+    struct check_order_delivery *kept = check_order_find(check, reply->timestamp);
+    if (kept == NULL) {
+        FAIL("group %u: node %u answers sequence %" PRIu64 ", which was never delivered",
+             check->group.value, node.value, reply->id.sequence);
+    } else if (!kept->answered) {
+        kept->answered = true;
+        kept->complete = reply->complete;
+        kv_buffer_append(&kept->answer, reply->answer.data, reply->answer.size);
+    } else if (kept->complete != reply->complete ||
+               !is_same_answer(kv_buffer_slice(&kept->answer), reply->answer)) {
+        FAIL("group %u: node %u answers sequence %" PRIu64 " in another way than another member",
+             check->group.value, node.value, reply->id.sequence);
     }
 }
 

@@ -6,8 +6,7 @@
 
 #include "multicast/base/assert.h"
 
-uint32_t history_ask(struct history *history, uint32_t client, kv_group_id group, kv_message_id id,
-                     enum wire_request_mode mode, kv_slice body)
+uint32_t history_ask(struct history *history, uint32_t client, bool stale, kv_slice body)
 {
     if (history->count == history->capacity) {
         history->capacity = history->capacity == 0 ? 256 : 2 * history->capacity;
@@ -16,9 +15,7 @@ uint32_t history_ask(struct history *history, uint32_t client, kv_group_id group
     }
     struct history_operation *operation = &history->operations[history->count];
     *operation = (struct history_operation){.client = client,
-                                            .group = group,
-                                            .id = id,
-                                            .mode = mode,
+                                            .stale = stale,
                                             .state = HISTORY_PENDING,
                                             .asked = ++history->moment,
                                             .answered = HISTORY_NEVER};
@@ -26,15 +23,36 @@ uint32_t history_ask(struct history *history, uint32_t client, kv_group_id group
     return history->count++;
 }
 
-void history_answer(struct history *history, uint32_t number, const struct wire_reply *reply)
+static enum history_state state_of(enum client_result result)
+{
+    switch (result) {
+    case CLIENT_ANSWERED:
+        return HISTORY_ANSWERED;
+    case CLIENT_UNAVAILABLE:
+    case CLIENT_REFUSED:
+    case CLIENT_CLOSED:
+        return HISTORY_NOT_EXECUTED;
+    case CLIENT_IN_DOUBT:
+    case CLIENT_PROTOCOL:
+        return HISTORY_UNKNOWN;
+    }
+    KV_UNREACHABLE();
+}
+
+void history_complete(struct history *history, uint32_t number,
+                      const struct client_completion *completion)
 {
     struct history_operation *operation = &history->operations[number];
     KV_ASSERT(operation->state == HISTORY_PENDING);
-    operation->state = HISTORY_ANSWERED;
-    operation->answered = ++history->moment;
-    operation->index = reply->index;
-    operation->timestamp = reply->timestamp;
-    kv_buffer_append(&operation->answer, reply->body.data, reply->body.size);
+    operation->state = state_of(completion->result);
+    operation->id = completion->id;
+    operation->read = completion->read;
+    operation->group = completion->group;
+    operation->timestamp = completion->timestamp;
+    if (operation->state == HISTORY_ANSWERED) {
+        operation->answered = ++history->moment;
+        wire_answer_encode(completion->answer, &operation->answer);
+    }
 }
 
 void history_leave(struct history *history, uint32_t number)

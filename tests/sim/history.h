@@ -6,28 +6,29 @@
 #ifndef KV_SIM_HISTORY_H
 #define KV_SIM_HISTORY_H
 
-#include "multicast/wire/message.h"
+#include "client/core/client.h"
 
 #define HISTORY_NEVER UINT64_MAX
 
 enum history_state {
     HISTORY_PENDING,
     HISTORY_ANSWERED,
-    HISTORY_UNKNOWN /* its client died or its session ended: may have been executed */
+    HISTORY_NOT_EXECUTED, /* its client was told that it was not executed and never will be */
+    HISTORY_UNKNOWN       /* in doubt, or its client died: may have been executed */
 };
 
 struct history_operation {
     uint32_t client;
-    kv_group_id group;
-    kv_message_id id;
-    enum wire_request_mode mode;
+    bool read;  /* it was not ordered */
+    bool stale; /* and may have seen any state */
     enum history_state state;
     uint64_t asked;    /* moment */
     uint64_t answered; /* moment; HISTORY_NEVER unless ANSWERED */
-    kv_index index;    /* of the reply */
+    kv_message_id id;  /* of the last attempt */
+    kv_group_id group; /* that answered */
     kv_timestamp timestamp;
-    struct kv_buffer body;   /* encoded command */
-    struct kv_buffer answer; /* encoded answer */
+    struct kv_buffer body;   /* encoded command, as the client was asked for it */
+    struct kv_buffer answer; /* encoded answer, as it was given */
 };
 
 struct history {
@@ -37,11 +38,11 @@ struct history {
 };
 
 /* A client asks; returns the number of the operation. */
-uint32_t history_ask(struct history *history, uint32_t client, kv_group_id group, kv_message_id id,
-                     enum wire_request_mode mode, kv_slice body);
+uint32_t history_ask(struct history *history, uint32_t client, bool stale, kv_slice body);
 
-/* It is answered, or left by its client. */
-void history_answer(struct history *history, uint32_t number, const struct wire_reply *reply);
+/* It is completed, or left by its client. */
+void history_complete(struct history *history, uint32_t number,
+                      const struct client_completion *completion);
 void history_leave(struct history *history, uint32_t number);
 
 void history_close(struct history *history);

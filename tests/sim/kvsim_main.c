@@ -58,15 +58,15 @@ static const struct {
     enum sim_checker checker;
 } checkers[] = {
     {"raft", SIM_CHECK_RAFT}, {"order", SIM_CHECK_ORDER},   {"digest", SIM_CHECK_DIGEST},
-    {"wgl", SIM_CHECK_WGL},   {"linear", SIM_CHECK_LINEAR}, {"once", SIM_CHECK_ONCE},
+    {"wgl", SIM_CHECK_WGL},   {"replay", SIM_CHECK_REPLAY}, {"once", SIM_CHECK_ONCE},
 };
 #define CHECKER_COUNT (sizeof(checkers) / sizeof(checkers[0]))
 
 /* Everything that can find something: report.checker of a run. "assertion" is an invariant of a
  * core. */
-static const char *const finders[] = {"raft", "order",  "digest",   "linear",
-                                      "once", "client", "restart",  "snapshot",
-                                      "read", "codec",  "liveness", "assertion"};
+static const char *const finders[] = {"raft",     "order",  "digest",   "linear",   "replay",
+                                      "time",     "places", "once",     "client",   "restart",
+                                      "snapshot", "codec",  "liveness", "assertion"};
 #define FINDER_COUNT (sizeof(finders) / sizeof(finders[0]))
 
 /* A planted bug that no seed finds gets so many times more seeds. */

@@ -157,6 +157,9 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
             return state;
         }
         return step->values[0];
+    case WIRE_OP_CREATE:
+        ret->verdict = state == MODEL_ABSENT ? WIRE_VERDICT_OK : WIRE_VERDICT_EXISTS;
+        return state == MODEL_ABSENT ? step->values[0] : state;
     case WIRE_OP_DELETE:
         ret->verdict = state == MODEL_ABSENT ? WIRE_VERDICT_NOT_FOUND : WIRE_VERDICT_OK;
         return MODEL_ABSENT;
@@ -168,7 +171,6 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
         return apply_append(model, step, state);
     case WIRE_OP_SCAN:
     case WIRE_OP_TXN:
-    case WIRE_OP_CREATE:
     case WIRE_OP_MOVE:
     case WIRE_OP_WHERE:
     case WIRE_OP_PARTITIONS:
@@ -195,6 +197,10 @@ bool model_decode_command(struct model *model, kv_slice body, struct model_opera
     }
     *ret = (struct model_operation){.read_only = wire_op_is_read_only(command.op),
                                     .count = command.key_count};
+    if (command.op == WIRE_OP_TXN || command.op == WIRE_OP_MOVE || command.op == WIRE_OP_WHERE) {
+        ret->count = 0;
+        return true;
+    }
     uint32_t values_per_key = command.value_count / command.key_count;
     for (uint32_t i = 0; i < ret->count; i++) {
         struct model_step *step = &ret->steps[i];
@@ -211,7 +217,8 @@ bool model_decode_command(struct model *model, kv_slice body, struct model_opera
 bool model_is_refusal(enum wire_verdict verdict)
 {
     return verdict == WIRE_VERDICT_STALE || verdict == WIRE_VERDICT_REFUSED ||
-           verdict == WIRE_VERDICT_SESSION_UNKNOWN || verdict == WIRE_VERDICT_UNSUPPORTED;
+           verdict == WIRE_VERDICT_SESSION_UNKNOWN || verdict == WIRE_VERDICT_UNSUPPORTED ||
+           verdict == WIRE_VERDICT_PINNED || verdict == WIRE_VERDICT_DEFERRED;
 }
 
 bool model_decode_answer(struct model *model, kv_slice bytes, struct model_operation *operation,
@@ -233,6 +240,12 @@ bool model_decode_answer(struct model *model, kv_slice bytes, struct model_opera
         struct model_result *result = &operation->results[i];
         *result = (struct model_result){.verdict = answer.verdict};
         result->number = op == WIRE_OP_INCR ? answer.number : 0;
+        if (op == WIRE_OP_CREATE || op == WIRE_OP_DELETE) {
+            if (i < answer.place_count) {
+                result->verdict = answer.places[i].verdict;
+            }
+            continue;
+        }
         if (op == WIRE_OP_MGET) {
             result->verdict = answer.rows[i].present ? WIRE_VERDICT_OK : WIRE_VERDICT_NOT_FOUND;
         }

@@ -64,7 +64,7 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
 
 bool model_result_equal(const struct model_result *a, const struct model_result *b);
 
-/* Take an encoded command apart. False: not a command of the workload. */
+/* Take an encoded command apart. False: not a command of the workload. A TXN and a MOVE have no steps here. */
 bool model_decode_command(struct model *model, kv_slice body, struct model_operation *ret);
 
 /* Take the encoded answer to it apart, into ret->results. *ret_verdict is that of the whole

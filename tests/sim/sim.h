@@ -11,7 +11,7 @@
  *    be answered and every member must come to the same state within a bound. Then the checkers
  *    look at the whole.
  *
- * We check: check_raft.h, check_order.h, check_digest.h, check_linear.h, check_once.h. We break:
+ * We check: check_raft.h, check_order.h, check_digest.h, check_replay.h, check_linear.h, check_once.h. We break:
  * sim_faults.h, sim_parameters.h. We break on purpose, to test the checkers: sim_mutants.h. */
 #ifndef KV_SIM_SIM_H
 #define KV_SIM_SIM_H
@@ -20,6 +20,7 @@
 
 #include "tests/sim/check_digest.h"
 #include "tests/sim/check_linear.h"
+#include "tests/sim/check_replay.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_mutants.h"
 #include "tests/sim/sim_net.h"
@@ -35,7 +36,11 @@
     X(answered)                                                                                    \
     X(unknown)                                                                                     \
     X(deliveries)                                                                                  \
-    X(repeats)                                                                                     \
+    X(shared)                                                                                      \
+    X(stale)                                                                                       \
+    X(pinned)                                                                                      \
+    X(executions)                                                                                  \
+    X(dispatches)                                                                                  \
     X(elections)                                                                                   \
     X(crashes)                                                                                     \
     X(lost_records)                                                                                \
@@ -61,7 +66,7 @@ enum sim_checker {
     SIM_CHECK_RAFT = 1,
     SIM_CHECK_ORDER = 2,
     SIM_CHECK_DIGEST = 4,
-    SIM_CHECK_LINEAR = 8,
+    SIM_CHECK_REPLAY = 8,
     SIM_CHECK_WGL = 16,
     SIM_CHECK_ONCE = 32,
     SIM_CHECK_ALL = 63
@@ -95,6 +100,8 @@ struct sim {
     struct wire_frame_reader reader;
     struct wire_message message; /* scratch for the packet being handled: several kilobytes */
     struct wire_message reply;   /* scratch for an answer to a client */
+    struct wire_node welcome_nodes[SIM_NODES_MAX];
+    struct wire_group welcome_groups[SIM_GROUPS_MAX];
     struct kv_prng faults;
     struct kv_prng workload;
     struct kv_prng timing;
@@ -106,7 +113,9 @@ struct sim {
     struct check_order order[SIM_GROUPS_MAX];
     struct check_digest states[SIM_GROUPS_MAX];
     struct wire_config bootstrap[SIM_GROUPS_MAX];
-    bool healed; /* the liveness phase has begun */
+    struct wire_config
+        addressees[SIM_GROUPS_MAX]; /* whom other groups talk to: all nodes if members change */
+    bool healed;                    /* the liveness phase has begun */
     bool finished;
     uint64_t healed_at;
     uint64_t cut_number; /* of the last cut: a flap mends only its own */

@@ -3,21 +3,25 @@
 #include "tests/sim/sim_client.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "multicast/base/assert.h"
 #include "tests/sim/sim.h"
 
-/* Session ids are handed out in growing order, as the oracle's timestamps are. */
-#define FIRST_SESSION 1000
+/* Longer than the liveness phase: then a client waits for its answers as long as it takes. */
+#define FOREVER_US UINT64_C(3600000000)
 
-/* A client that was told "not the leader" waits up to this before it asks again. */
-#define REDIRECT_US_MAX 20000
-
-static void new_session(struct sim *sim, struct sim_client *client)
+const char *sim_endpoint_of(kv_node_id node)
 {
-    client->session = (kv_session_id){{{FIRST_SESSION + sim->work.sessions++}, KV_GROUP_ORACLE}};
-    client->sequence = 0;
+    static const char names[][8] = {"", "sim://1", "sim://2", "sim://3", "sim://4", "sim://5"};
+    KV_ASSERT(node.value >= 1 && node.value <= SIM_NODES_MAX);
+    return names[node.value];
+}
+
+static kv_instant now_of(const struct sim *sim)
+{
+    return (kv_instant){sim->now + 1}; /* 0 is no moment */
 }
 
 /* ---- Timers ---- */
@@ -35,13 +39,10 @@ static void wake(struct sim *sim, struct sim_client *client, uint64_t at)
 
 static void wake_for_all(struct sim *sim, struct sim_client *client)
 {
+    const kv_instant deadline = client_deadline(client->core);
     wake(sim, client, client->next_at);
     wake(sim, client, client->death_at);
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        if (client->operations[i].used) {
-            wake(sim, client, client->operations[i].resend_at);
-        }
-    }
+    wake(sim, client, deadline.us == KV_INSTANT_NEVER.us ? UINT64_MAX : deadline.us);
 }
 
 static void draw_next(struct sim *sim, struct sim_client *client)
@@ -57,156 +58,223 @@ static void draw_death(struct sim *sim, struct sim_client *client)
     client->death_at = mean == 0 ? UINT64_MAX : sim->now + kv_prng_below(&sim->workload, 2 * mean);
 }
 
+/* ---- Effects ---- */
+
+static kv_node_id node_of(const struct sim *sim, kv_slice endpoint)
+{
+    for (uint16_t n = 1; n <= sim->parameters.nodes; n++) {
+        if (kv_slice_equal(endpoint, kv_slice_of_text(sim_endpoint_of((kv_node_id){n})))) {
+            return (kv_node_id){n};
+        }
+    }
+    KV_UNREACHABLE(); /* nobody names others */
+}
+
+static void on_send(struct sim *sim, struct sim_client *client, uint32_t slot,
+                    const struct client_send *send)
+{
+    struct wire_message *message = &sim->reply;
+    const kv_node_id node = client->slots[slot];
+    message->kind = send->kind;
+    message->group = send->group;
+    message->from = KV_NODE_NONE;
+    message->to = node;
+    if (send->kind == WIRE_MESSAGE_HELLO) {
+        message->as.hello = send->as.hello;
+    } else {
+        message->as.request = send->as.request;
+    }
+    client->slot_of[node.value] = slot;
+    sim_net_send(&sim->net, sim->now, client->endpoint, node.value, message);
+}
+
+static const char *result_text(enum client_result result)
+{
+    switch (result) {
+    case CLIENT_ANSWERED:
+        return "answered";
+    case CLIENT_UNAVAILABLE:
+        return "unavailable";
+    case CLIENT_IN_DOUBT:
+        return "in doubt";
+    case CLIENT_REFUSED:
+        return "refused";
+    case CLIENT_CLOSED:
+        return "closed";
+    case CLIENT_PROTOCOL:
+        return "not understood";
+    }
+    return "?";
+}
+
+static void on_complete(struct sim *sim, struct sim_client *client,
+                        const struct client_completion *completion)
+{
+    const uint32_t number = (uint32_t)((uintptr_t)completion->context - 1);
+    const bool answered = completion->result == CLIENT_ANSWERED;
+    client->outstanding--;
+    SIM_TRACE(sim,
+              "client %u: operation %u, session %" PRIu64 " sequence %" PRIu64
+              " attempt %u, is %s: %s %s, timestamp %" PRIu64,
+              client->number, number, completion->id.session.registered.clock.value,
+              completion->id.sequence, completion->id.attempt, result_text(completion->result),
+              completion->why, answered ? wire_verdict_name(completion->answer->verdict) : "",
+              completion->timestamp.clock.value);
+    if (completion->result == CLIENT_PROTOCOL || completion->result == CLIENT_REFUSED) {
+        sim_report_fail(&sim->report, "client", "client %u: operation %u is %s: %s", client->number,
+                        number, result_text(completion->result), completion->why);
+        return;
+    }
+    history_complete(&sim->history, number, completion);
+    sim_note(sim, number, completion->timestamp.clock.value, (uint64_t)completion->result);
+    sim->counters.answered += answered ? 1 : 0;
+    sim->counters.unknown += answered ? 0 : 1;
+    if (sim->healed) {
+        client->next_at = sim->now;
+    }
+}
+
+static void carry_out(struct sim *sim, struct sim_client *client)
+{
+    struct client_effects *effects = &client->effects;
+    for (uint32_t i = 0; i < effects->count; i++) {
+        const struct client_effect *effect = &effects->effects[i];
+        switch (effect->kind) {
+        case CLIENT_EFFECT_CONNECT:
+            client->slots[effect->slot] = node_of(sim, effect->as.endpoint);
+            break;
+        case CLIENT_EFFECT_DISCONNECT:
+            break;
+        case CLIENT_EFFECT_SEND:
+            on_send(sim, client, effect->slot, &effect->as.send);
+            break;
+        case CLIENT_EFFECT_COMPLETE:
+            on_complete(sim, client, &effect->as.complete);
+            break;
+        }
+    }
+    client_effects_clear(effects);
+}
+
+static enum status step(struct sim *sim, struct sim_client *client, struct client_event event)
+{
+    event.now = now_of(sim);
+    const enum status status = client_step(client->core, &event, &client->effects);
+    carry_out(sim, client);
+    return status;
+}
+
+/* ---- Life ---- */
+
+static void begin_life(struct sim *sim, struct sim_client *client)
+{
+    struct client_settings settings = {
+        .seed = kv_prng_next(&sim->workload),
+        .outstanding_max = (uint32_t)sim->parameters.outstanding,
+        .endpoint_count = (uint32_t)sim->parameters.nodes,
+    };
+    for (uint16_t n = 1; n <= sim->parameters.nodes; n++) {
+        settings.endpoints[n - 1] = kv_slice_of_text(sim_endpoint_of((kv_node_id){n}));
+    }
+    client->lives++;
+    client->endpoint = SIM_ENDPOINT_CLIENT + client->number + client->lives * SIM_ENDPOINT_LIFE;
+    memset(client->slots, 0, sizeof(client->slots));
+    memset(client->slot_of, 0, sizeof(client->slot_of));
+    client->outstanding = 0;
+    client->core = client_new(&settings, now_of(sim));
+}
+
+static void end_life(struct sim *sim, struct sim_client *client)
+{
+    client_destroy(&client->core);
+    client_effects_clear(&client->effects);
+    for (uint32_t i = 0; i < sim->history.count; i++) {
+        const struct history_operation *operation = &sim->history.operations[i];
+        if (operation->client == client->number && operation->state == HISTORY_PENDING) {
+            history_leave(&sim->history, i);
+            sim->counters.unknown++;
+        }
+    }
+}
+
 void sim_clients_start(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->parameters.clients; i++) {
         struct sim_client *client = &sim->clients[i];
         client->number = i;
-        client->endpoint = SIM_ENDPOINT_CLIENT + i;
         client->timer_at = UINT64_MAX;
-        new_session(sim, client);
+        begin_life(sim, client);
         draw_next(sim, client);
         draw_death(sim, client);
         wake_for_all(sim, client);
     }
 }
 
-/* ---- Sending ---- */
-
-/* [X5] The largest sequence up to which every operation has been answered. */
-static uint64_t floor_of(const struct sim *sim, const struct sim_client *client,
-                         const struct sim_operation *current)
-{
-    if (sim->options.mutant == SIM_MUTANT_FLOOR_INCLUDES_CURRENT) {
-        return current->id.sequence;
-    }
-    if (sim->options.mutant == SIM_MUTANT_FLOOR_UNANSWERED) {
-        return current->id.sequence - 1;
-    }
-    uint64_t floor = client->sequence;
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        const struct sim_operation *operation = &client->operations[i];
-        if (operation->used && operation->id.sequence <= floor) {
-            floor = operation->id.sequence - 1;
-        }
-    }
-    return floor;
-}
-
-static kv_node_id any_node(struct sim *sim)
-{
-    return (kv_node_id){(uint16_t)(1 + kv_prng_below(&sim->workload, sim->parameters.nodes))};
-}
-
-static void send_operation(struct sim *sim, struct sim_client *client,
-                           struct sim_operation *operation)
-{
-    struct wire_message *message = &sim->reply;
-    message->kind = WIRE_MESSAGE_REQUEST;
-    message->group = operation->group;
-    message->from = KV_NODE_NONE;
-    message->to = operation->target;
-    message->as.request = (struct wire_request){.id = operation->id,
-                                                .mode = operation->mode,
-                                                .destinations = kv_group_set_of(operation->group),
-                                                .floor = floor_of(sim, client, operation),
-                                                .budget_ms = 1000,
-                                                .body = kv_buffer_slice(&operation->body)};
-    sim_net_send(&sim->net, sim->now, client->endpoint, operation->target.value, message);
-    operation->resend_at = sim->now + sim->parameters.resend_us +
-                           kv_prng_below(&sim->workload, sim->parameters.resend_us);
-}
-
-static void resend_operation(struct sim *sim, struct sim_client *client,
-                             struct sim_operation *operation)
-{
-    if (sim->options.mutant == SIM_MUTANT_RETRY_AS_NEW) {
-        operation->id.sequence = ++client->sequence;
-    }
-    send_operation(sim, client, operation);
-}
-
-static struct sim_operation *free_slot(struct sim *sim, struct sim_client *client)
-{
-    for (uint32_t i = 0; i < sim->parameters.outstanding; i++) {
-        if (!client->operations[i].used) {
-            return &client->operations[i];
-        }
-    }
-    return NULL;
-}
-
-static void ask(struct sim *sim, struct sim_client *client, struct sim_operation *operation,
-                kv_group_id group, bool read_only)
-{
-    const struct sim_parameters *p = &sim->parameters;
-    operation->used = true;
-    operation->group = group;
-    operation->mode = WIRE_REQUEST_ORDERED;
-    if (read_only && !kv_prng_chance(&sim->workload, (uint32_t)p->ordered_reads_percent, 100)) {
-        bool stale = kv_prng_chance(&sim->workload, (uint32_t)p->stale_reads_percent, 100);
-        operation->mode = stale ? WIRE_REQUEST_STALE : WIRE_REQUEST_READ;
-    }
-    operation->id =
-        (kv_message_id){.session = client->session, .sequence = ++client->sequence, .attempt = 1};
-    operation->target =
-        client->leaders[group.value].value != 0 ? client->leaders[group.value] : any_node(sim);
-    operation->number = history_ask(&sim->history, client->number, group, operation->id,
-                                    operation->mode, kv_buffer_slice(&operation->body));
-    sim->counters.operations++;
-    SIM_TRACE(sim,
-              "client %u: asks sequence %" PRIu64 " of session %" PRIu64 " at group %u, mode %d",
-              client->number, operation->id.sequence, client->session.registered.clock.value,
-              group.value, (int)operation->mode);
-    send_operation(sim, client, operation);
-}
-
 /* ---- The workload's turns ---- */
+
+static uint64_t draw_patience(struct sim *sim)
+{
+    const uint64_t patience = sim->parameters.patience_us;
+    return sim->healed || patience == 0 ? FOREVER_US
+                                        : patience / 2 + kv_prng_below(&sim->workload, patience);
+}
+
+static void submit(struct sim *sim, struct sim_client *client, struct client_submit submit)
+{
+    const uint32_t number = sim->history.count;
+    struct kv_buffer body = {0};
+    submit.command = &sim->work.command;
+    submit.deadline = kv_instant_add(now_of(sim), draw_patience(sim));
+    submit.context = (void *)((uintptr_t)number + 1);
+    const kv_group_id target = sim->work.command.target;
+    if (sim->work.command.op == WIRE_OP_CREATE && target.value == 0) {
+        sim->work.command.target.value = 1; /* a message names one; the client will find it */
+    }
+    wire_command_encode(submit.command, &body);
+    sim->work.command.target = target;
+    (void)history_ask(&sim->history, client->number, submit.stale_ok, kv_buffer_slice(&body));
+    kv_buffer_close(&body);
+    sim->counters.operations++;
+    client->outstanding++;
+    SIM_TRACE(sim,
+              "client %u: asks operation %u: %s of %u keys, %.*s first%s, policy %d, target %u",
+              client->number, number, wire_op_name(submit.command->op), submit.command->key_count,
+              (int)submit.command->keys[0].size, (const char *)submit.command->keys[0].data,
+              submit.stale_ok ? ", stale" : "", (int)submit.policy,
+              submit.command->target.value + submit.target.value);
+    if (step(sim, client, (struct client_event){.kind = CLIENT_EVENT_SUBMIT, .submit = submit}) !=
+        STATUS_OK) {
+        sim_report_fail(&sim->report, "client", "client %u does not take operation %u",
+                        client->number, number);
+    }
+}
 
 static void ask_next(struct sim *sim, struct sim_client *client)
 {
-    struct sim_operation *operation = free_slot(sim, client);
+    struct client_submit drawn = {0};
     draw_next(sim, client);
-    if (operation == NULL || sim->work.asked >= sim->parameters.operations) {
+    if (client->outstanding >= sim->parameters.outstanding ||
+        sim->work.asked >= sim->parameters.operations) {
         return;
     }
     sim->work.asked++;
-    kv_group_id group = {(uint16_t)(1 + kv_prng_below(&sim->workload, sim->parameters.partitions))};
-    kv_buffer_clear(&operation->body);
-    bool read_only = sim_workload_draw(sim, group, &operation->body);
-    ask(sim, client, operation, group, read_only);
+    sim_workload_draw(sim, &drawn);
+    submit(sim, client, drawn);
 }
 
 /* The probes of a client count down: a write and a read of the last group, then of the one before
  * it. */
 static void ask_probe(struct sim *sim, struct sim_client *client)
 {
-    struct sim_operation *operation = free_slot(sim, client);
-    if (operation == NULL || client->probes == 0) {
+    struct client_submit drawn = {0};
+    if (client->outstanding >= sim->parameters.outstanding || client->probes == 0) {
         return;
     }
     client->probes--;
-    kv_group_id group = {(uint16_t)(1 + client->probes / 2)};
-    bool read_only = client->probes % 2 == 0;
-    kv_buffer_clear(&operation->body);
-    sim_workload_probe(sim, group, read_only, &operation->body);
-    ask(sim, client, operation, group, read_only);
+    const kv_group_id home = {(uint16_t)(1 + client->probes / 2)};
+    sim_workload_probe(sim, home, client->probes % 2 == 0, &drawn);
+    submit(sim, client, drawn);
     client->next_at = sim->now;
-}
-
-static void leave_all(struct sim *sim, struct sim_client *client)
-{
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        if (client->operations[i].used) {
-            history_leave(&sim->history, client->operations[i].number);
-            client->operations[i].used = false;
-            sim->counters.unknown++;
-        }
-    }
-    new_session(sim, client);
-    if (sim->healed) {
-        client->next_at = sim->now;
-    }
 }
 
 void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at)
@@ -216,18 +284,12 @@ void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at
     }
     client->timer_at = UINT64_MAX;
     if (sim->now >= client->death_at) {
-        SIM_TRACE(sim, "client %u: dies and comes back with a new session", client->number);
-        leave_all(sim, client);
+        SIM_TRACE(sim, "client %u: dies and comes back as another", client->number);
+        end_life(sim, client);
+        begin_life(sim, client);
         draw_death(sim, client);
     }
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        struct sim_operation *operation = &client->operations[i];
-        if (operation->used && sim->now >= operation->resend_at) {
-            operation->target =
-                any_node(sim); /* nobody answered: the believed leader may be gone */
-            resend_operation(sim, client, operation);
-        }
-    }
+    (void)step(sim, client, (struct client_event){.kind = CLIENT_EVENT_TIME});
     if (sim->now >= client->next_at) {
         client->next_at = UINT64_MAX;
         if (sim->healed) {
@@ -239,99 +301,15 @@ void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at
     wake_for_all(sim, client);
 }
 
-/* ---- Answers ---- */
-
-static enum wire_verdict verdict_of(struct sim *sim, kv_slice body)
-{
-    if (wire_answer_decode(body, &sim->work.answer) != STATUS_OK) {
-        sim_report_fail(&sim->report, "client", "an answer cannot be decoded");
-        return WIRE_VERDICT_OK;
-    }
-    return sim->work.answer.verdict;
-}
-
-static void on_answered(struct sim *sim, struct sim_client *client, struct sim_operation *operation,
-                        const struct wire_reply *reply)
-{
-    enum wire_verdict verdict = verdict_of(sim, reply->body);
-    if (verdict == WIRE_VERDICT_SESSION_UNKNOWN && sim->parameters.sessions_max != 0) {
-        leave_all(sim, client); /* it was executed before the session was dropped, or never */
-        return;
-    }
-    if (model_is_refusal(verdict)) {
-        sim_report_fail(&sim->report, "client",
-                        "client %u: sequence %" PRIu64
-                        " got the verdict %s, it was never answered before",
-                        client->number, operation->id.sequence, wire_verdict_name(verdict));
-        return;
-    }
-    SIM_TRACE(sim, "client %u: sequence %" PRIu64 " is answered %s at index %" PRIu64,
-              client->number, operation->id.sequence, wire_verdict_name(verdict),
-              reply->index.value);
-    history_answer(&sim->history, operation->number, reply);
-    sim_note(sim, operation->number, reply->index.value, verdict);
-    operation->used = false;
-    sim->counters.answered++;
-    if (sim->healed) {
-        client->next_at = sim->now;
-    }
-}
-
-static void on_not_answered(struct sim *sim, struct sim_client *client,
-                            struct sim_operation *operation, const struct wire_reply *reply,
-                            kv_node_id from)
-{
-    switch (reply->outcome) {
-    case WIRE_OUTCOME_NOT_LEADER:
-    case WIRE_OUTCOME_WRONG_GROUP: {
-        bool named = reply->leader.value != 0 && !kv_node_equal(reply->leader, from);
-        operation->target = named ? reply->leader : any_node(sim);
-        client->leaders[operation->group.value] = named ? reply->leader : KV_NODE_NONE;
-        operation->resend_at = sim->now + kv_prng_below(&sim->workload, REDIRECT_US_MAX);
-        return;
-    }
-    case WIRE_OUTCOME_BUSY:
-        return; /* the timer sends it again */
-    case WIRE_OUTCOME_SESSION_UNKNOWN:
-        if (sim->parameters.sessions_max != 0) {
-            leave_all(sim, client);
-            return;
-        }
-        break;
-    case WIRE_OUTCOME_REFUSED:
-    case WIRE_OUTCOME_MALFORMED:
-    case WIRE_OUTCOME_ANSWERED:
-        break;
-    }
-    sim_report_fail(&sim->report, "client",
-                    "client %u: sequence %" PRIu64 " got outcome %d, it was never answered",
-                    client->number, operation->id.sequence, (int)reply->outcome);
-}
-
-void sim_client_on_packet(struct sim *sim, struct sim_client *client,
+void sim_client_on_packet(struct sim *sim, struct sim_client *client, kv_node_id from,
                           const struct wire_message *message)
 {
-    KV_ASSERT(message->kind == WIRE_MESSAGE_REPLY);
-    const struct wire_reply *reply = &message->as.reply;
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        struct sim_operation *operation = &client->operations[i];
-        if (!operation->used || !kv_message_id_equal(operation->id, reply->id)) {
-            continue;
-        }
-        if (reply->outcome == WIRE_OUTCOME_ANSWERED) {
-            if (operation->mode != WIRE_REQUEST_STALE) {
-                client->leaders[operation->group.value] = message->from;
-            }
-            on_answered(sim, client, operation, reply);
-        } else {
-            on_not_answered(sim, client, operation, reply, message->from);
-        }
-        wake_for_all(sim, client);
-        return;
-    }
+    (void)step(sim, client,
+               (struct client_event){.kind = CLIENT_EVENT_MESSAGE,
+                                     .slot = client->slot_of[from.value],
+                                     .message = message});
+    wake_for_all(sim, client);
 }
-
-/* ---- The end ---- */
 
 void sim_clients_heal(struct sim *sim)
 {
@@ -347,14 +325,8 @@ void sim_clients_heal(struct sim *sim)
 bool sim_clients_idle(const struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->parameters.clients; i++) {
-        const struct sim_client *client = &sim->clients[i];
-        if (client->probes > 0) {
+        if (sim->clients[i].outstanding > 0 || sim->clients[i].probes > 0) {
             return false;
-        }
-        for (uint32_t o = 0; o < SIM_OUTSTANDING_MAX; o++) {
-            if (client->operations[o].used) {
-                return false;
-            }
         }
     }
     return true;
@@ -362,7 +334,8 @@ bool sim_clients_idle(const struct sim *sim)
 
 void sim_client_close(struct sim_client *client)
 {
-    for (uint32_t i = 0; i < SIM_OUTSTANDING_MAX; i++) {
-        kv_buffer_close(&client->operations[i].body);
+    if (client->core != NULL) {
+        client_destroy(&client->core);
     }
+    client_effects_close(&client->effects);
 }

@@ -19,7 +19,7 @@ static struct sim_node *any_node(struct sim *sim)
 /* A node that leads a random group, or NULL. */
 static struct sim_node *any_leader(struct sim *sim, struct sim_member **ret)
 {
-    uint64_t group = 1 + below(sim, sim->parameters.partitions);
+    uint64_t group = below(sim, sim->parameters.partitions + 1);
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
         struct sim_node *node = &sim->nodes[n];
         struct sim_member *member = &node->members[group];

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-#include "partition/kv/kv_machine.h"
 #include "tests/sim/sim.h"
 
 /* Physical clocks begin here: far from 0, so that they can jump back. */
@@ -31,14 +30,15 @@ void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
                                                .seed = kv_prng_next(&sim->timing),
                                                .bootstrap = sim->bootstrap[group.value]},
                                       .group_count = (uint32_t)sim->parameters.partitions + 1,
-                                      .groups = sim->bootstrap};
+                                      .groups = sim->addressees,
+                                      .oracle_first = true};
     member->group = group;
     if (sim->options.trace != NULL) {
         member->trace.level = TRACE_DECISION;
         settings.raft.trace = &member->trace;
     }
     member->order = order_new(&settings, sim_node_now(sim, node));
-    member->machine = kv_machine_new(group, (uint32_t)sim->parameters.partitions);
+    member->machine = sim_machine_new(sim, group);
     member->engine = engine_new(group, member->machine, (uint32_t)sim->parameters.sessions_max);
     member->executed = 0;
     member->durable = 0;
@@ -53,6 +53,8 @@ void sim_member_close(struct sim_member *member)
         return;
     }
     order_effects_close(&member->effects);
+    order_effects_close(&member->handled);
+    kv_buffer_close(&member->remote);
     order_destroy(&member->order);
     engine_destroy(&member->engine);
     engine_effects_close(&member->executions);
@@ -151,7 +153,7 @@ static void persist(struct sim *sim, struct sim_node *node, struct sim_member *m
                                        .timestamp = record->entry->timestamp,
                                        .position = member->executed + 1};
         member->early = early.timestamp;
-        sim_serve_delivery(sim, node, member, &early);
+        sim_execute_delivery(sim, node, member, &early);
     }
 }
 
@@ -188,13 +190,12 @@ static void hold(struct sim *sim, struct sim_node *node, struct sim_member *memb
                                                       &send->message, sim->net.settings.framed)};
 }
 
-static void carry_sends(struct sim *sim, struct sim_node *node, struct sim_member *member)
+static void carry_sends(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                        const struct raft_send *sends, uint32_t count)
 {
-    const struct raft_effects *effects = &member->effects.raft;
-    for (uint32_t i = 0; i < effects->send_count; i++) {
-        const struct raft_send *send = &effects->sends[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct raft_send *send = &sends[i];
         KV_ASSERT(kv_node_equal(send->message.from, node->id));
-        KV_ASSERT(kv_group_equal(send->message.group, member->group));
         if (send->after <= member->durable || sim->options.mutant == SIM_MUTANT_ACK_BEFORE_SYNC) {
             leave(sim, node, &send->message);
         } else {
@@ -229,23 +230,61 @@ void sim_member_durable(struct sim *sim, struct sim_node *node, struct sim_membe
 
 /* ---- All effects ---- */
 
-void sim_member_carry_out(struct sim *sim, struct sim_node *node, struct sim_member *member)
+static void carry_once(struct sim *sim, struct sim_node *node, struct sim_member *member)
 {
-    struct order_effects *effects = &member->effects;
+    const struct order_effects spare = member->handled;
     carry_persists(sim, node, member);
-    carry_sends(sim, node, member);
-    for (uint32_t i = 0; i < effects->delivery_count; i++) {
-        sim_serve_delivery(sim, node, member, &effects->deliveries[i]);
+    carry_sends(sim, node, member, member->effects.raft.sends, member->effects.raft.send_count);
+    carry_sends(sim, node, member, member->effects.sends, member->effects.send_count);
+    member->handled = member->effects;
+    member->effects = spare;
+    const struct order_effects *effects = &member->handled;
+    if (effects->raft.role_changed) {
+        sim_execute(sim, node, member, (struct engine_event){.kind = ENGINE_EVENT_TICK});
     }
+    for (uint32_t i = 0; i < effects->delivery_count; i++) {
+        sim_execute_delivery(sim, node, member, &effects->deliveries[i]);
+    }
+    for (uint32_t i = 0; i < effects->remote_count; i++) {
+        sim_execute(
+            sim, node, member,
+            (struct engine_event){.kind = ENGINE_EVENT_REMOTE, .entry = effects->remotes[i]});
+    }
+    sim_serve_parked(sim, node, member);
     for (uint32_t i = 0; i < effects->raft.read_count; i++) {
         sim_serve_read(sim, node, member, &effects->raft.reads[i]);
     }
     for (uint32_t i = 0; i < effects->raft.chunk_wanted_count; i++) {
         sim_member_chunk_wanted(sim, node, member, &effects->raft.chunks_wanted[i]);
     }
-    bool received = effects->raft.has_chunk_received;
-    struct raft_chunk_received chunk = effects->raft.chunk_received;
-    order_effects_clear(effects);
+}
+
+/* Whether there is anything to carry out. */
+static bool has_effects(const struct order_effects *effects)
+{
+    return effects->raft.persist_count + effects->raft.send_count + effects->send_count +
+               effects->delivery_count + effects->remote_count + effects->raft.read_count >
+           0;
+}
+
+/* What an execution appends or submits steps the order again; that is carried out behind what is being carried out. */
+void sim_member_carry_out(struct sim *sim, struct sim_node *node, struct sim_member *member)
+{
+    if (member->carrying) {
+        return;
+    }
+    member->carrying = true;
+    bool received = false;
+    struct raft_chunk_received chunk;
+    do {
+        carry_once(sim, node, member);
+        if (member->handled.raft.has_chunk_received) {
+            received = true;
+            chunk = member->handled.raft.chunk_received;
+        }
+        order_effects_clear(&member->handled);
+    } while (sim->parameters.carry_each_step != 0 && has_effects(&member->effects));
+    member->carrying = false;
     if (received) {
         sim_member_chunk_received(sim, node, member, &chunk);
     }

@@ -26,11 +26,6 @@
     X(SNAPSHOT_POINT_LATE, snapshot_point_late, DRIVER,                                            \
       "a snapshot names the log index of its completion, not of its state")                        \
     X(EXECUTION_DIFFERS, execution_differs, DRIVER, "one node executes with another timestamp")    \
-    X(FLOOR_INCLUDES_CURRENT, floor_includes_current, DRIVER,                                      \
-      "a client's floor covers the operation that it sends")                                       \
-    X(FLOOR_UNANSWERED, floor_unanswered, DRIVER,                                                  \
-      "a client's floor covers earlier operations that are not answered")                          \
-    X(RETRY_AS_NEW, retry_as_new, DRIVER, "a client sends again under a new sequence")             \
     X(COMMIT_OLD_TERM, commit_old_term, CORE,                                                      \
       "a leader commits entries of older terms by counting")                                       \
     X(QUORUM_TOO_SMALL, quorum_too_small, CORE,                                                    \
@@ -54,7 +49,52 @@
     X(RECORD_FORGOTTEN, record_forgotten, CORE,                                                    \
       "the floor is raised over the operation just executed")                                      \
     X(SESSION_COMES_BACK, session_comes_back, CORE,                                                \
-      "a session that was dropped is taken for a new one")
+      "a session that was dropped is taken for a new one")                                         \
+    X(FLOOR_INCLUDES_CURRENT, floor_includes_current, CORE,                                        \
+      "a client's floor covers the operation that it sends")                                       \
+    X(FLOOR_UNANSWERED, floor_unanswered, CORE,                                                    \
+      "a client's floor covers earlier operations that are not answered")                          \
+    X(RETRY_AS_NEW, retry_as_new, CORE, "a client sends again under a new sequence")               \
+    X(ATTEMPT_ON_TIMEOUT, attempt_on_timeout, CORE,                                                \
+      "a client makes the next attempt without a verdict on the one before")                       \
+    X(CLAIMS_NOT_EXECUTED, claims_not_executed, CORE,                                              \
+      "a client says that what is in doubt was not executed")                                      \
+    X(VOTE_AT_DELIVERY, vote_at_delivery, CORE,                                                    \
+      "commands to several groups do not wait for their turn")                                     \
+    X(VOTES_NOT_AWAITED, votes_not_awaited, CORE, "a group executes without the votes of others")  \
+    X(REMOTE_NOT_LOGGED, remote_not_logged, CORE,                                                  \
+      "a leader does not put the votes of others into the log")                                    \
+    X(ACK_BEFORE_LOG, ack_before_log, CORE, "a vote is acknowledged before it is in the log")      \
+    X(FORGET_UNACKNOWLEDGED, forget_unacknowledged, CORE,                                          \
+      "a vote is forgotten before others have acknowledged it")                                    \
+    X(FORGET_UNLOGGED, forget_unlogged, CORE,                                                      \
+      "a command is forgotten before the votes on it are in the log")                              \
+    X(EXECUTION_LETS_GO, execution_lets_go, CORE,                                                  \
+      "an execution that was refused leaves the queues before its pins go")                        \
+    X(HINTS_RECORDED, hints_recorded, CORE,                                                        \
+      "records keep hints, which members know at different times")                                 \
+    X(NO_NOT_RECORDED, no_not_recorded, CORE, "STALE and PINNED are not recorded")                 \
+    X(READ_IGNORES_QUEUES, read_ignores_queues, CORE,                                              \
+      "a read does not wait for what was delivered before it")                                     \
+    X(RUNS_NOT_SAVED, runs_not_saved, CORE, "a snapshot has no commands that wait for votes")      \
+    X(STUB_IGNORED_ON_CREATE, stub_ignored_on_create, CORE,                                        \
+      "home creates a key that lives elsewhere")                                                   \
+    X(STUB_IGNORED, stub_ignored, CORE, "home takes a key that lives elsewhere for absent")        \
+    X(ABSENT_MOVE_IS_STALE, absent_move_is_stale, CORE,                                            \
+      "a MOVE of an absent key is STALE for ever")                                                 \
+    X(MOVE_KEEPS_SOURCE, move_keeps_source, CORE, "a moved key stays at its source, too")          \
+    X(BORROW_NOT_RETURNED, borrow_not_returned, CORE, "borrowed keys are not returned")            \
+    X(CREATE_WITHOUT_ORACLE, create_without_oracle, CORE,                                          \
+      "the oracle does not hear of placed keys")                                                   \
+    X(DELETE_WITHOUT_HOME, delete_without_home, CORE,                                              \
+      "the home of a placed key does not hear of its end")                                         \
+    X(MOVE_WITHOUT_HOME, move_without_home, CORE,                                                  \
+      "the home of a key does not hear of moves elsewhere")                                        \
+    X(ORACLE_DELETES_ALONE, oracle_deletes_alone, CORE,                                            \
+      "the oracle does not wait for votes on a DELETE")                                            \
+    X(PINS_IGNORED, pins_ignored, CORE,                                                            \
+      "keys move although the oracle is about to run a command on them")                           \
+    X(EXEC_GOES_HOME, exec_goes_home, CORE, "the oracle runs a command at the homes of its keys")
 
 enum sim_mutant {
     SIM_MUTANT_NONE,

@@ -33,15 +33,20 @@ static uint64_t draw_delay(struct sim_net *net)
     return kv_prng_between(&net->prng, settings->delay_us_min, settings->delay_us_max);
 }
 
-void sim_net_send_packet(struct sim_net *net, uint64_t now, struct sim_packet *packet)
+static void send_packet(struct sim_net *net, uint64_t now, struct sim_packet *packet, bool once)
 {
     const struct sim_net_settings *settings = &net->settings;
-    KV_ASSERT(packet->from < SIM_ENDPOINTS_MAX && packet->to < SIM_ENDPOINTS_MAX);
+    const uint32_t from = sim_endpoint_place(packet->from), to = sim_endpoint_place(packet->to);
+    KV_ASSERT(from < SIM_ENDPOINTS_MAX && to < SIM_ENDPOINTS_MAX);
     net->sent++;
-    if (((net->cut[packet->from] >> packet->to) & 1) != 0 ||
+    if (((net->cut[from] >> to) & 1) != 0 ||
         kv_prng_chance(&net->prng, settings->loss_permille, 1000)) {
         net->lost++;
         sim_packet_drop(&packet);
+        return;
+    }
+    if (once) {
+        arrive(net, now + draw_delay(net), packet);
         return;
     }
     if (kv_prng_chance(&net->prng, settings->double_permille, 1000)) {
@@ -56,10 +61,24 @@ void sim_net_send_packet(struct sim_net *net, uint64_t now, struct sim_packet *p
     arrive(net, now + draw_delay(net), packet);
 }
 
+void sim_net_send_packet(struct sim_net *net, uint64_t now, struct sim_packet *packet)
+{
+    send_packet(net, now, packet, false);
+}
+
+/* Clients rely on their connections for this (client/core/client.h, "Assumes"). */
+static bool comes_once(const struct wire_message *message)
+{
+    return message->kind == WIRE_MESSAGE_REQUEST ||
+           (message->kind == WIRE_MESSAGE_REPLY &&
+            message->as.reply.outcome != WIRE_OUTCOME_ANSWERED);
+}
+
 void sim_net_send(struct sim_net *net, uint64_t now, uint32_t from, uint32_t to,
                   const struct wire_message *message)
 {
-    sim_net_send_packet(net, now, sim_packet_new(from, to, message, net->settings.framed));
+    const bool framed = net->settings.framed || message->kind == WIRE_MESSAGE_WELCOME;
+    send_packet(net, now, sim_packet_new(from, to, message, framed), comes_once(message));
 }
 
 void sim_net_set_cut(struct sim_net *net, uint32_t from, uint32_t to, bool cut)

@@ -38,7 +38,7 @@ struct sim_net {
 void sim_net_init(struct sim_net *net, const struct sim_net_settings *settings,
                   struct sim_queue *queue);
 
-/* Send a message: it arrives as SIM_EVENT_DELIVER zero, one or several times. */
+/* Send a message: it arrives as SIM_EVENT_DELIVER zero, one or several times; requests and refusals of clients at most once. */
 void sim_net_send(struct sim_net *net, uint64_t now, uint32_t from, uint32_t to,
                   const struct wire_message *message);
 

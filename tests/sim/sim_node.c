@@ -75,7 +75,7 @@ static bool hosts(const struct sim *sim, const struct sim_node *node, uint32_t g
 
 static void open_members(struct sim *sim, struct sim_node *node)
 {
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         if (hosts(sim, node, group)) {
             sim_member_open(sim, node, (kv_group_id){(uint16_t)group});
         }
@@ -136,7 +136,7 @@ void sim_node_crash(struct sim *sim, struct sim_node *node)
 
 static void report_restart(struct sim *sim, struct sim_node *node)
 {
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         struct sim_member *member = &node->members[group];
         if (member->order == NULL) {
             continue;
@@ -219,8 +219,17 @@ static void handle_packet(struct sim *sim, struct sim_node *node, struct sim_pac
         sim_serve_request(sim, node, packet->from, message->group, &message->as.request);
         return;
     }
+    if (message->kind == WIRE_MESSAGE_HELLO) {
+        sim_serve_hello(sim, node, packet->from, &message->as.hello);
+        return;
+    }
     struct sim_member *member = &node->members[message->group.value];
-    if (member->order != NULL) {
+    const bool is_signal = message->kind == WIRE_MESSAGE_SIGNAL ||
+                           message->kind == WIRE_MESSAGE_SIGNAL_REQUEST ||
+                           message->kind == WIRE_MESSAGE_SIGNAL_ACK;
+    if (member->order != NULL && is_signal) {
+        sim_execute_message(sim, node, member, message);
+    } else if (member->order != NULL) {
         (void)sim_member_step_raft(
             sim, node, member, (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
     }
@@ -241,7 +250,7 @@ static void handle_inbox(struct sim *sim, struct sim_node *node)
 
 static void handle_timers(struct sim *sim, struct sim_node *node)
 {
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         struct sim_member *member = &node->members[group];
         if (member->order == NULL) {
             continue;
@@ -250,20 +259,23 @@ static void handle_timers(struct sim *sim, struct sim_node *node)
             (void)sim_member_step_raft(sim, node, member,
                                        (struct raft_event){.kind = RAFT_EVENT_TICK});
         }
+        if (kv_instant_reached(engine_deadline(member->engine), sim_node_now(sim, node))) {
+            sim_execute(sim, node, member, (struct engine_event){.kind = ENGINE_EVENT_TICK});
+        }
     }
 }
 
 static void flush(struct sim *sim, struct sim_node *node)
 {
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         struct sim_member *member = &node->members[group];
         if (member->order == NULL || !member->touched || sim->report.failed) {
             continue;
         }
         (void)sim_member_step_raft(sim, node, member,
                                    (struct raft_event){.kind = RAFT_EVENT_FLUSH});
-        sim_member_carry_out(sim, node, member);
         member->touched = false;
+        sim_member_carry_out(sim, node, member);
         if (sim->now >= member->snapshot_at) {
             sim_member_save(sim, node, member);
         }
@@ -290,7 +302,7 @@ static void begin_sync(struct sim *sim, struct sim_node *node)
 static void check_deeply(struct sim *sim, struct sim_node *node)
 {
     if (kv_prng_chance(&sim->timing, 1, 64)) {
-        for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+        for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
             if (node->members[group].order != NULL) {
                 engine_check(node->members[group].engine);
             }
@@ -306,7 +318,7 @@ void sim_node_on_run(struct sim *sim, struct sim_node *node, uint64_t at)
     node->run_at = UINT64_MAX;
     if (node->synced) {
         node->synced = false;
-        for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+        for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
             if (node->members[group].order != NULL) {
                 sim_member_durable(sim, node, &node->members[group]);
             }
@@ -317,10 +329,12 @@ void sim_node_on_run(struct sim *sim, struct sim_node *node, uint64_t at)
     flush(sim, node);
     begin_sync(sim, node);
     check_deeply(sim, node);
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         if (node->members[group].order != NULL) {
-            sim_node_wake(sim, node,
-                          virtual_time(node, order_deadline(node->members[group].order)));
+            const struct sim_member *member = &node->members[group];
+            sim_node_wake(sim, node, virtual_time(node, order_deadline(member->order)));
+            sim_node_wake(sim, node, virtual_time(node, engine_deadline(member->engine)));
+            sim_node_wake(sim, node, member->touched ? sim->now : UINT64_MAX);
         }
     }
 }

@@ -18,7 +18,7 @@ struct sim;
  * socket. */
 #define SIM_INBOX_MAX 4096u
 
-/* Clients that wait at one member for one delivery each; beyond it the client is told BUSY. */
+/* Clients that wait at one member for one answer each; beyond it the oldest is forgotten. */
 #define SIM_WAITERS_MAX 256u
 
 /* Reads that wait for a round at one member. */
@@ -34,6 +34,9 @@ struct sim_held {
 
 struct sim_read {
     uint64_t token;
+    bool confirmed;
+    bool runs;      /* the engine has it */
+    kv_index index; /* confirmed: everything up to here must be delivered first */
     uint32_t client;
     kv_message_id id;
     struct kv_buffer body;
@@ -57,7 +60,10 @@ struct sim_member {
     struct engine *engine;
     struct machine machine; /* the engine's own; for mutants that look behind it */
     struct order_effects effects;
+    struct order_effects handled; /* being carried out: what follows from it goes into `effects` */
+    bool carrying;
     struct engine_effects executions; /* of the engine's last step */
+    struct kv_buffer remote;          /* scratch: the body of a REMOTE entry */
     uint64_t executed;                /* position of the last execution */
     kv_index executed_index;          /* order_delivered_index may be ahead of it */
     uint64_t durable;                 /* sequence that the driver knows to be durable */
@@ -155,13 +161,35 @@ void sim_member_chunk_received(struct sim *sim, struct sim_node *node, struct si
 
 /* ---- sim_serve.c: clients at a node ---- */
 
+void sim_serve_hello(struct sim *sim, struct sim_node *node, uint32_t client,
+                     const struct wire_hello *hello);
 void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, kv_group_id group,
                        const struct wire_request *request);
-
-/* Execute a delivery and answer the client that waits for it here. */
-void sim_serve_delivery(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                        const struct order_delivery *delivery);
 void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
                     const struct raft_read *read);
+
+/* Reads that had to wait for deliveries. */
+void sim_serve_parked(struct sim *sim, struct sim_node *node, struct sim_member *member);
+
+/* Send an answer to the client that waits for it here. */
+void sim_serve_answer(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                      const struct engine_reply *answer);
+void sim_serve_read_answer(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                           const struct engine_read_answer *answer);
+
+/* ---- sim_execute.c: the engine at its member ---- */
+
+/* Step the engine and carry its effects out. Time and role are set here. */
+void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                 struct engine_event event);
+void sim_execute_delivery(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                          const struct order_delivery *delivery);
+
+/* What another group's engine says to this one. */
+void sim_execute_message(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                         const struct wire_message *message);
+
+/* The machine of a group. */
+struct machine sim_machine_new(const struct sim *sim, kv_group_id group);
 
 #endif

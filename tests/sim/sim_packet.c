@@ -63,9 +63,9 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_TELL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
-        break;
     case WIRE_MESSAGE_HELLO:
-    case WIRE_MESSAGE_WELCOME:
+        break;
+    case WIRE_MESSAGE_WELCOME: /* always a frame */
     case WIRE_MESSAGE_STATUS_REQUEST:
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REQUEST:

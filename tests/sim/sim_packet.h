@@ -11,8 +11,15 @@
 
 #include "multicast/wire/codec.h"
 
-/* Who sends and receives: nodes by their id, clients from SIM_ENDPOINT_CLIENT on. */
+/* Who sends and receives: nodes by their id, clients from SIM_ENDPOINT_CLIENT on. Each life of a client has an endpoint of its own,
+ * as a new process has a new connection: the number of the life is above the place. */
 #define SIM_ENDPOINT_CLIENT 32u
+#define SIM_ENDPOINT_LIFE   256u
+
+static inline uint32_t sim_endpoint_place(uint32_t endpoint)
+{
+    return endpoint % SIM_ENDPOINT_LIFE;
+}
 
 struct sim_packet {
     uint32_t references;

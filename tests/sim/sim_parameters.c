@@ -48,10 +48,12 @@ static void draw_workload(struct kv_prng *prng, struct sim_parameters *p)
     p->keys = kv_prng_between(prng, 1, 4);
     p->reads_percent = kv_prng_between(prng, 10, 60);
     p->multi_percent = kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 0, 30) : 0;
-    p->ordered_reads_percent = kv_prng_chance(prng, 1, 2) ? kv_prng_between(prng, 0, 50) : 0;
+    p->txn_percent = kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 0, 30) : 0;
+    p->place_percent = kv_prng_chance(prng, 3, 4) ? kv_prng_between(prng, 1, 40) : 0;
+    p->policy_percent = kv_prng_chance(prng, 1, 2) ? kv_prng_between(prng, 10, 100) : 0;
     p->stale_reads_percent = kv_prng_chance(prng, 1, 3) ? kv_prng_between(prng, 0, 30) : 0;
     p->unadmitted_percent = sometimes(prng, 1, 100);
-    p->resend_us = kv_prng_between(prng, 20, 500) * MILLISECOND;
+    p->patience_us = sometimes(prng, 300 * MILLISECOND, 5 * SECOND);
     p->client_crash_us = sometimes(prng, 500 * MILLISECOND, 5 * SECOND);
     p->safety_us = kv_prng_between(prng, 2 * SECOND, 12 * SECOND);
 }

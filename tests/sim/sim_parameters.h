@@ -12,7 +12,7 @@
 /* X(name, "meaning") All are uint64_t; times are virtual microseconds. */
 #define SIM_PARAMETER_MAP(X)                                                                       \
     X(nodes, "nodes of the cluster")                                                               \
-    X(partitions, "groups 1..n; each is a partition with a KV machine")                            \
+    X(partitions, "groups 1..n; each is a partition with a KV machine; group 0 is the oracle")     \
     X(members, "nodes of each group at the start")                                                 \
     X(clients, "clients")                                                                          \
     X(outstanding, "operations that a client has in flight")                                       \
@@ -20,12 +20,14 @@
     X(keys, "keys of each partition and family")                                                   \
     X(reads_percent, "share of reads among the operations")                                        \
     X(multi_percent, "share of mget and mput among the operations")                                \
-    X(ordered_reads_percent, "share of the reads that go through the log")                         \
+    X(txn_percent, "share of transactions")                                                        \
+    X(place_percent, "share of create, delete and move")                                           \
+    X(policy_percent, "commands on several keys that move or borrow them")                         \
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
     X(unadmitted_percent,                                                                          \
       "requests that are ordered without asking the engine first: admission is only a hint")       \
-    X(resend_us, "a client sends again after this without an answer, at random up to twice")       \
+    X(patience_us, "mean time that a client waits for an answer; 0: for ever")                     \
     X(client_crash_us, "mean time between deaths of clients; 0: none dies")                        \
     X(safety_us, "length of the safety phase")                                                     \
     X(election_us, "election timeout")                                                             \

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "multicast/base/assert.h"
+#include "tests/reference/reference_places.h"
 #include "tests/sim/check_once.h"
 #include "tests/sim/mutants/planted.h"
 #include "tests/sim/sim.h"
@@ -50,7 +51,7 @@ void sim_note(struct sim *sim, uint32_t what, uint64_t a, uint64_t b)
 static void draw_members(struct sim *sim, struct kv_prng *prng)
 {
     uint32_t nodes = (uint32_t)sim->parameters.nodes;
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         struct wire_config *config = &sim->bootstrap[group];
         uint16_t order[SIM_NODES_MAX];
         for (uint32_t n = 0; n < nodes; n++) {
@@ -63,6 +64,14 @@ static void draw_members(struct sim *sim, struct kv_prng *prng)
             order[other] = order[i];
             order[i] = chosen;
             config->members[i] = (struct wire_config_member){{chosen}, true};
+        }
+        sim->addressees[group] = *config;
+        if (sim->parameters.change_weight > 0) {
+            sim->addressees[group].count = nodes;
+            for (uint32_t n = 0; n < nodes; n++) {
+                sim->addressees[group].members[n] =
+                    (struct wire_config_member){{(uint16_t)(n + 1)}, true};
+            }
         }
     }
 }
@@ -113,6 +122,14 @@ static bool is_member(const struct wire_config *config, kv_node_id node)
     return false;
 }
 
+/* Everything delivered is executed; and a leader has nothing more to say about it (followers hear that late, S4). */
+static bool is_at_rest(const struct sim_member *member)
+{
+    const bool leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
+    return order_undelivered(member->order) == 0 && engine_unfinished(member->engine) == 0 &&
+           (!leads || engine_runs(member->engine) == 0);
+}
+
 /* Every member of the group's last configuration has delivered everything that anyone has. */
 static bool has_converged(const struct sim *sim, uint32_t group)
 {
@@ -132,7 +149,8 @@ static bool has_converged(const struct sim *sim, uint32_t group)
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
         const struct order *order = sim->nodes[n].members[group].order;
         if (is_member(config, sim->nodes[n].id) &&
-            (order == NULL || order_delivered_index(order).value != last.value)) {
+            (order == NULL || order_delivered_index(order).value != last.value ||
+             !is_at_rest(&sim->nodes[n].members[group]))) {
             return false;
         }
     }
@@ -142,16 +160,19 @@ static bool has_converged(const struct sim *sim, uint32_t group)
 static void trace_members(struct sim *sim)
 {
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
-        for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+        for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
             const struct order *order = sim->nodes[n].members[group].order;
             if (order != NULL) {
                 const struct raft *raft = order_raft(order);
                 SIM_TRACE(sim,
                           "node %" PRIu64 " group %u: role %d term %" PRIu64
-                          " leader %u last %" PRIu64 " commit %" PRIu64 " delivered %" PRIu64,
+                          " leader %u last %" PRIu64 " commit %" PRIu64 " delivered %" PRIu64
+                          " undelivered %u unfinished %u remembered %u",
                           n, group, (int)raft_role(raft), raft_term(raft).value,
                           raft_leader(raft).value, raft_last(raft).value, raft_commit(raft).value,
-                          order_delivered(order));
+                          order_delivered(order), order_undelivered(order),
+                          engine_unfinished(sim->nodes[n].members[group].engine),
+                          engine_runs(sim->nodes[n].members[group].engine));
             }
         }
     }
@@ -160,7 +181,7 @@ static void trace_members(struct sim *sim)
 static void fail_liveness(struct sim *sim)
 {
     trace_members(sim);
-    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
         if (!has_converged(sim, group)) {
             sim_report_fail(&sim->report, "liveness",
                             "group %u: the members have not come together %" PRIu64
@@ -172,10 +193,9 @@ static void fail_liveness(struct sim *sim)
         const struct history_operation *operation = &sim->history.operations[i];
         if (operation->state == HISTORY_PENDING) {
             sim_report_fail(&sim->report, "liveness",
-                            "group %u: sequence %" PRIu64 " of client %u has no answer %" PRIu64
+                            "operation %u of client %u has no answer %" PRIu64
                             " ms after the last fault",
-                            operation->group.value, operation->id.sequence, operation->client,
-                            (sim->now - sim->healed_at) / 1000);
+                            i, operation->client, (sim->now - sim->healed_at) / 1000);
         }
     }
     sim_report_fail(&sim->report, "liveness", "the clients do not come to an end");
@@ -191,7 +211,7 @@ static void on_phase(struct sim *sim)
         sim_clients_heal(sim);
     }
     bool done = sim_clients_idle(sim);
-    for (uint32_t group = 1; done && group <= sim->parameters.partitions; group++) {
+    for (uint32_t group = 0; done && group <= sim->parameters.partitions; group++) {
         done = has_converged(sim, group);
     }
     uint64_t bound = LIVENESS_ELECTIONS * sim->parameters.election_us;
@@ -211,15 +231,16 @@ static void on_deliver(struct sim *sim, struct sim_packet *packet)
 {
     sim->counters.packets++;
     sim_note(sim, packet->to, packet->from, packet->size);
-    if (packet->to < SIM_ENDPOINT_CLIENT) {
+    if (sim_endpoint_place(packet->to) < SIM_ENDPOINT_CLIENT) {
         sim_node_on_packet(sim, &sim->nodes[packet->to], packet);
         return;
     }
+    struct sim_client *client = &sim->clients[sim_endpoint_place(packet->to) - SIM_ENDPOINT_CLIENT];
     if (sim_packet_open(packet, &sim->reader, &sim->message) != STATUS_OK) {
         sim_report_fail(&sim->report, "codec", "a message of node %u cannot be read back",
                         packet->from);
-    } else {
-        sim_client_on_packet(sim, &sim->clients[packet->to - SIM_ENDPOINT_CLIENT], &sim->message);
+    } else if (packet->to == client->endpoint) {
+        sim_client_on_packet(sim, client, (kv_node_id){(uint16_t)packet->from}, &sim->message);
     }
     sim_packet_drop(&packet);
 }
@@ -285,40 +306,47 @@ static void run_events(struct sim *sim)
 
 /* ---- The end ---- */
 
-/* The value of a key in the state of a member; all members have the same digest. */
-static uint32_t final_value(struct sim *sim, struct check_linear *linear, uint32_t group,
+/* An engine of each group that has delivered everything. */
+static void find_engines(struct sim *sim, struct engine **ret)
+{
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
+        const struct sim_member *longest = NULL;
+        for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
+            const struct sim_member *member = &sim->nodes[n].members[group];
+            if (member->order != NULL &&
+                (longest == NULL || member->executed > longest->executed)) {
+                longest = member;
+            }
+        }
+        KV_ASSERT(longest != NULL);
+        ret[group] = longest->engine;
+    }
+}
+
+/* The value of a key, wherever it is. */
+static uint32_t final_value(struct sim *sim, struct engine **engines, struct check_linear *linear,
                             const char *key)
 {
     struct wire_command *command = &sim->work.command;
     struct kv_buffer body = {0};
-    command->op = WIRE_OP_GET;
+    uint32_t value = MODEL_ABSENT;
+    wire_command_begin(command, WIRE_OP_GET);
     command->key_count = 1;
-    command->value_count = 0;
-    command->number = 0;
-    command->limit = 0;
     command->keys[0] = kv_slice_of_text(key);
     wire_command_encode(command, &body);
-    const struct sim_member *longest = NULL;
-    for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
-        const struct sim_member *member = &sim->nodes[n].members[group];
-        if (member->order != NULL && (longest == NULL || member->executed > longest->executed)) {
-            longest = member;
+    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+        kv_slice answer = engine_read(engines[group], kv_buffer_slice(&body));
+        enum status status = wire_answer_decode(answer, &sim->work.answer);
+        KV_ASSERT(status == STATUS_OK);
+        if (sim->work.answer.verdict == WIRE_VERDICT_OK) {
+            value = model_intern(&linear->model.values, sim->work.answer.rows[0].value);
         }
-    }
-    KV_ASSERT(longest != NULL);
-    kv_slice answer =
-        engine_read(longest->engine, kv_buffer_slice(&body), order_cursor(longest->order));
-    enum status status = wire_answer_decode(answer, &sim->work.answer);
-    KV_ASSERT(status == STATUS_OK);
-    uint32_t value = MODEL_ABSENT;
-    if (sim->work.answer.verdict == WIRE_VERDICT_OK) {
-        value = model_intern(&linear->model.values, sim->work.answer.rows[0].value);
     }
     kv_buffer_close(&body);
     return value;
 }
 
-static void check_counts(struct sim *sim, struct check_linear *linear)
+static void check_counts(struct sim *sim, struct engine **engines, struct check_linear *linear)
 {
     for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
         for (uint32_t k = 0; k < SIM_KEYS_MAX; k++) {
@@ -326,34 +354,53 @@ static void check_counts(struct sim *sim, struct check_linear *linear)
             const char *counted = sim->work.keys[group][SIM_FAMILY_COUNTER][k];
             check_once_appends(linear, &sim->report,
                                model_intern(&linear->model.keys, kv_slice_of_text(appended)),
-                               final_value(sim, linear, group, appended));
+                               final_value(sim, engines, linear, appended));
             check_once_increments(linear, &sim->report,
                                   model_intern(&linear->model.keys, kv_slice_of_text(counted)),
-                                  final_value(sim, linear, group, counted));
+                                  final_value(sim, engines, linear, counted));
         }
     }
+}
+
+static void check_all_messages(struct sim *sim, struct engine **engines)
+{
+    char text[REFERENCE_TEXT_BYTES];
+    struct check_replay replay = {.chronicles = sim->order,
+                                  .history = &sim->history,
+                                  .trace = sim->options.trace,
+                                  .groups = (uint32_t)sim->parameters.partitions + 1,
+                                  .sessions_max = (uint32_t)sim->parameters.sessions_max};
+    check_replay_run(&replay, &sim->report);
+    if (!sim->report.failed &&
+        !reference_places_agree(replay.reference, engines, (uint32_t)sim->parameters.partitions,
+                                text)) {
+        sim_report_fail(&sim->report, "places", "%s", text);
+    }
+    sim->counters.stale = replay.stale;
+    sim->counters.pinned = replay.pinned;
+    sim->counters.executions = replay.errands;
+    check_replay_close(&replay);
 }
 
 static void final_checks(struct sim *sim)
 {
     struct check_linear linear;
+    struct engine *engines[SIM_GROUPS_MAX];
+    find_engines(sim, engines);
     check_linear_begin(&linear, &sim->report, &sim->history);
     linear.trace = sim->options.trace;
-    linear.sessions_limited = sim->parameters.sessions_max != 0;
     if (sim_checks(sim, SIM_CHECK_ONCE) && !sim->report.failed) {
-        check_counts(sim, &linear);
+        check_counts(sim, engines, &linear);
     }
     if (sim_checks(sim, SIM_CHECK_WGL) && !sim->report.failed) {
         check_linear_keys(&linear, &sim->report);
     }
     /* The chronicle is written by check_order, so without that there is nothing to replay. */
-    bool replay = sim_checks(sim, SIM_CHECK_LINEAR) && sim_checks(sim, SIM_CHECK_ORDER);
-    for (uint32_t group = 1; replay && group <= sim->parameters.partitions && !sim->report.failed;
-         group++) {
-        check_linear_replay(&linear, &sim->report, &sim->order[group]);
+    if (sim_checks(sim, SIM_CHECK_REPLAY) && sim_checks(sim, SIM_CHECK_ORDER) &&
+        !sim->report.failed) {
+        check_all_messages(sim, engines);
     }
     sim->counters.wgl_gave_up = linear.wgl_gave_up;
-    sim->counters.repeats = linear.repeats;
     check_linear_close(&linear);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_serve: what a node does for clients: admission, answers to ordered commands, reads. The same
- * decisions as those of a real node (multicast/node/node_requests.c, node_reads.c). */
+/* sim_serve: what a node does for clients: greetings, admission, answers to ordered commands, reads. The same
+ * decisions as those of a real node (multicast/node/node_requests.c, node_reads.c, oracle/kvd/application.c). */
 #include <inttypes.h>
 #include <string.h>
 
@@ -29,6 +29,60 @@ static void reply_outcome(struct sim *sim, struct sim_node *node, uint32_t clien
           &(struct wire_reply){.id = id, .outcome = outcome, .leader = leader});
 }
 
+static kv_node_id believed_leader(const struct sim_node *node, kv_group_id group)
+{
+    const struct sim_member *member = &node->members[group.value];
+    return member->order == NULL ? KV_NODE_NONE : raft_leader(order_raft(member->order));
+}
+
+/* Names of nodes as a real cluster has them. */
+static void make_nodes(struct sim *sim, struct wire_welcome *welcome)
+{
+    for (uint32_t n = 0; n < sim->parameters.nodes; n++) {
+        sim->welcome_nodes[n] =
+            (struct wire_node){{(uint16_t)(n + 1)},
+                               kv_slice_of_text(sim_endpoint_of((kv_node_id){(uint16_t)(n + 1)}))};
+    }
+    welcome->node_count = (uint32_t)sim->parameters.nodes;
+    welcome->nodes = sim->welcome_nodes;
+}
+
+void sim_serve_hello(struct sim *sim, struct sim_node *node, uint32_t client,
+                     const struct wire_hello *hello)
+{
+    struct wire_message *message = &sim->reply;
+    struct wire_welcome *welcome = &message->as.welcome;
+    (void)hello;
+    message->kind = WIRE_MESSAGE_WELCOME;
+    message->group = (kv_group_id){0};
+    message->from = node->id;
+    message->to = KV_NODE_NONE;
+    *welcome = (struct wire_welcome){
+        .version = WIRE_VERSION,
+        .cluster_name = kv_slice_of_text("sim"),
+        .map_version = 1,
+        .partitions = (uint32_t)sim->parameters.partitions,
+        .group_count = (uint32_t)sim->parameters.partitions + 1,
+        .groups = sim->welcome_groups,
+        .key_bytes_max = KV_KEY_BYTES_MAX,
+        .value_bytes_max = KV_VALUE_BYTES_MAX,
+        .command_keys_max = KV_COMMAND_KEYS_MAX,
+        .session_outstanding_max = KV_SESSION_OUTSTANDING_MAX,
+    };
+    make_nodes(sim, welcome);
+    for (uint32_t g = 0; g < welcome->group_count; g++) {
+        const kv_group_id group = {(uint16_t)g};
+        const struct sim_member *member = &node->members[g];
+        sim->welcome_groups[g] = (struct wire_group){
+            .group = group,
+            .config =
+                member->order == NULL ? sim->bootstrap[g] : *raft_config(order_raft(member->order)),
+            .leader = believed_leader(node, group),
+        };
+    }
+    sim_net_send(&sim->net, sim->now, node->id.value, client, message);
+}
+
 static void add_waiter(struct sim_member *member, kv_message_id id, uint32_t client)
 {
     for (uint32_t i = 0; i < member->waiter_count; i++) {
@@ -36,16 +90,17 @@ static void add_waiter(struct sim_member *member, kv_message_id id, uint32_t cli
             return; /* sent again by the same client */
         }
     }
+    if (member->waiter_count == SIM_WAITERS_MAX) {
+        member->waiter_count--; /* the oldest is forgotten, and its client resends */
+        memmove(&member->waiters[0], &member->waiters[1],
+                member->waiter_count * sizeof(member->waiters[0]));
+    }
     member->waiters[member->waiter_count++] = (struct sim_waiter){id, client};
 }
 
 static void submit(struct sim *sim, struct sim_node *node, struct sim_member *member,
                    uint32_t client, const struct wire_request *request)
 {
-    if (member->waiter_count == SIM_WAITERS_MAX) {
-        reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_BUSY);
-        return;
-    }
     /* Before the step: it may deliver at once, e.g. with a single member. */
     add_waiter(member, request->id, client);
     enum status status =
@@ -63,7 +118,11 @@ static void submit(struct sim *sim, struct sim_node *node, struct sim_member *me
         struct engine_reply recorded;
         enum engine_admission admission =
             engine_admit(member->engine, request->id, request->floor, &recorded);
-        if (admission == ENGINE_RECORDED) {
+        if (admission == ENGINE_RUNNING) {
+            add_waiter(member, request->id, client);
+        } else if (admission == ENGINE_ELSEWHERE) {
+            return; /* another group has the answer */
+        } else if (admission == ENGINE_RECORDED) {
             reply(sim, node, client, member->group,
                   &(struct wire_reply){.id = recorded.id,
                                        .outcome = WIRE_OUTCOME_ANSWERED,
@@ -71,9 +130,11 @@ static void submit(struct sim *sim, struct sim_node *node, struct sim_member *me
                                        .index = recorded.index,
                                        .body = recorded.answer});
         } else {
+            /* It would take it: then it is the order that no longer knows the ids of this session. */
             reply_outcome(sim, node, client, member->group, request->id,
-                          admission == ENGINE_SESSION_UNKNOWN ? WIRE_OUTCOME_SESSION_UNKNOWN
-                                                              : WIRE_OUTCOME_BUSY);
+                          admission == ENGINE_ADMIT || admission == ENGINE_SESSION_UNKNOWN
+                              ? WIRE_OUTCOME_SESSION_UNKNOWN
+                              : WIRE_OUTCOME_REFUSED);
         }
         return;
     }
@@ -85,6 +146,13 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
                        uint32_t client, const struct wire_request *request)
 {
     struct engine_reply recorded;
+    const bool oracles = kv_group_set_has(request->destinations, KV_GROUP_ORACLE);
+    if ((oracles && !kv_group_equal(member->group, KV_GROUP_ORACLE)) ||
+        request->id.attempt > KV_ATTEMPT_MAX ||
+        !engine_fits(member->engine, request->body, request->id, request->destinations)) {
+        reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_MALFORMED);
+        return;
+    }
     enum engine_admission admission =
         engine_admit(member->engine, request->id, request->floor, &recorded);
     if (kv_prng_chance(&sim->timing, (uint32_t)sim->parameters.unadmitted_percent, 100) ||
@@ -130,10 +198,13 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
 static void read_now(struct sim *sim, struct sim_node *node, struct sim_member *member,
                      uint32_t client, kv_message_id id, kv_slice body, kv_index index)
 {
-    kv_slice answer = engine_read(member->engine, body, order_cursor(member->order));
+    kv_slice answer = engine_read(member->engine, body);
     reply(sim, node, client, member->group,
-          &(struct wire_reply){
-              .id = id, .outcome = WIRE_OUTCOME_ANSWERED, .index = index, .body = answer});
+          &(struct wire_reply){.id = id,
+                               .outcome = WIRE_OUTCOME_ANSWERED,
+                               .timestamp = engine_cursor(member->engine),
+                               .index = index,
+                               .body = answer});
 }
 
 static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
@@ -163,30 +234,86 @@ static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *m
     }
 }
 
-void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                    const struct raft_read *decided)
+static struct sim_read *find_read(struct sim_member *member, uint64_t token)
 {
     uint32_t i = 0;
-    while (i < member->read_count && member->reads[i].token != decided->token) {
+    while (i < member->read_count && member->reads[i].token != token) {
         i++;
     }
     KV_ASSERT(i < member->read_count);
-    struct sim_read read = member->reads[i];
-    member->reads[i] = member->reads[--member->read_count];
-    if (!decided->ready) {
-        reply_outcome(sim, node, read.client, member->group, read.id, WIRE_OUTCOME_NOT_LEADER);
-    } else if (order_delivered_index(member->order).value < decided->index.value) {
-        sim_report_fail(&sim->report, "read",
-                        "group %u: node %u may read at %" PRIu64
-                        " but has delivered up to %" PRIu64,
-                        member->group.value, node->id.value, decided->index.value,
-                        order_delivered_index(member->order).value);
-    } else {
-        /* The deliveries of these effects were executed before its reads. */
-        read_now(sim, node, member, read.client, read.id, kv_buffer_slice(&read.body),
-                 order_delivered_index(member->order));
+    return &member->reads[i];
+}
+
+static void end_read(struct sim_member *member, struct sim_read *read)
+{
+    kv_buffer_close(&read->body);
+    *read = member->reads[--member->read_count];
+}
+
+/* Hand over to the engine whatever may run now. */
+static void run_reads(struct sim *sim, struct sim_node *node, struct sim_member *member)
+{
+    for (uint32_t i = 0; i < member->read_count; i++) {
+        struct sim_read *read = &member->reads[i];
+        if (read->confirmed && !read->runs && order_has_delivered(member->order, read->index)) {
+            read->runs = true;
+            sim_execute(sim, node, member,
+                        (struct engine_event){.kind = ENGINE_EVENT_READ,
+                                              .token = read->token,
+                                              .body = kv_buffer_slice(&read->body)});
+            i = UINT32_MAX; /* answers have moved the others: once more from the beginning */
+        }
     }
-    kv_buffer_close(&read.body);
+}
+
+void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                    const struct raft_read *decided)
+{
+    struct sim_read *read = find_read(member, decided->token);
+    if (!decided->ready) {
+        reply_outcome(sim, node, read->client, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
+        end_read(member, read);
+        return;
+    }
+    read->confirmed = true;
+    read->index = decided->index;
+    run_reads(sim, node, member);
+}
+
+void sim_serve_parked(struct sim *sim, struct sim_node *node, struct sim_member *member)
+{
+    run_reads(sim, node, member);
+}
+
+void sim_serve_read_answer(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                           const struct engine_read_answer *answer)
+{
+    struct sim_read *read = find_read(member, answer->token);
+    reply(sim, node, read->client, member->group,
+          &(struct wire_reply){.id = read->id,
+                               .outcome = WIRE_OUTCOME_ANSWERED,
+                               .timestamp = answer->timestamp,
+                               .index = order_delivered_index(member->order),
+                               .body = answer->answer});
+    end_read(member, read);
+}
+
+void sim_serve_answer(struct sim *sim, struct sim_node *node, struct sim_member *member,
+                      const struct engine_reply *answer)
+{
+    for (uint32_t i = 0; i < member->waiter_count; i++) {
+        if (kv_message_id_equal(member->waiters[i].id, answer->id)) {
+            const uint32_t client = member->waiters[i].client;
+            member->waiters[i] = member->waiters[--member->waiter_count];
+            reply(sim, node, client, member->group,
+                  &(struct wire_reply){.id = answer->id,
+                                       .outcome = WIRE_OUTCOME_ANSWERED,
+                                       .timestamp = answer->timestamp,
+                                       .index = answer->index,
+                                       .body = answer->answer});
+            return;
+        }
+    }
 }
 
 void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, kv_group_id group,
@@ -208,97 +335,4 @@ void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, 
         read_now(sim, node, member, client, request->id, request->body, member->executed_index);
         return;
     }
-}
-
-/* ---- Deliveries ---- */
-
-static void deliver(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                    struct wire_entry *entry, kv_timestamp timestamp, struct engine_reply *ret)
-{
-    const struct engine_event event = {
-        .kind = ENGINE_EVENT_DELIVER,
-        .now = sim_node_now(sim, node),
-        .leads = raft_role(order_raft(member->order)) == RAFT_LEADER,
-        .entry = entry,
-        .timestamp = timestamp,
-    };
-    engine_step(member->engine, &event, &member->executions);
-    KV_ASSERT(member->executions.reply_count == 1);
-    *ret = member->executions.replies[0];
-}
-
-/* The engine, or what a mutant makes of it. */
-static void execute(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                    const struct order_delivery *delivery, struct engine_reply *ret)
-{
-    kv_timestamp timestamp = delivery->timestamp;
-    if (sim->options.mutant == SIM_MUTANT_EXECUTION_DIFFERS && node->id.value == 2) {
-        timestamp.group.value++;
-    }
-    if (sim->options.mutant != SIM_MUTANT_DEDUP_SKIPPED) {
-        deliver(sim, node, member, delivery->entry, timestamp, ret);
-        return;
-    }
-    struct wire_entry *unheard =
-        wire_entry_new(delivery->entry->kind, wire_entry_body(delivery->entry));
-    unheard->term = delivery->entry->term;
-    unheard->index = delivery->entry->index;
-    unheard->timestamp = timestamp;
-    unheard->destinations = delivery->entry->destinations;
-    unheard->id = (kv_message_id){.session = {timestamp}, .sequence = 1};
-    deliver(sim, node, member, unheard, timestamp, ret);
-    ret->id = delivery->entry->id;
-    wire_entry_drop(&unheard);
-}
-
-static void answer_waiter(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                          const struct engine_reply *executed)
-{
-    for (uint32_t i = 0; i < member->waiter_count; i++) {
-        if (kv_message_id_equal(member->waiters[i].id, executed->id)) {
-            uint32_t client = member->waiters[i].client;
-            member->waiters[i] = member->waiters[--member->waiter_count];
-            reply(sim, node, client, member->group,
-                  &(struct wire_reply){.id = executed->id,
-                                       .outcome = WIRE_OUTCOME_ANSWERED,
-                                       .timestamp = executed->timestamp,
-                                       .index = executed->index,
-                                       .body = executed->answer});
-            return;
-        }
-    }
-}
-
-void sim_serve_delivery(struct sim *sim, struct sim_node *node, struct sim_member *member,
-                        const struct order_delivery *delivery)
-{
-    struct order_delivery executed = *delivery;
-    if (sim->options.mutant == SIM_MUTANT_EXECUTE_UNCOMMITTED) {
-        if (kv_timestamp_compare(delivery->timestamp, member->early) < 0 ||
-            (kv_timestamp_compare(delivery->timestamp, member->early) == 0 &&
-             member->executed + 1 != delivery->position)) {
-            return; /* executed when it was appended */
-        }
-        executed.position = member->executed + 1;
-    }
-    uint32_t group = member->group.value;
-    struct engine_reply ret;
-    execute(sim, node, member, &executed, &ret);
-    member->executed = executed.position;
-    member->executed_index = executed.entry->index;
-    sim->counters.deliveries++;
-    sim_note(sim, group, executed.position, engine_digest(member->engine));
-    SIM_TRACE(sim,
-              "node %u group %u: delivers position %" PRIu64 ", index %" PRIu64 ", session %" PRIu64
-              " sequence %" PRIu64,
-              node->id.value, group, executed.position, executed.entry->index.value,
-              executed.entry->id.session.registered.clock.value, executed.entry->id.sequence);
-    if (sim_checks(sim, SIM_CHECK_ORDER)) {
-        check_order_delivered(&sim->order[group], &sim->report, node->id, &executed, ret.answer);
-    }
-    if (sim_checks(sim, SIM_CHECK_DIGEST)) {
-        check_digest_at(&sim->states[group], &sim->report, node->id, executed.position,
-                        engine_digest(member->engine));
-    }
-    answer_waiter(sim, node, member, &ret);
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-#include "partition/kv/kv_machine.h"
 #include "tests/sim/sim.h"
 
 #define HEAD_BYTES 32
@@ -73,7 +72,7 @@ static enum status load_state(struct sim *sim, struct sim_member *member, kv_sli
         return engine_load(member->engine, bytes);
     }
     engine_destroy(&member->engine);
-    member->machine = kv_machine_new(member->group, (uint32_t)sim->parameters.partitions);
+    member->machine = sim_machine_new(sim, member->group);
     enum status status = member->machine.ops->load(member->machine.state, bytes);
     member->engine =
         engine_new(member->group, member->machine, (uint32_t)sim->parameters.sessions_max);
@@ -91,8 +90,9 @@ void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *
     }
     member->executed = snapshot->delivered;
     member->executed_index = snapshot->point.index;
+    sim_execute(sim, node, member, (struct engine_event){.kind = ENGINE_EVENT_TICK});
     engine_check(member->engine);
-    if (sim_checks(sim, SIM_CHECK_DIGEST)) {
+    if (sim_checks(sim, SIM_CHECK_DIGEST) && engine_unfinished(member->engine) == 0) {
         check_digest_at(&sim->states[member->group.value], &sim->report, node->id,
                         snapshot->delivered, engine_digest(member->engine));
     }

@@ -61,14 +61,15 @@ head -c 1048577 /dev/zero >"$work/large"
 expect 8 kvctl put large "@$work/large"
 expect 0 kvctl get big; same "after overflow" "9223372036854775807" "$out"
 
-say "keys of two partitions in one command are refused, those of one are not"
+say "keys of one command may be of one partition or of several"
 a="$(kvctl where a)" other="" mate=""
 for key in k1 k2 k3 k4 k5 k6 k7 k8 k9 k10 k11 k12; do
     if [ "$(kvctl where $key)" = "$a" ]; then mate=$key; else other=$key; fi
 done
 expect 0 kvctl mput a 1 "$mate" 2
 expect 0 kvctl mget a "$mate"; same "mget" "a"$'\t'"1"$'\n'"$mate"$'\t'"2" "$out"
-expect 1 kvctl mput a 1 "$other" 2; has "cross" "CROSS_PARTITION" "$err"
+expect 0 kvctl mput a 3 "$other" 4
+expect 0 kvctl mget a "$other"; same "cross" "a"$'\t'"3"$'\n'"$other"$'\t'"4" "$out"
 
 say "with -o json results and errors are JSON, each where it belongs"
 expect 0 kvctl -o json get a; same "json" "ok" "$(jq -r .status <<<"$out")"

@@ -147,4 +147,204 @@ mutate(partition/engine/engine_session.c
   "    return kv_session_compare(id, sessions->floor) > 0;"
   "    return PLANTED(SESSION_COMES_BACK) || kv_session_compare(id, sessions->floor) > 0;")
 
+# floor_includes_current, floor_unanswered
+mutate(client/core/client_send.c
+  "        .floor = operation->session == NULL ? 0 : operation->session->floor,"
+  "        .floor = operation->session == NULL ? 0
+                 : PLANTED(FLOOR_INCLUDES_CURRENT) ? operation->id.sequence
+                 : PLANTED(FLOOR_UNANSWERED) ? operation->id.sequence - 1
+                 : operation->session->floor,")
+
+# retry_as_new
+mutate(client/core/client_send.c
+  "        .id = operation->id,
+        .mode"
+  "        .id = PLANTED(RETRY_AS_NEW) && operation->session != NULL && operation->sendings > operation->leg_count
+              ? (kv_message_id){operation->id.session, operation->id.sequence + 50u + operation->sendings, 0}
+              : operation->id,
+        .mode")
+
+# attempt_on_timeout
+mutate(client/core/client_send.c
+  "    leg->avoid = leg->target;
+    leg->around = !alone;"
+  "    leg->avoid = leg->target;
+    leg->around = !alone;
+    operation->id.attempt += PLANTED(ATTEMPT_ON_TIMEOUT) && operation->session != NULL ? 1 : 0;")
+
+# claims_not_executed
+mutate(client/core/client_operation.c
+  "    if (result == CLIENT_IN_DOUBT && operation->read_only) {"
+  "    if (result == CLIENT_IN_DOUBT && (operation->read_only || PLANTED(CLAIMS_NOT_EXECUTED))) {")
+
+# vote_at_delivery
+mutate(partition/engine/engine_queue.c
+  "    place->run->blocked++;
+    TAILQ_INSERT_TAIL"
+  "    place->run->blocked +=
+        PLANTED(VOTE_AT_DELIVERY) && kv_group_set_count(place->run->destinations) > 1 ? 0 : 1;
+    TAILQ_INSERT_TAIL")
+mutate(partition/engine/engine_queue.c
+  "    if (place->granted) {
+        return;
+    }"
+  "    if (PLANTED(VOTE_AT_DELIVERY) && kv_group_set_count(run->destinations) > 1) {
+        place->granted = true;
+    }
+    if (place->granted) {
+        return;
+    }")
+
+# votes_not_awaited
+mutate(partition/engine/engine_run.c
+  "    return present == (uint32_t)kv_group_set_count(run->awaits);"
+  "    return PLANTED(VOTES_NOT_AWAITED) || present == (uint32_t)kv_group_set_count(run->awaits);")
+mutate(partition/engine/engine_run.c
+  "        const struct engine_signal *signal = &run->signals[i];
+        engine->votes[count++]"
+  "        const struct engine_signal *signal = &run->signals[i];
+        if (PLANTED(VOTES_NOT_AWAITED) && !signal->present) {
+            continue;
+        }
+        engine->votes[count++]")
+
+# remote_not_logged
+mutate(partition/engine/engine_signal.c
+  "    if (!engine->leads || !signal->present"
+  "    if (PLANTED(REMOTE_NOT_LOGGED) || !engine->leads || !signal->present")
+
+# ack_before_log
+mutate(partition/engine/engine_signal.c
+  "    if (finished || (run != NULL && (signal == NULL || signal->logged))) {"
+  "    if (PLANTED(ACK_BEFORE_LOG) && run != NULL && signal != NULL) {
+        engine_send_ack(engine, heard->id, group, KV_NODE_NONE);
+    }
+    if (finished || (run != NULL && (signal == NULL || signal->logged))) {")
+
+# forget_unacknowledged
+mutate(partition/engine/engine_run.c
+  "        needed = needed || !run->owed[i].acknowledged;"
+  "        needed = needed || (!run->owed[i].acknowledged && !PLANTED(FORGET_UNACKNOWLEDGED));")
+
+# forget_unlogged
+mutate(partition/engine/engine_run.c
+  "        needed = needed || !run->signals[i].logged;"
+  "        needed = needed || (!run->signals[i].logged && !PLANTED(FORGET_UNLOGGED));")
+
+# execution_lets_go
+mutate(partition/engine/engine_run.c
+  "    return run->verdict != WIRE_VERDICT_OK && !kv_message_id_is_execution(run->id);"
+  "    return run->verdict != WIRE_VERDICT_OK &&
+           (PLANTED(EXECUTION_LETS_GO) || !kv_message_id_is_execution(run->id));")
+
+# hints_recorded
+mutate(partition/engine/engine_run.c
+  "    if (engine_strip_hints(&engine->answer)) {"
+  "    if (!PLANTED(HINTS_RECORDED) && engine_strip_hints(&engine->answer)) {")
+
+# no_not_recorded
+mutate(partition/engine/engine_run.c
+  "    reply->answer = kv_buffer_slice(&engine->answer_bytes);
+    engine_emit_reply(engine, reply);"
+  "    reply->answer = kv_buffer_slice(&engine->answer_bytes);
+    engine_emit_reply(engine, reply);
+    if (PLANTED(NO_NOT_RECORDED) && session != NULL &&
+        (verdict == WIRE_VERDICT_STALE || verdict == WIRE_VERDICT_PINNED)) {
+        engine_record_unplant(&engine->sessions, session, reply->id.sequence);
+        return;
+    }")
+mutate(partition/engine/engine_run.c
+  "#include \"partition/engine/engine_internal.h\""
+  "#include \"partition/engine/engine_internal.h\"
+void engine_record_unplant(struct engine_sessions *sessions, struct engine_session *session, uint64_t sequence);")
+mutate(partition/engine/engine_record.c
+  "void engine_record_prune("
+  "void engine_record_unplant(struct engine_sessions *sessions, struct engine_session *session, uint64_t sequence);
+void engine_record_unplant(struct engine_sessions *sessions, struct engine_session *session, uint64_t sequence)
+{
+    struct engine_record *record = engine_record_find(session, sequence);
+    if (record != NULL) {
+        engine_record_drop(sessions, session, record);
+    }
+}
+
+void engine_record_prune(")
+
+# read_ignores_queues
+mutate(partition/engine/engine_execute.c
+  "    if (everything ? engine->waiting_count == 0 : engine_queue_is_free(engine)) {"
+  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine->waiting_count == 0 : engine_queue_is_free(engine))) {")
+
+# runs_not_saved
+mutate(partition/engine/engine_save.c
+  "    state_write_u32(ret, engine->run_count);"
+  "    state_write_u32(ret, PLANTED(RUNS_NOT_SAVED) ? 0 : engine->run_count);
+    if (PLANTED(RUNS_NOT_SAVED)) {
+        return;
+    }")
+
+# stub_ignored_on_create
+mutate(partition/kv/kv_vote.c
+  "                (state->present || kv_has_stub(machine, command->keys[i]))) {"
+  "                (state->present || (!PLANTED(STUB_IGNORED_ON_CREATE) && kv_has_stub(machine, command->keys[i])))) {")
+
+# stub_ignored
+mutate(partition/kv/kv_places.c
+  "!kv_has_stub(machine, key)
+               ? KV_ABSENT"
+  "(PLANTED(STUB_IGNORED) || !kv_has_stub(machine, key))
+               ? KV_ABSENT")
+
+# absent_move_is_stale [placement verdict, H1]
+mutate(partition/kv/kv_vote.c
+  "            if (kv_presence_of(machine, command->keys[i], &unused) == KV_ABSENT) {"
+  "            if (kv_presence_of(machine, command->keys[i], &unused) == KV_ABSENT &&
+                !(PLANTED(ABSENT_MOVE_IS_STALE) && command->op == WIRE_OP_MOVE)) {")
+
+# move_keeps_source
+mutate(partition/kv/kv_execute.c
+  "    (void)kv_map_remove(machine->map, key);
+    kv_moved_put"
+  "    if (!PLANTED(MOVE_KEEPS_SOURCE)) {
+        (void)kv_map_remove(machine->map, key);
+    }
+    kv_moved_put")
+
+# borrow_not_returned
+mutate(partition/kv/kv_execute.c
+  "        if ((duties & WIRE_DUTY_OWNER) != 0 && item->has_value) {"
+  "        if ((duties & WIRE_DUTY_OWNER) != 0 && item->has_value && !PLANTED(BORROW_NOT_RETURNED)) {")
+
+# create_without_oracle
+mutate(multicast/wire/footprint.c
+  "        return parties.places ? WIRE_DUTY_ORACLE : 0;"
+  "        return parties.places && !(PLANTED(CREATE_WITHOUT_ORACLE) && command->op == WIRE_OP_CREATE) ? WIRE_DUTY_ORACLE : 0;")
+
+# delete_without_home, move_without_home
+mutate(multicast/wire/footprint.c
+  "    if (kv_group_equal(group, parties.home) && (parties.places || command->op == WIRE_OP_CREATE)) {"
+  "    if (kv_group_equal(group, parties.home) && (parties.places || command->op == WIRE_OP_CREATE) &&
+        !(PLANTED(DELETE_WITHOUT_HOME) && command->op == WIRE_OP_DELETE) &&
+        !(PLANTED(MOVE_WITHOUT_HOME) && command->op == WIRE_OP_MOVE &&
+          !kv_group_equal(parties.home, parties.owner) && !kv_group_equal(parties.home, parties.target))) {")
+
+# oracle_deletes_alone
+mutate(partition/placement/placement_footprint.c
+  "    if (command->policy == WIRE_POLICY_BORROW) {"
+  "    if (PLANTED(ORACLE_DELETES_ALONE) && command->op == WIRE_OP_DELETE &&
+        kv_group_equal(context->group, KV_GROUP_ORACLE)) {
+        ret->awaits = (kv_group_set){0};
+    }
+    if (command->policy == WIRE_POLICY_BORROW) {")
+
+# pins_ignored
+mutate(oracle/oracle_vote.c
+  "        } else if (!execution && oracle_is_pinned(machine, command->keys[i])) {"
+  "        } else if (!execution && !PLANTED(PINS_IGNORED) && oracle_is_pinned(machine, command->keys[i])) {")
+
+# exec_goes_home
+mutate(oracle/oracle_pins.c
+  "        const kv_group_id owner = command->op == WIRE_OP_CREATE"
+  "        const kv_group_id owner = command->op == WIRE_OP_CREATE || PLANTED(EXEC_GOES_HOME)")
+
 file(WRITE ${OUT} "${text}")

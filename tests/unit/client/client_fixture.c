@@ -19,6 +19,7 @@ struct bench *bench_new(uint64_t seed, uint32_t outstanding_max)
     bench->now = (kv_instant){1000000};
     bench->next_session = 1;
     bench->client = client_new(&settings, bench->now);
+    bench->ids = kv_alloc_zero(BENCH_IDS_MAX, sizeof *bench->ids);
     return bench;
 }
 
@@ -29,13 +30,79 @@ void bench_destroy(struct bench **bench_ref)
     client_effects_close(&bench->effects);
     trace_close(&bench->trace);
     kv_buffer_close(&bench->answer);
+    kv_free(bench->ids);
     kv_free(bench);
     *bench_ref = NULL;
 }
 
-static void bench_keep_send(struct bench *bench, const struct client_effect *effect)
+static void bench_copy(char *ret, size_t capacity, kv_slice bytes)
+{
+    (void)snprintf(ret, capacity, "%.*s", (int)bytes.size,
+                   bytes.size > 0 ? (const char *)bytes.data : "");
+}
+
+static uint64_t bench_hash(uint64_t hash, const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+/* C2: an id has one body and one set of groups, whatever is resent on whichever leg. */
+static void bench_check_id(struct bench *bench, const struct wire_request *request)
+{
+    const struct kv_message_key key = kv_message_key_of(request->id);
+    const uint64_t body = bench_hash(1, request->body.data, request->body.size);
+    uint64_t at = bench_hash(2, &key, sizeof key);
+    struct bench_id *found = &bench->ids[at % BENCH_IDS_MAX];
+    while (found->used && !kv_message_id_equal(found->id, request->id)) {
+        found = &bench->ids[++at % BENCH_IDS_MAX];
+    }
+    if (!found->used) {
+        *found = (struct bench_id){true, request->id, request->destinations, body};
+    }
+    assert_int_equal(found->destinations.bits, request->destinations.bits);
+    assert_true(found->body == body);
+}
+
+static void bench_keep_request(struct bench *bench, const struct client_send *send,
+                               struct bench_send *kept)
 {
     static struct wire_command command;
+    const struct wire_request *request = &send->as.request;
+    assert_int_equal(wire_command_decode(request->body, &command), STATUS_OK);
+    assert_true(kv_group_set_has(request->destinations, send->group));
+    assert_true(request->id.attempt <= KV_ATTEMPT_MAX);
+    if (request->mode == WIRE_REQUEST_ORDERED) {
+        bench_check_id(bench, request);
+    } else {
+        assert_int_equal(kv_group_set_count(request->destinations), 1);
+    }
+    kept->id = request->id;
+    kept->mode = request->mode;
+    kept->floor = request->floor;
+    kept->budget_ms = request->budget_ms;
+    kept->destinations = request->destinations;
+    kept->op = command.op;
+    kept->number = command.number;
+    kept->exec = command.exec;
+    kept->policy = command.policy;
+    kept->target = command.target.value;
+    kept->key_count = command.key_count;
+    kept->owner_count = command.owner_count;
+    for (uint32_t i = 0; i < command.key_count && i < BENCH_KEYS_MAX; i++) {
+        bench_copy(kept->keys[i], sizeof kept->keys[i], command.keys[i]);
+        kept->owners[i] = i < command.owner_count ? command.owners[i] : 0;
+        if (i < command.value_count) {
+            bench_copy(kept->values[i], sizeof kept->values[i], command.values[i]);
+        }
+    }
+}
+
+static void bench_keep_send(struct bench *bench, const struct client_effect *effect)
+{
     const struct client_send *send = &effect->as.send;
     if (bench->send_next == bench->send_count) {
         bench->send_next = bench->send_count = 0; /* all were looked at */
@@ -48,22 +115,8 @@ static void bench_keep_send(struct bench *bench, const struct client_effect *eff
                                 .group = send->group,
                                 .at_us = bench->now.us};
     if (send->kind == WIRE_MESSAGE_REQUEST) {
-        const struct wire_request *request = &send->as.request;
-        assert_int_equal(wire_command_decode(request->body, &command), STATUS_OK);
-        assert_int_equal(request->destinations.bits, kv_group_set_of(send->group).bits);
-        kept->id = request->id;
-        kept->mode = request->mode;
-        kept->floor = request->floor;
-        kept->budget_ms = request->budget_ms;
-        kept->op = command.op;
-        kept->number = command.number;
+        bench_keep_request(bench, send, kept);
     }
-}
-
-static void bench_copy(char *ret, size_t capacity, kv_slice bytes)
-{
-    (void)snprintf(ret, capacity, "%.*s", (int)bytes.size,
-                   bytes.size > 0 ? (const char *)bytes.data : "");
 }
 
 static void bench_keep_completion(struct bench *bench, const struct client_completion *completion)
@@ -71,8 +124,12 @@ static void bench_keep_completion(struct bench *bench, const struct client_compl
     assert_true(bench->completion_count < BENCH_COMPLETIONS_MAX);
     struct bench_completion *kept = &bench->completions[bench->completion_count++];
     *kept = (struct bench_completion){.tag = (uintptr_t)completion->context,
+                                      .at_us = bench->now.us,
                                       .result = completion->result,
-                                      .attempts = completion->attempts};
+                                      .attempts = completion->attempts,
+                                      .partitions = completion->partitions,
+                                      .via_oracle = completion->via_oracle,
+                                      .group = completion->group.value};
     bench_copy(kept->why, sizeof kept->why, kv_slice_of_text(completion->why));
     assert_int_equal(completion->answer != NULL, completion->result == CLIENT_ANSWERED);
     if (completion->answer != NULL) {
@@ -80,7 +137,15 @@ static void bench_keep_completion(struct bench *bench, const struct client_compl
         kept->number = completion->answer->number;
         kept->rows = completion->answer->row_count;
         kept->more = completion->answer->more;
+        kept->place_count = completion->answer->place_count;
+        for (uint32_t i = 0; i < kept->place_count && i < BENCH_KEYS_MAX; i++) {
+            assert_int_equal(completion->answer->places[i].key, i);
+            kept->verdicts[i] = completion->answer->places[i].verdict;
+            kept->groups[i] = completion->answer->places[i].group.value;
+        }
         if (kept->rows > 0) {
+            bench_copy(kept->last_key, sizeof kept->last_key,
+                       completion->answer->rows[kept->rows - 1].key);
             bench_copy(kept->first_key, sizeof kept->first_key, completion->answer->rows[0].key);
             bench_copy(kept->first_value, sizeof kept->first_value,
                        completion->answer->rows[0].value);
@@ -190,16 +255,21 @@ void bench_begin(struct bench *bench, uint32_t partitions)
     bench_welcome(bench, partitions, KV_SESSION_OUTSTANDING_MAX);
 }
 
-enum status bench_submit_command(struct bench *bench, uintptr_t tag,
-                                 const struct wire_command *command, uint64_t deadline_us,
-                                 bool stale_ok)
+kv_session_id bench_begin_session(struct bench *bench, uint32_t partitions)
 {
-    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT};
-    event.submit = (struct client_submit){
-        .command = command,
-        .deadline = kv_instant_add(bench->now, deadline_us),
-        .stale_ok = stale_ok,
-    };
+    bench_begin(bench, partitions);
+    assert_int_equal(bench_submit(bench, 999999, WIRE_OP_PUT, "first", 1000 * 1000), STATUS_OK);
+    const kv_session_id session = bench_open_session(bench);
+    const struct bench_send send = bench_expect_send(bench);
+    bench_answer(bench, &send, WIRE_VERDICT_OK);
+    return session;
+}
+
+enum status bench_submit_as(struct bench *bench, uintptr_t tag, struct client_submit submit,
+                            uint64_t deadline_us)
+{
+    struct client_event event = {.kind = CLIENT_EVENT_SUBMIT, .submit = submit};
+    event.submit.deadline = kv_instant_add(bench->now, deadline_us);
     memcpy(&event.submit.context, &tag, sizeof tag);
     const uint32_t before = bench->completion_count;
     const enum status status = bench_step(bench, event);
@@ -208,18 +278,36 @@ enum status bench_submit_command(struct bench *bench, uintptr_t tag,
     return status;
 }
 
+enum status bench_submit_command(struct bench *bench, uintptr_t tag,
+                                 const struct wire_command *command, uint64_t deadline_us,
+                                 bool stale_ok)
+{
+    return bench_submit_as(
+        bench, tag, (struct client_submit){.command = command, .stale_ok = stale_ok}, deadline_us);
+}
+
+struct wire_command *bench_command(enum wire_op op, const char *const *keys, const char *value)
+{
+    static struct wire_command command;
+    wire_command_begin(&command, op);
+    for (; keys[command.key_count] != NULL; command.key_count++) {
+        command.keys[command.key_count] = kv_slice_of_text(keys[command.key_count]);
+    }
+    if (op == WIRE_OP_PUT || op == WIRE_OP_APPEND || op == WIRE_OP_MPUT || op == WIRE_OP_CREATE) {
+        command.value_count = command.key_count;
+    }
+    for (uint32_t i = 0; i < command.value_count; i++) {
+        command.values[i] = kv_slice_of_text(value);
+    }
+    command.number = op == WIRE_OP_INCR ? 1 : 0;
+    return &command;
+}
+
 enum status bench_submit(struct bench *bench, uintptr_t tag, enum wire_op op, const char *key,
                          uint64_t deadline_us)
 {
-    static struct wire_command command;
-    command.op = op;
-    command.key_count = 1;
-    command.keys[0] = kv_slice_of_text(key);
-    command.value_count = op == WIRE_OP_PUT || op == WIRE_OP_APPEND ? 1 : 0;
-    command.values[0] = kv_slice_of_text("value");
-    command.number = op == WIRE_OP_INCR ? 1 : 0;
-    command.limit = 0;
-    return bench_submit_command(bench, tag, &command, deadline_us, false);
+    const char *const keys[] = {key, NULL};
+    return bench_submit_command(bench, tag, bench_command(op, keys, "value"), deadline_us, false);
 }
 
 struct bench_send bench_expect_send(struct bench *bench)
@@ -267,7 +355,52 @@ void bench_answer(struct bench *bench, const struct bench_send *send, enum wire_
         answer.row_count = 1;
         answer.rows[0] = (struct wire_row){.value = kv_slice_of_text("value"), .present = true};
     }
+    if (send->op == WIRE_OP_MGET && verdict == WIRE_VERDICT_OK) {
+        answer.row_count = send->key_count;
+    }
     bench_answer_with(bench, send, &answer);
+}
+
+void bench_say_no(struct bench *bench, const struct bench_send *send, enum wire_verdict verdict,
+                  uint32_t key, uint16_t group, uint64_t version)
+{
+    static struct wire_answer answer;
+    wire_answer_begin(&answer, verdict);
+    if (group != 0) {
+        answer.place_count = 1;
+        answer.places[0] = (struct wire_place){key, WIRE_VERDICT_STALE, {group}, {{version}, {0}}};
+    }
+    bench_answer_with(bench, send, &answer);
+}
+
+void bench_answer_places(struct bench *bench, const struct bench_send *send, uint32_t count,
+                         const enum wire_verdict *verdicts, const uint16_t *groups,
+                         uint64_t version)
+{
+    static struct wire_answer answer;
+    wire_answer_begin(&answer, WIRE_VERDICT_OK);
+    answer.place_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        answer.places[i] = (struct wire_place){i, verdicts[i], {groups[i]}, {{version}, {0}}};
+    }
+    bench_answer_with(bench, send, &answer);
+}
+
+struct bench_send bench_next_request(struct bench *bench, uint64_t patience_us)
+{
+    const uint64_t until_us = bench->now.us + patience_us;
+    while (true) {
+        while (bench->send_next < bench->send_count) {
+            const struct bench_send send = bench_expect_send(bench);
+            if (send.kind == WIRE_MESSAGE_REQUEST) {
+                return send;
+            }
+        }
+        if (bench->now.us >= until_us) {
+            fail_msg("nothing was sent");
+        }
+        bench_advance(bench, 1000);
+    }
 }
 
 void bench_refuse(struct bench *bench, const struct bench_send *send, enum wire_outcome outcome,
@@ -329,4 +462,10 @@ const char *bench_key_on(uint32_t partition, uint32_t partitions, uint32_t nth)
             return key;
         }
     }
+}
+
+const char *bench_keep_key(char ret[32], uint32_t partition, uint32_t partitions, uint32_t nth)
+{
+    (void)snprintf(ret, 32, "%s", bench_key_on(partition, partitions, nth));
+    return ret;
 }

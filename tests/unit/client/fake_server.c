@@ -12,7 +12,7 @@
 #include "multicast/base/assert.h"
 #include "multicast/net/net.h"
 #include "multicast/wire/codec.h"
-#include "multicast/wire/command.h"
+#include "multicast/wire/footprint.h"
 
 #define FAKE_ROWS_MAX   256
 #define FAKE_IDS_MAX    4096
@@ -40,6 +40,7 @@ struct fake_server {
     char script[128];
     struct fake_counts counts;
     uint64_t clock;
+    uint32_t partitions;
     char address[128];
     struct fake_row rows[FAKE_ROWS_MAX]; /* in key order */
     uint32_t row_count;
@@ -179,8 +180,8 @@ static void fake_send(struct fake_server *server, const struct net_route *route,
 static void fake_welcome(struct fake_server *server, const struct net_route *route)
 {
     const struct wire_node nodes[] = {{{1}, kv_slice_of_text(net_server_endpoint(server->net))}};
-    struct wire_group groups[2];
-    for (uint16_t g = 0; g < 2; g++) {
+    struct wire_group groups[KV_GROUPS_MAX];
+    for (uint16_t g = 0; g <= server->partitions; g++) {
         groups[g] = (struct wire_group){.group = {g}, .leader = {1}, .config = {.count = 1}};
         groups[g].config.members[0] = (struct wire_config_member){{1}, true};
     }
@@ -189,10 +190,10 @@ static void fake_welcome(struct fake_server *server, const struct net_route *rou
         .version = WIRE_VERSION,
         .cluster_name = kv_slice_of_text("fake"),
         .map_version = 1,
-        .partitions = 1,
+        .partitions = server->partitions,
         .node_count = 1,
         .nodes = nodes,
-        .group_count = 2,
+        .group_count = server->partitions + 1,
         .groups = groups,
         .key_bytes_max = 31,
         .value_bytes_max = 64,
@@ -202,10 +203,10 @@ static void fake_welcome(struct fake_server *server, const struct net_route *rou
     fake_send(server, route, &message);
 }
 
-static void fake_reply(struct fake_server *server, const struct net_route *route,
+static void fake_reply(struct fake_server *server, const struct net_route *route, kv_group_id group,
                        struct wire_reply reply)
 {
-    struct wire_message message = {.kind = WIRE_MESSAGE_REPLY, .group = {1}};
+    struct wire_message message = {.kind = WIRE_MESSAGE_REPLY, .group = group};
     message.as.reply = reply;
     fake_send(server, route, &message);
 }
@@ -244,9 +245,9 @@ static kv_timestamp fake_run(struct fake_server *server, const struct wire_reque
 }
 
 static void fake_on_partition(struct fake_server *server, const struct net_route *route,
-                              const struct wire_request *request)
+                              kv_group_id group, const struct wire_request *request)
 {
-    const char letter = server->script[0];
+    const char letter = group.value == 1 ? server->script[0] : '\0';
     struct wire_reply reply = {.id = request->id, .outcome = WIRE_OUTCOME_ANSWERED, .index = {3}};
     server->counts.requests++;
     if (letter != '\0') {
@@ -270,13 +271,16 @@ static void fake_on_partition(struct fake_server *server, const struct net_route
     default:
         reply.timestamp = fake_run(server, request);
         reply.body = kv_buffer_slice(&server->body);
+        if (!kv_group_equal(group, wire_command_replier(&server->command, request->destinations))) {
+            return; /* executed, but another group has the answer */
+        }
         break;
     }
     if (letter != 'e') {
-        fake_reply(server, route, reply);
+        fake_reply(server, route, group, reply);
     }
     if (letter == 'a') {
-        fake_reply(server, route, reply);
+        fake_reply(server, route, group, reply);
     }
 }
 
@@ -288,7 +292,7 @@ static void fake_on_oracle(struct fake_server *server, const struct net_route *r
     wire_answer_encode(&server->answer, &server->body);
     server->counts.opened += server->command.op == WIRE_OP_SESSION_OPEN;
     server->counts.ended += server->command.op == WIRE_OP_SESSION_CLOSE;
-    fake_reply(server, route,
+    fake_reply(server, route, KV_GROUP_ORACLE,
                (struct wire_reply){.id = request->id,
                                    .outcome = WIRE_OUTCOME_ANSWERED,
                                    .timestamp = {{++server->clock}, {0}},
@@ -305,13 +309,13 @@ static void fake_on_message(struct fake_server *server, const struct net_route *
         return;
     case WIRE_MESSAGE_REQUEST:
         if (wire_command_decode(message->as.request.body, &server->command) != STATUS_OK) {
-            fake_reply(server, route,
+            fake_reply(server, route, message->group,
                        (struct wire_reply){.id = message->as.request.id,
                                            .outcome = WIRE_OUTCOME_MALFORMED});
         } else if (message->group.value == 0) {
             fake_on_oracle(server, route, &message->as.request);
         } else {
-            fake_on_partition(server, route, &message->as.request);
+            fake_on_partition(server, route, message->group, &message->as.request);
         }
         return;
     case WIRE_MESSAGE_STATUS_REQUEST:
@@ -357,10 +361,16 @@ static void *fake_main(void *argument)
 
 struct fake_server *fake_server_start(const char *endpoint)
 {
+    return fake_server_start_with(endpoint, 1);
+}
+
+struct fake_server *fake_server_start_with(const char *endpoint, uint32_t partitions)
+{
     struct fake_server *server = kv_alloc_zero(1, sizeof *server);
     const enum status status = net_server_open(endpoint, &server->net);
     KV_ASSERT(status == STATUS_OK);
     server->clock = 1000;
+    server->partitions = partitions;
     server->wake = eventfd(0, EFD_CLOEXEC);
     (void)snprintf(server->address, sizeof server->address, "%s",
                    net_server_endpoint(server->net) + strlen("tcp://"));

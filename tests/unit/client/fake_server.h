@@ -3,7 +3,7 @@
  * misbehaviour.
  *
  * It keeps a small map, executes each id once, and treats requests for partition 1 as the script
- * says, one letter each:
+ * says, one letter each. Of a message to several partitions only one answers, as in footprint.h:
  *   x execute and answer (also when the script is at its end)   d drop unseen   e execute, lose the
  *   answer n not leader   b busy   s session unknown   g answer garbage   a answer twice */
 #ifndef KV_TESTS_FAKE_SERVER_H
@@ -13,8 +13,9 @@
 
 struct fake_server;
 
-/* On this endpoint ("tcp://127.0.0.1:*": any port). */
+/* On this endpoint ("tcp://127.0.0.1:*": any port), with one partition, or so many. */
 struct fake_server *fake_server_start(const char *endpoint);
+struct fake_server *fake_server_start_with(const char *endpoint, uint32_t partitions);
 void fake_server_stop(struct fake_server **server);
 
 /* "tcp://127.0.0.1:port", and the same as kv_client_open wants it. */

@@ -124,22 +124,32 @@ static void operations_are_refused_when_all_endpoints_have_refused(void **state)
     bench_assert_completed(bench, 1, CLIENT_REFUSED);
 }
 
-static void keys_of_several_partitions_are_not_one_command(void **state)
+static void keys_of_several_partitions_are_one_message_to_all_of_them(void **state)
 {
     struct bench *bench = *state;
-    static struct wire_command command;
-    char keys[2][32];
-    (void)snprintf(keys[0], sizeof keys[0], "%s", bench_key_on(1, 2, 0));
-    (void)snprintf(keys[1], sizeof keys[1], "%s", bench_key_on(2, 2, 0));
-    command.op = WIRE_OP_MGET;
-    command.key_count = 2;
-    command.keys[0] = kv_slice_of_text(keys[0]);
-    command.keys[1] = kv_slice_of_text(keys[1]);
-    assert_int_equal(bench_submit_command(bench, 1, &command, SECOND, false), STATUS_OK);
-    bench_begin(bench, 2);
-    bench_assert_completed(bench, 1, CLIENT_CROSS_PARTITION); /* only now can it be known */
-    assert_int_equal(bench_submit_command(bench, 2, &command, SECOND, false), STATUS_INVALID);
+    char names[2][32];
+    const char *const keys[] = {bench_keep_key(names[0], 1, 2, 0),
+                                bench_keep_key(names[1], 2, 2, 0), NULL};
+    assert_int_equal(
+        bench_submit_command(bench, 1, bench_command(WIRE_OP_MPUT, keys, "value"), SECOND, false),
+        STATUS_OK);
+    bench_begin(bench, 2); /* only now can it be known */
+    (void)bench_open_session(bench);
+    const struct bench_send first = bench_expect_send(bench);
+    const struct bench_send second = bench_expect_send(bench);
     bench_expect_nothing(bench);
+    assert_int_equal(first.group.value, 1);
+    assert_int_equal(second.group.value, 2);
+    assert_true(kv_message_id_equal(first.id, second.id));
+    assert_int_equal(first.destinations.bits, 0x6);
+    assert_int_equal(first.owner_count, 2);
+    assert_int_equal(first.owners[0], 1);
+    assert_int_equal(first.owners[1], 2);
+    bench_answer(bench, &first, WIRE_VERDICT_OK);
+    bench_assert_completed(bench, 1, CLIENT_ANSWERED);
+    assert_int_equal(bench_completion(bench, 1)->partitions, 2);
+    assert_false(bench_completion(bench, 1)->via_oracle);
+    assert_int_equal(client_counters(bench->client).multi_partition, 1);
 }
 
 static void no_more_than_the_maximum_is_outstanding(void **state)
@@ -331,27 +341,56 @@ static void a_stale_read_may_go_to_any_member(void **state)
     assert_true(asked[1] && asked[2] && asked[3]);
 }
 
-static void a_stale_map_is_refreshed_and_the_hint_followed(void **state)
+static void a_no_that_teaches_nothing_makes_it_ask_for_the_map(void **state)
 {
     struct bench *bench = *state;
-    static struct wire_answer stale;
-    stale = (struct wire_answer){.verdict = WIRE_VERDICT_STALE, .hint = 2};
     bench_begin(bench, 2);
     assert_int_equal(bench_submit(bench, 1, WIRE_OP_PUT, bench_key_on(1, 2, 0), 20 * SECOND),
                      STATUS_OK);
     (void)bench_open_session(bench);
     const struct bench_send first = bench_expect_send(bench);
-    bench_answer_with(bench, &first, &stale);
-    const struct bench_send second = bench_expect_send(bench);
-    assert_int_equal(second.group.value, 2);
-    assert_int_equal(second.id.sequence, first.id.sequence + 1); /* a NO ends the attempt */
-    assert_int_equal(second.floor, first.id.sequence);
-    bench_advance(bench, CLIENT_REFRESH_US);
-    while (bench_expect_send(bench).kind != WIRE_MESSAGE_HELLO) {
-        continue; /* the second sending is being repeated meanwhile */
-    }
+    bench_answer(bench, &first, WIRE_VERDICT_STALE);
+    const struct bench_send second = bench_expect_send(bench); /* the attempts go on meanwhile */
     bench_answer(bench, &second, WIRE_VERDICT_OK);
     bench_assert_completed(bench, 1, CLIENT_ANSWERED);
+    bench_advance(bench, CLIENT_REFRESH_US);
+    assert_int_equal(bench_expect_send(bench).kind, WIRE_MESSAGE_HELLO);
+}
+
+static void the_rows_of_a_txn_carry_the_keys_of_their_steps(void **state)
+{
+    struct bench *bench = *state;
+    /* whether the guards held, rows -> whether it can be the answer, the key of the last row */
+    static const struct {
+        int64_t held;
+        uint32_t rows;
+        bool sound;
+        const char *last;
+    } cases[] = {{1, 2, true, "a"}, {0, 1, true, "b"}, {1, 1, false, ""}, {0, 2, false, ""}};
+    const char *const keys[] = {"a", "b", NULL};
+    static struct wire_answer answer;
+    bench_begin(bench, 1);
+    for (uintptr_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wire_command *txn = bench_command(WIRE_OP_TXN, keys, "");
+        txn->guard_count = 1;
+        txn->branch_count[WIRE_BRANCH_THEN] = 2;
+        txn->branch_count[WIRE_BRANCH_ELSE] = 1;
+        txn->steps[0] = (struct wire_step){.kind = WIRE_GUARD_EXISTS, .key = 0};
+        txn->steps[1] = (struct wire_step){.kind = WIRE_STEP_GET, .key = 1};
+        txn->steps[2] = (struct wire_step){.kind = WIRE_STEP_GET, .key = 0};
+        txn->steps[3] = (struct wire_step){.kind = WIRE_STEP_INCR, .key = 1, .number = 1};
+        assert_int_equal(bench_submit_command(bench, 1 + i, txn, SECOND, false), STATUS_OK);
+        if (i == 0) {
+            (void)bench_open_session(bench);
+        }
+        const struct bench_send send = bench_expect_send(bench);
+        wire_answer_begin(&answer, WIRE_VERDICT_OK);
+        answer.number = cases[i].held;
+        answer.row_count = cases[i].rows;
+        bench_answer_with(bench, &send, &answer);
+        bench_assert_completed(bench, 1 + i, cases[i].sound ? CLIENT_ANSWERED : CLIENT_PROTOCOL);
+        assert_string_equal(bench_completion(bench, 1 + i)->last_key, cases[i].last);
+    }
 }
 
 static void what_makes_no_sense_is_counted_and_changes_nothing(void **state)
@@ -423,6 +462,9 @@ static void a_scan_merges_all_partitions_in_key_order(void **state)
         {{"ab", "cd", ""}, {true, true, false}, 100, 2, true},
         {{"", "", ""}, {false, false, false}, 5, 0, false},
         {{"", "m", ""}, {false, false, false}, 1, 1, false},
+        {{"am", "mz", "m"}, {false, false, false}, 100, 3, false}, /* m moved, and was met thrice */
+        {{"am", "mz", ""}, {false, false, false}, 2, 2, true},
+        {{"am", "m", "m"}, {false, false, false}, 2, 2, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (uint32_t order = 0; order < 3; order++) {
@@ -532,7 +574,7 @@ int main(void)
         TEST(keys_are_routed_to_their_home),
         TEST(another_cluster_is_refused_by_its_name),
         TEST(operations_are_refused_when_all_endpoints_have_refused),
-        TEST(keys_of_several_partitions_are_not_one_command),
+        TEST(keys_of_several_partitions_are_one_message_to_all_of_them),
         TEST(no_more_than_the_maximum_is_outstanding),
         TEST(a_hint_is_followed_at_once_and_remembered),
         TEST(without_a_hint_the_members_take_turns_with_growing_pauses),
@@ -542,7 +584,8 @@ int main(void)
         TEST(a_slow_leader_that_talks_keeps_its_place),
         TEST(a_busy_group_is_asked_again_after_growing_pauses),
         TEST(a_stale_read_may_go_to_any_member),
-        TEST(a_stale_map_is_refreshed_and_the_hint_followed),
+        TEST(a_no_that_teaches_nothing_makes_it_ask_for_the_map),
+        TEST(the_rows_of_a_txn_carry_the_keys_of_their_steps),
         TEST(what_makes_no_sense_is_counted_and_changes_nothing),
         TEST(a_scan_merges_all_partitions_in_key_order),
         TEST(a_part_of_a_scan_that_is_lost_is_asked_for_again),

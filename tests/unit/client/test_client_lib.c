@@ -114,6 +114,37 @@ static void many_keys_come_in_their_order_and_scans_in_pages(void **state)
     kv_result_free(result);
 }
 
+static void keys_of_several_partitions_are_one_command(void **state)
+{
+    (void)state;
+    struct fake_server *server = fake_server_start_with("tcp://127.0.0.1:*", 3);
+    kv_client *client = open_client(fake_server_address(server), 20000);
+    const kv_bytes keys[] = {text("a"), text("b"), text("c"), text("d"), text("e"), text("f")};
+    const kv_bytes values[] = {text("1"), text("2"), text("3"), text("4"), text("5"), text("6")};
+    kv_result *result = NULL;
+    assert_int_equal(kv_put(client, text("warm"), text("up")), KV_OK);
+    bool is_on[4] = {false};
+    for (uint32_t i = 0; i < 6; i++) {
+        is_on[kv_client_partition_of(client, keys[i])] = true;
+    }
+    assert_true(is_on[1] && is_on[2] && is_on[3]);
+    const struct fake_counts before = fake_server_counts(server);
+    assert_int_equal(kv_mput(client, keys, values, 6), KV_OK);
+    const struct fake_counts after = fake_server_counts(server);
+    assert_int_equal(after.executed - before.executed, 1);
+    assert_int_equal(after.requests - before.requests, 3); /* a leg for each */
+    assert_int_equal(kv_mget(client, keys, 6, &result), KV_OK);
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_bytes(kv_result_key(result, i), keys[i].data);
+        assert_bytes(kv_result_value(result, i), values[i].data);
+    }
+    assert_int_equal(kv_result_group(result), kv_client_partition_of(client, keys[0]));
+    assert_int_equal(kv_result_attempts(result), 3);
+    kv_result_free(result);
+    kv_client_close(&client);
+    fake_server_stop(&server);
+}
+
 static void a_write_is_executed_once_whatever_is_lost(void **state)
 {
     /* how the server treats sendings -> sendings of one increment */
@@ -497,6 +528,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_put_can_be_got),
         TEST(many_keys_come_in_their_order_and_scans_in_pages),
+        cmocka_unit_test(keys_of_several_partitions_are_one_command),
         TEST(a_write_is_executed_once_whatever_is_lost),
         TEST(without_an_answer_the_deadline_says_what_is_known),
         TEST(an_answer_that_is_garbage_is_a_protocol_error),

@@ -105,8 +105,7 @@ enum wire_verdict fixture_deliver(struct fixture *fixture, kv_message_id id, uin
 
 enum wire_verdict fixture_read(struct fixture *fixture)
 {
-    const kv_timestamp cursor = {{fixture->clock}, fixture->group};
-    return fixture_decode(fixture, engine_read(fixture->engine, fixture_body(fixture), cursor));
+    return fixture_decode(fixture, engine_read(fixture->engine, fixture_body(fixture)));
 }
 
 enum engine_admission fixture_admit(struct fixture *fixture, kv_message_id id, uint64_t floor)

@@ -185,8 +185,7 @@ static void a_read_changes_no_digest(void **state)
     assert_string_equal(fixture_value(fixture, "n1"), "1");
     fixture_put_text(fixture, "key", "v");
     assert_int_equal(fixture_read(fixture), WIRE_VERDICT_UNSUPPORTED);
-    const kv_timestamp cursor = {{fixture->clock}, {1}};
-    const kv_slice answer = engine_read(fixture->engine, kv_slice_of("\xc1", 1), cursor);
+    const kv_slice answer = engine_read(fixture->engine, kv_slice_of("\xc1", 1));
     assert_int_equal(wire_answer_decode(answer, &fixture->answer), STATUS_OK);
     assert_int_equal(fixture->answer.verdict, WIRE_VERDICT_UNSUPPORTED);
     assert_int_equal(engine_digest(fixture->engine), digest);

@@ -328,12 +328,11 @@ static void forge_vote(struct together *together, uint64_t sequence)
     forged.as.signal.id = id_of(sequence, 1);
     forged.as.signal.timestamp.clock.value = together->clock + 1;
     forged.as.signal.verdict = WIRE_VERDICT_OK;
-    engine_step(member->engine,
-                &(struct engine_event){.kind = ENGINE_EVENT_MESSAGE,
-                                       .now = together->now,
-                                       .leads = true,
-                                       .message = &forged},
-                &member->effects);
+    engine_step(
+        member->engine,
+        &(struct engine_event){
+            .kind = ENGINE_EVENT_MESSAGE, .now = together->now, .leads = true, .message = &forged},
+        &member->effects);
 }
 
 static void votes_on_what_is_never_ordered_are_bounded_and_dropped(void **state)
@@ -538,8 +537,7 @@ static void believe(struct random *run)
     struct wire_command *command = &run->together->command;
     const bool right = kv_prng_chance(&run->prng, 3, 4);
     for (uint32_t i = 0; i < command->key_count; i++) {
-        const struct reference_key key =
-            reference_find(run->together->reference, command->keys[i]);
+        const struct reference_key key = reference_find(run->together->reference, command->keys[i]);
         const kv_group_id home = wire_home_of(command->keys[i], TOGETHER_PARTITIONS);
         unsigned owner = command->op == WIRE_OP_CREATE ? home.value : key.group.value;
         if (!right && command->op != WIRE_OP_CREATE) {
@@ -553,14 +551,12 @@ static void believe(struct random *run)
 static void any_txn(struct random *run)
 {
     struct wire_command *command = &run->together->command;
-    static const enum wire_step_kind steps[] = {WIRE_STEP_GET,  WIRE_STEP_PUT,
-                                                WIRE_STEP_PUT_IF_ABSENT, WIRE_STEP_DELETE,
-                                                WIRE_STEP_INCR, WIRE_STEP_APPEND,
-                                                WIRE_STEP_CAS};
-    static const enum wire_step_kind guards[] = {WIRE_GUARD_EXISTS, WIRE_GUARD_ABSENT,
-                                                 WIRE_GUARD_EQ,     WIRE_GUARD_NE,
-                                                 WIRE_GUARD_LT,     WIRE_GUARD_GT,
-                                                 WIRE_GUARD_AT_LEAST, WIRE_GUARD_AT_MOST};
+    static const enum wire_step_kind steps[] = {
+        WIRE_STEP_GET,    WIRE_STEP_PUT, WIRE_STEP_PUT_IF_ABSENT, WIRE_STEP_DELETE, WIRE_STEP_INCR,
+        WIRE_STEP_APPEND, WIRE_STEP_CAS};
+    static const enum wire_step_kind guards[] = {
+        WIRE_GUARD_EXISTS, WIRE_GUARD_ABSENT, WIRE_GUARD_EQ,       WIRE_GUARD_NE,
+        WIRE_GUARD_LT,     WIRE_GUARD_GT,     WIRE_GUARD_AT_LEAST, WIRE_GUARD_AT_MOST};
     command->guard_count = (uint32_t)kv_prng_below(&run->prng, 3);
     command->branch_count[0] = command->key_count + (uint32_t)kv_prng_below(&run->prng, 2);
     command->branch_count[1] =
@@ -570,8 +566,8 @@ static void any_txn(struct random *run)
         const bool guard = s < command->guard_count;
         struct wire_step *step = &command->steps[s];
         *step = (struct wire_step){
-            .kind = guard ? guards[kv_prng_below(&run->prng, 8)]
-                          : steps[kv_prng_below(&run->prng, 7)],
+            .kind =
+                guard ? guards[kv_prng_below(&run->prng, 8)] : steps[kv_prng_below(&run->prng, 7)],
             .key = (s - command->guard_count) % command->key_count,
         };
         if (guard) {
@@ -607,10 +603,9 @@ static void any_policy(struct random *run)
 static void any_command(struct random *run)
 {
     struct wire_command *command = &run->together->command;
-    static const enum wire_op ops[] = {WIRE_OP_GET,  WIRE_OP_PUT,    WIRE_OP_INCR,
-                                       WIRE_OP_MGET, WIRE_OP_MPUT,   WIRE_OP_CREATE,
-                                       WIRE_OP_MOVE, WIRE_OP_DELETE, WIRE_OP_TXN,
-                                       WIRE_OP_TXN,  WIRE_OP_MOVE,   WIRE_OP_CREATE};
+    static const enum wire_op ops[] = {WIRE_OP_GET,  WIRE_OP_PUT,    WIRE_OP_INCR, WIRE_OP_MGET,
+                                       WIRE_OP_MPUT, WIRE_OP_CREATE, WIRE_OP_MOVE, WIRE_OP_DELETE,
+                                       WIRE_OP_TXN,  WIRE_OP_TXN,    WIRE_OP_MOVE, WIRE_OP_CREATE};
     const enum wire_op op = ops[kv_prng_below(&run->prng, sizeof(ops) / sizeof(ops[0]))];
     const bool one = op == WIRE_OP_GET || op == WIRE_OP_PUT || op == WIRE_OP_INCR;
     wire_command_begin(command, op);

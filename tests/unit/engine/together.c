@@ -33,8 +33,7 @@ static struct machine machine_of(kv_group_id group)
 
 static kv_node_id node_of(const struct together_member *member)
 {
-    return (kv_node_id){
-        (uint16_t)(1u + member->group.value * TOGETHER_MEMBERS + member->number)};
+    return (kv_node_id){(uint16_t)(1u + member->group.value * TOGETHER_MEMBERS + member->number)};
 }
 
 struct together_member *together_leader(struct together *together, unsigned group)
@@ -143,8 +142,8 @@ static enum wire_verdict order_message(struct together *together, kv_message_id 
             append(together, g, entry);
         }
     }
-    const struct reference_message said = {id, destinations, message->timestamp, floor,
-                                           wire_entry_body(message)};
+    const struct reference_message said = {
+        id, destinations, message->timestamp, floor, wire_entry_body(message), NULL};
     return reference_run(together->reference, &said, &together->answer) == REFERENCE_ANSWERED
                ? together->answer.verdict
                : WIRE_VERDICT_OK;
@@ -160,9 +159,8 @@ enum wire_verdict together_order(struct together *together, kv_message_id id, kv
         together->command.owner_count = 0;
     }
     wire_command_encode(&together->command, &body);
-    const enum wire_verdict verdict =
-        order_message(together, id, destinations, id.sequence > 8 ? id.sequence - 8 : 0,
-                      kv_buffer_slice(&body));
+    const enum wire_verdict verdict = order_message(
+        together, id, destinations, id.sequence > 8 ? id.sequence - 8 : 0, kv_buffer_slice(&body));
     kv_buffer_close(&body);
     return verdict;
 }

@@ -6,6 +6,7 @@
 
 #include "multicast/base/assert.h"
 #include "oracle/oracle_machine.h"
+#include "tests/reference/reference_places.h"
 #include "tests/unit/engine/together.h"
 
 static void check_members(struct together *together)
@@ -22,57 +23,19 @@ static void check_members(struct together *together)
     KV_ASSERT(oracle_machine_alarms(&together_leader(together, 0)->machine) == 0);
 }
 
-static enum wire_verdict look(struct together *together, unsigned group, kv_slice key)
-{
-    struct kv_buffer body = {0};
-    wire_command_begin(&together->command, WIRE_OP_GET);
-    together->command.key_count = 1;
-    together->command.keys[0] = key;
-    wire_command_encode(&together->command, &body);
-    const kv_slice bytes =
-        engine_read(together_leader(together, group)->engine, kv_buffer_slice(&body),
-                    (kv_timestamp){{together->clock}, {0}});
-    const enum status status = wire_answer_decode(bytes, &together->answer);
-    KV_ASSERT(status == STATUS_OK);
-    kv_buffer_close(&body);
-    return together->answer.verdict;
-}
-
-static void check_map(struct together *together, const struct reference_key *key)
-{
-    struct kv_buffer body = {0};
-    wire_command_begin(&together->command, WIRE_OP_WHERE);
-    together->command.key_count = 1;
-    together->command.keys[0] = key->key;
-    wire_command_encode(&together->command, &body);
-    const kv_slice bytes =
-        engine_read(together_leader(together, 0)->engine, kv_buffer_slice(&body), (kv_timestamp){0});
-    const enum status status = wire_answer_decode(bytes, &together->answer);
-    KV_ASSERT(status == STATUS_OK);
-    KV_ASSERT(kv_group_equal(together->answer.places[0].group, key->group));
-    kv_buffer_close(&body);
-}
-
-/* P1: one owner, or none; stub and map say which. */
 static void check_keys(struct together *together)
 {
-    struct reference_key key;
-    for (uint32_t i = 0; reference_at(together->reference, i, &key); i++) {
-        const kv_group_id home = wire_home_of(key.key, TOGETHER_PARTITIONS);
-        for (unsigned g = 1; g < TOGETHER_GROUPS; g++) {
-            const bool owns = key.present && key.group.value == g;
-            const bool knows = !key.present && home.value == g;
-            const enum wire_verdict verdict = look(together, g, key.key);
-            KV_ASSERT(verdict == (owns    ? WIRE_VERDICT_OK
-                                  : knows ? WIRE_VERDICT_NOT_FOUND
-                                          : WIRE_VERDICT_STALE));
-            KV_ASSERT(!owns || kv_slice_equal(together->answer.rows[0].value, key.value));
-            /* Its home knows best where it is. */
-            KV_ASSERT(verdict != WIRE_VERDICT_STALE || home.value != g ||
-                      kv_group_equal(together->answer.places[0].group, key.group));
-        }
-        check_map(together, &key);
+    char text[REFERENCE_TEXT_BYTES];
+    struct engine *engines[TOGETHER_GROUPS];
+    for (unsigned g = 0; g < TOGETHER_GROUPS; g++) {
+        engines[g] = together_leader(together, g)->engine;
     }
+    const bool agree =
+        reference_places_agree(together->reference, engines, TOGETHER_PARTITIONS, text);
+    if (!agree) {
+        fprintf(stderr, "%s\n", text);
+    }
+    KV_ASSERT(agree); /* P1 */
 }
 
 static int by_timestamp(const void *left, const void *right)
@@ -104,13 +67,16 @@ static void print_command(struct together *together, const struct wire_entry *me
     if (wire_command_decode(wire_entry_body(message), command) != STATUS_OK) {
         return;
     }
-    fprintf(stderr, "  at %" PRIu64 " session %" PRIu64 " sequence %" PRIu64 " attempt %x to %" PRIx64 ": %s%s policy %d"
-            " target %u", message->timestamp.clock.value, message->id.session.registered.clock.value, message->id.sequence,
-            message->id.attempt, message->destinations.bits, command->exec ? "exec " : "",
-            wire_op_name(command->op), (int)command->policy, command->target.value);
+    fprintf(stderr,
+            "  at %" PRIu64 " session %" PRIu64 " sequence %" PRIu64 " attempt %x to %" PRIx64
+            ": %s%s policy %d"
+            " target %u",
+            message->timestamp.clock.value, message->id.session.registered.clock.value,
+            message->id.sequence, message->id.attempt, message->destinations.bits,
+            command->exec ? "exec " : "", wire_op_name(command->op), (int)command->policy,
+            command->target.value);
     for (uint32_t i = 0; i < command->key_count; i++) {
-        fprintf(stderr, " %.*s@%d", (int)command->keys[i].size,
-                (const char *)command->keys[i].data,
+        fprintf(stderr, " %.*s@%d", (int)command->keys[i].size, (const char *)command->keys[i].data,
                 command->owner_count > 0 ? command->owners[i] : -1);
     }
     const uint32_t steps =
@@ -132,7 +98,8 @@ static void check_answer(struct together *together, kv_message_id id,
 {
     const struct wire_answer *answer = together_answer_to(together, kv_message_id_of_client(id));
     if (answer == NULL || !reference_same(expected, answer)) {
-        fprintf(stderr, "session %" PRIu64 " sequence %" PRIu64 "\n", id.session.registered.clock.value, id.sequence);
+        fprintf(stderr, "session %" PRIu64 " sequence %" PRIu64 "\n",
+                id.session.registered.clock.value, id.sequence);
         print_answer("expected", expected);
         if (answer != NULL) {
             print_answer("found", answer);
@@ -149,8 +116,7 @@ static void check_read(struct together *together, struct reference *replay,
                        const struct together_read *read)
 {
     static struct wire_answer expected;
-    const bool known =
-        reference_read(replay, read->group, kv_buffer_slice(&read->body), &expected);
+    const bool known = reference_read(replay, read->group, kv_buffer_slice(&read->body), &expected);
     const enum status status =
         wire_answer_decode(kv_buffer_slice(&read->answer), &together->answer);
     KV_ASSERT(known && status == STATUS_OK);
@@ -183,14 +149,14 @@ static void check_answers(struct together *together)
         if (message == NULL) {
             continue;
         }
-        const struct reference_message said = {message->id, message->destinations,
-                                               message->timestamp, message->floor,
-                                               wire_entry_body(message)};
+        const struct reference_message said = {
+            message->id,    message->destinations,    message->timestamp,
+            message->floor, wire_entry_body(message), NULL};
         if (reference_run(replay, &said, &expected) == REFERENCE_ANSWERED) {
             check_answer(together, message->id, &expected);
         }
     }
-    KV_ASSERT(reference_alarms(replay) == 0);   /* D7 */
+    KV_ASSERT(reference_alarms(replay) == 0); /* D7 */
     KV_ASSERT(reference_pending(replay) == 0);
     reference_close(&replay);
     kv_free(reads);

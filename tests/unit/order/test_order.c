@@ -230,6 +230,38 @@ static void a_restart_delivers_the_same_sequence_again(void **state)
     }
 }
 
+/* A registration has no session in which its id could be remembered, so a resend of it can get into the log again. Whether the first
+ * one is delivered already when the second is read must make no difference: it is in one life, and not in the next. */
+static void a_message_without_a_session_is_delivered_as_often_as_it_is_in_the_log(void **state)
+{
+    struct fixture *f = *state;
+    struct order_event registration = submit_of(77, 10);
+    registration.submit.id.session = (kv_session_id){0};
+    lead(f);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(step(f, registration), STATUS_OK);
+        sync_all(f);
+    }
+    assert_int_equal(f->effects.delivery_count, 2);
+    restart(f);
+    for (int i = 0; i < 10 && order_delivered(f->order) < 2; i++) {
+        f->now = kv_instant_add(f->now, 200000);
+        step_raft(f, (struct raft_event){.kind = RAFT_EVENT_TICK});
+        sync_all(f);
+    }
+    assert_int_equal(order_delivered(f->order), 2);
+}
+
+static void a_message_without_a_session_goes_to_one_group(void **state)
+{
+    struct fixture *f = *state;
+    struct order_event registration = submit_of(77, 10);
+    registration.submit.id.session = (kv_session_id){0};
+    registration.submit.destinations.bits = 6;
+    lead(f);
+    assert_int_equal(step(f, registration), STATUS_INVALID);
+}
+
 static void an_undelivered_message_is_known_after_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +357,8 @@ int main(void)
         ORDER_TEST(only_a_leader_takes_messages),
         ORDER_TEST(a_message_for_another_group_is_refused),
         ORDER_TEST(a_restart_delivers_the_same_sequence_again),
+        ORDER_TEST(a_message_without_a_session_is_delivered_as_often_as_it_is_in_the_log),
+        ORDER_TEST(a_message_without_a_session_goes_to_one_group),
         ORDER_TEST(an_undelivered_message_is_known_after_a_restart),
         ORDER_TEST(a_snapshot_moves_the_cursor_and_nothing_before_it_is_delivered),
         ORDER_TEST(entries_that_break_their_promise_never_enter_the_log),

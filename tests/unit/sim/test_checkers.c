@@ -10,6 +10,9 @@
 
 #include "tests/sim/check_digest.h"
 #include "tests/sim/check_once.h"
+#include "tests/sim/check_raft.h"
+#include "tests/sim/check_replay.h"
+#include "tests/sim/check_time.h"
 
 static const kv_group_id group = {1};
 
@@ -97,31 +100,43 @@ static struct order_delivery delivery(struct wire_entry *entry, uint64_t index, 
         .entry = entry, .timestamp = {{clock}, group}, .position = position};
 }
 
+static void answer_at(struct check_order *check, struct sim_report *report, uint16_t node,
+                      kv_timestamp timestamp, const char *value, bool complete)
+{
+    static struct wire_answer answer;
+    struct kv_buffer bytes = {0};
+    wire_answer_begin(&answer, WIRE_VERDICT_OK);
+    answer.row_count = 1;
+    answer.rows[0] = (struct wire_row){.value = kv_slice_of_text(value), .present = true};
+    wire_answer_encode(&answer, &bytes);
+    check_order_answered(check, report, (kv_node_id){node},
+                         &(struct engine_reply){.timestamp = timestamp,
+                                                .complete = complete,
+                                                .answer = kv_buffer_slice(&bytes)});
+    kv_buffer_close(&bytes);
+}
+
 static void test_members_must_deliver_one_sequence_with_growing_timestamps(void **state)
 {
     (void)state;
     struct wire_entry *a = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){0});
     struct wire_entry *b = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){0});
     struct order_delivery first = delivery(a, 4, 1, 10), second = delivery(b, 5, 2, 11);
-    kv_slice answer = kv_slice_of_text("yes");
     struct check_order check = {.group = group};
     struct sim_report report = {0};
-    check_order_delivered(&check, &report, (kv_node_id){1}, &first, answer);
-    check_order_delivered(&check, &report, (kv_node_id){1}, &second, answer);
-    check_order_delivered(&check, &report, (kv_node_id){2}, &first, answer);
+    check_order_delivered(&check, &report, (kv_node_id){1}, &first);
+    check_order_delivered(&check, &report, (kv_node_id){1}, &second);
+    check_order_delivered(&check, &report, (kv_node_id){2}, &first);
     assert_false(report.failed);
-    check_order_delivered(&check, &report, (kv_node_id){2}, &second, kv_slice_of_text("no"));
-    assert_true(report.failed); /* another answer */
 
-    report.failed = false;
     second.timestamp.clock.value = 9;
     second.position = 3;
-    check_order_delivered(&check, &report, (kv_node_id){1}, &second, answer);
+    check_order_delivered(&check, &report, (kv_node_id){1}, &second);
     assert_true(report.failed); /* a timestamp that goes back */
 
     report.failed = false;
     second.position = 1;
-    check_order_delivered(&check, &report, (kv_node_id){3}, &second, answer);
+    check_order_delivered(&check, &report, (kv_node_id){3}, &second);
     assert_true(report.failed); /* another message at position 1 */
 
     report.failed = false;
@@ -130,6 +145,31 @@ static void test_members_must_deliver_one_sequence_with_growing_timestamps(void 
     check_order_close(&check);
     wire_entry_drop(&a);
     wire_entry_drop(&b);
+}
+
+static void test_members_must_answer_a_message_alike(void **state)
+{
+    (void)state;
+    struct wire_entry *a = wire_entry_new(WIRE_ENTRY_CMD, (kv_slice){0});
+    struct order_delivery first = delivery(a, 4, 1, 10);
+    struct check_order check = {.group = group};
+    struct sim_report report = {0};
+    check_order_delivered(&check, &report, (kv_node_id){1}, &first);
+    answer_at(&check, &report, 1, first.timestamp, "yes", true);
+    answer_at(&check, &report, 2, first.timestamp, "yes", true);
+    assert_false(report.failed);
+    answer_at(&check, &report, 3, first.timestamp, "no", true);
+    assert_true(report.failed);
+
+    report.failed = false;
+    answer_at(&check, &report, 3, first.timestamp, "yes", false);
+    assert_true(report.failed); /* they must agree on who has the whole answer */
+
+    report.failed = false;
+    answer_at(&check, &report, 3, (kv_timestamp){{11}, group}, "yes", true);
+    assert_true(report.failed); /* nobody has delivered that */
+    check_order_close(&check);
+    wire_entry_drop(&a);
 }
 
 static void test_equal_positions_must_have_equal_digests(void **state)
@@ -146,11 +186,46 @@ static void test_equal_positions_must_have_equal_digests(void **state)
     check_digest_close(&check);
 }
 
-/* ---- check_linear, check_once: a world of one group, one client at a time ---- */
+/* ---- check_time ---- */
+
+static void test_conflicts_must_agree_with_real_time(void **state)
+{
+    uint32_t cycle[CHECK_TIME_CYCLE_MAX], count = 0;
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        struct check_time *check = check_time_new();
+        /* b stands between a and c, by one key each; c was answered before a was asked, or not. */
+        const uint32_t a = check_time_add(check, late != 0 ? 30 : 5, 40);
+        const uint32_t b = check_time_add(check, 1, 50);
+        const uint32_t c = check_time_add(check, 10, 20);
+        check_time_access(check, a, 1, true);
+        check_time_access(check, b, 1, false);
+        check_time_access(check, b, 2, false);
+        check_time_access(check, c, 2, true);
+        assert_int_equal(check_time_agrees(check, cycle, &count), late == 0);
+        assert_true(late == 0 || count == 3);
+        check_time_close(&check);
+    }
+}
+
+static void test_readers_of_a_key_stand_in_any_order(void **state)
+{
+    uint32_t cycle[CHECK_TIME_CYCLE_MAX], count = 0;
+    (void)state;
+    struct check_time *check = check_time_new();
+    const uint32_t late = check_time_add(check, 30, 40);
+    const uint32_t early = check_time_add(check, 10, 20);
+    check_time_access(check, late, 1, false);
+    check_time_access(check, early, 1, false);
+    assert_true(check_time_agrees(check, cycle, &count));
+    check_time_close(&check);
+}
+
+/* ---- check_replay, check_linear, check_once: a world of one partition, one client at a time ---- */
 
 struct world {
     struct history history;
-    struct check_order chronicle;
+    struct check_order chronicles[2];
     struct sim_report report;
     uint64_t index;
     struct wire_command command;
@@ -160,7 +235,7 @@ struct world {
 static struct world *world_new(void)
 {
     struct world *world = kv_alloc_zero(1, sizeof(*world));
-    world->chronicle.group = group;
+    world->chronicles[1].group = group;
     return world;
 }
 
@@ -168,7 +243,7 @@ static struct kv_buffer encode_command(struct world *world, enum wire_op op, con
                                        int64_t number)
 {
     struct kv_buffer bytes = {0};
-    world->command.op = op;
+    wire_command_begin(&world->command, op);
     world->command.key_count = 1;
     world->command.keys[0] = kv_slice_of_text("key");
     world->command.value_count = value != NULL ? 1 : 0;
@@ -178,63 +253,79 @@ static struct kv_buffer encode_command(struct world *world, enum wire_op op, con
     return bytes;
 }
 
-static struct kv_buffer encode_answer(struct world *world, const char *value, int64_t number)
+static void make_answer(struct world *world, const char *value, int64_t number)
 {
-    struct kv_buffer bytes = {0};
-    world->answer = (struct wire_answer){
-        .verdict = WIRE_VERDICT_OK, .number = number, .row_count = value != NULL ? 1 : 0};
-    world->answer.rows[0].value = kv_slice_of_text(value != NULL ? value : "");
-    world->answer.rows[0].present = true;
-    wire_answer_encode(&world->answer, &bytes);
-    return bytes;
+    wire_answer_begin(&world->answer, WIRE_VERDICT_OK);
+    world->answer.number = number;
+    if (value != NULL) {
+        world->answer.row_count = 1;
+        world->answer.rows[0] =
+            (struct wire_row){.value = kv_slice_of_text(value), .present = true};
+    }
 }
 
-/* A command is asked; if `executed` it is delivered at the next index, and if `answered` its client
- * is told. */
-static uint32_t run(struct world *world, enum wire_op op, const char *value, int64_t number,
-                    int64_t sum, bool executed, bool answered)
+static void deliver(struct world *world, kv_message_id id, kv_timestamp timestamp, kv_slice body)
+{
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, body);
+    struct check_order *chronicle = &world->chronicles[1];
+    struct kv_buffer answer = {0};
+    struct order_delivery delivered =
+        delivery(entry, world->index, chronicle->count + 1, timestamp.clock.value);
+    entry->id = id;
+    entry->destinations = kv_group_set_of(group);
+    check_order_delivered(chronicle, &world->report, (kv_node_id){1}, &delivered);
+    wire_answer_encode(&world->answer, &answer);
+    check_order_answered(chronicle, &world->report, (kv_node_id){1},
+                         &(struct engine_reply){.id = id,
+                                                .timestamp = timestamp,
+                                                .complete = true,
+                                                .answer = kv_buffer_slice(&answer)});
+    kv_buffer_close(&answer);
+    wire_entry_drop(&entry);
+}
+
+/* A command is asked; if `executed` it is delivered at the next index; then its client is told `result`. */
+static void run_with(struct world *world, enum wire_op op, const char *value, int64_t number,
+                     int64_t sum, bool executed, enum client_result result)
 {
     kv_message_id id = {
         .session = {{{1}, {0}}}, .sequence = world->history.count + 1, .attempt = 1};
     struct kv_buffer body = encode_command(world, op, value, number);
-    struct kv_buffer answer = encode_answer(world, NULL, sum);
-    uint32_t asked =
-        history_ask(&world->history, 0, group, id, WIRE_REQUEST_ORDERED, kv_buffer_slice(&body));
-    kv_timestamp timestamp = {{world->index + 1}, group};
+    uint32_t asked = history_ask(&world->history, 0, false, kv_buffer_slice(&body));
+    make_answer(world, NULL, sum);
+    world->index++;
+    kv_timestamp timestamp = {{world->index}, group};
     if (executed) {
-        struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_buffer_slice(&body));
-        struct order_delivery delivered =
-            delivery(entry, ++world->index, world->chronicle.count + 1, timestamp.clock.value);
-        entry->id = id;
-        check_order_delivered(&world->chronicle, &world->report, (kv_node_id){1}, &delivered,
-                              kv_buffer_slice(&answer));
-        wire_entry_drop(&entry);
+        deliver(world, id, timestamp, kv_buffer_slice(&body));
     }
-    if (answered) {
-        struct wire_reply reply = {
-            .timestamp = timestamp, .index = {world->index}, .body = kv_buffer_slice(&answer)};
-        history_answer(&world->history, asked, &reply);
-    } else {
-        history_leave(&world->history, asked);
-    }
+    history_complete(&world->history, asked,
+                     &(struct client_completion){.result = result,
+                                                 .answer = &world->answer,
+                                                 .id = id,
+                                                 .group = group,
+                                                 .timestamp = timestamp});
     kv_buffer_close(&body);
-    kv_buffer_close(&answer);
-    return asked;
+}
+
+static void run(struct world *world, enum wire_op op, const char *value, int64_t number,
+                int64_t sum, bool executed, bool answered)
+{
+    run_with(world, op, value, number, sum, executed, answered ? CLIENT_ANSWERED : CLIENT_IN_DOUBT);
 }
 
 /* A read that sees `value` behind `index`. */
 static void read_at(struct world *world, const char *value, uint64_t index)
 {
     struct kv_buffer body = encode_command(world, WIRE_OP_GET, NULL, 0);
-    struct kv_buffer answer = encode_answer(world, value, 0);
-    kv_message_id id = {
-        .session = {{{1}, {0}}}, .sequence = world->history.count + 1, .attempt = 1};
-    uint32_t asked =
-        history_ask(&world->history, 0, group, id, WIRE_REQUEST_READ, kv_buffer_slice(&body));
-    history_answer(&world->history, asked,
-                   &(struct wire_reply){.index = {index}, .body = kv_buffer_slice(&answer)});
+    uint32_t asked = history_ask(&world->history, 0, false, kv_buffer_slice(&body));
+    make_answer(world, value, 0);
+    history_complete(&world->history, asked,
+                     &(struct client_completion){.result = CLIENT_ANSWERED,
+                                                 .answer = &world->answer,
+                                                 .read = true,
+                                                 .group = group,
+                                                 .timestamp = {{index}, group}});
     kv_buffer_close(&body);
-    kv_buffer_close(&answer);
 }
 
 /* Whether the world is found to be wrong; `final` is the value of the key at the end, for
@@ -242,8 +333,11 @@ static void read_at(struct world *world, const char *value, uint64_t index)
 static bool is_wrong(struct world *world, const char *final, enum wire_op counted)
 {
     struct check_linear check;
+    struct check_replay replay = {
+        .chronicles = world->chronicles, .history = &world->history, .groups = 2};
     check_linear_begin(&check, &world->report, &world->history);
-    check_linear_replay(&check, &world->report, &world->chronicle);
+    check_replay_run(&replay, &world->report);
+    check_replay_close(&replay);
     check_linear_keys(&check, &world->report);
     uint32_t key = model_intern(&check.model.keys, kv_slice_of_text("key"));
     if (final != NULL && counted == WIRE_OP_APPEND) {
@@ -255,7 +349,7 @@ static bool is_wrong(struct world *world, const char *final, enum wire_op counte
     }
     bool failed = world->report.failed;
     check_linear_close(&check);
-    check_order_close(&world->chronicle);
+    check_order_close(&world->chronicles[1]);
     history_close(&world->history);
     kv_free(world);
     return failed;
@@ -280,7 +374,18 @@ static void test_an_acknowledged_command_that_was_never_delivered_is_found(void 
     assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
 }
 
-static void test_an_answer_that_is_not_the_models_is_found(void **state)
+static void test_a_command_that_was_said_not_to_be_executed_and_was_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run_with(world, WIRE_OP_INCR, NULL, 2, 2, true, CLIENT_UNAVAILABLE);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+    world = world_new();
+    run_with(world, WIRE_OP_INCR, NULL, 2, 2, false, CLIENT_UNAVAILABLE);
+    assert_false(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_an_answer_that_is_not_the_references_is_found(void **state)
 {
     (void)state;
     struct world *world = world_new();
@@ -298,13 +403,22 @@ static void test_a_stale_read_is_found(void **state)
     assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
 }
 
-static void test_a_read_that_lies_about_its_index_is_found(void **state)
+static void test_a_read_that_lies_about_its_timestamp_is_found(void **state)
 {
     (void)state;
     struct world *world = world_new();
     run(world, WIRE_OP_INCR, NULL, 1, 1, true, true);
     run(world, WIRE_OP_INCR, NULL, 1, 2, true, true);
     read_at(world, "1", 2);
+    assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
+}
+
+static void test_a_message_that_a_destination_does_not_deliver_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    run(world, WIRE_OP_INCR, NULL, 1, 1, true, true);
+    world->chronicles[1].deliveries[0].entry->destinations.bits |= 1; /* the oracle, too */
     assert_true(is_wrong(world, NULL, WIRE_OP_INCR));
 }
 
@@ -350,9 +464,14 @@ int main(void)
         cmocka_unit_test(test_equal_positions_must_have_equal_digests),
         cmocka_unit_test(test_a_good_run_passes),
         cmocka_unit_test(test_an_acknowledged_command_that_was_never_delivered_is_found),
-        cmocka_unit_test(test_an_answer_that_is_not_the_models_is_found),
+        cmocka_unit_test(test_an_answer_that_is_not_the_references_is_found),
         cmocka_unit_test(test_a_stale_read_is_found),
-        cmocka_unit_test(test_a_read_that_lies_about_its_index_is_found),
+        cmocka_unit_test(test_a_read_that_lies_about_its_timestamp_is_found),
+        cmocka_unit_test(test_a_message_that_a_destination_does_not_deliver_is_found),
+        cmocka_unit_test(test_a_command_that_was_said_not_to_be_executed_and_was_is_found),
+        cmocka_unit_test(test_members_must_answer_a_message_alike),
+        cmocka_unit_test(test_conflicts_must_agree_with_real_time),
+        cmocka_unit_test(test_readers_of_a_key_stand_in_any_order),
         cmocka_unit_test(test_an_append_is_counted_once),
         cmocka_unit_test(test_a_counter_stands_between_the_acknowledged_and_all_increments),
     };
