@@ -51,8 +51,14 @@ bool kvctl_is_write(kv_op_code code)
     switch (code) {
     case KV_OP_GET:
     case KV_OP_MGET:
+    case KV_OP_WHERE:
+    case KV_OP_PARTITIONS:
+    case KV_OP_HISTORY:
     case KV_OP_SCAN:
         return false;
+    case KV_OP_TXN:
+    case KV_OP_CREATE:
+    case KV_OP_MOVE:
     case KV_OP_PUT:
     case KV_OP_PUT_IF_ABSENT:
     case KV_OP_DELETE:

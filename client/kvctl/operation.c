@@ -18,7 +18,13 @@
     X(APPEND, "append")                                                                            \
     X(MGET, "mget")                                                                                \
     X(MPUT, "mput")                                                                                \
-    X(SCAN, "scan")
+    X(SCAN, "scan")                                                                                \
+    X(TXN, "txn")                                                                                  \
+    X(CREATE, "create")                                                                            \
+    X(MOVE, "move")                                                                                \
+    X(WHERE, "where")                                                                              \
+    X(PARTITIONS, "partitions")                                                                    \
+    X(HISTORY, "history")
 
 const char *kvctl_op_name(kv_op_code code)
 {
@@ -223,6 +229,13 @@ static bool fields_parse(struct kvctl_operation *operation)
         return pairs_parse(operation);
     case KV_OP_SCAN:
         return scan_parse(operation);
+    case KV_OP_TXN:
+    case KV_OP_CREATE:
+    case KV_OP_MOVE:
+    case KV_OP_WHERE:
+    case KV_OP_PARTITIONS:
+    case KV_OP_HISTORY:
+        return REFUSE(operation, "%s is not known here yet", kvctl_op_name(op->code));
     }
     return false;
 }
@@ -324,6 +337,9 @@ static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_
         return result == NULL ? json_null() : json_integer(kv_result_number(result));
     case KV_OP_MGET:
     case KV_OP_SCAN:
+    case KV_OP_TXN:
+    case KV_OP_PARTITIONS:
+    case KV_OP_HISTORY:
         return rows_json(code, result, encoding);
     case KV_OP_PUT:
     case KV_OP_PUT_IF_ABSENT:
@@ -331,6 +347,9 @@ static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_
     case KV_OP_CAS:
     case KV_OP_APPEND:
     case KV_OP_MPUT:
+    case KV_OP_CREATE:
+    case KV_OP_MOVE:
+    case KV_OP_WHERE:
         return json_true();
     }
     return json_null();

@@ -82,12 +82,24 @@ static inline kv_bytes kv_bytes_of(const void *data, size_t size)
     return bytes;
 }
 
+/* How a command on keys of several partitions is executed. All are atomic and linearizable; they differ in what travels.
+ * EXCHANGE: every partition does its part; they exchange whether the guards hold, and results.
+ * MOVE:     the keys move to one partition, within the same command, and stay there: for keys that are used together again.
+ * BORROW:   their values are lent to one partition, which executes, and returned. */
+typedef enum kv_policy {
+    KV_POLICY_DEFAULT = 0, /* of the operation: the client's; of the client: EXCHANGE */
+    KV_POLICY_EXCHANGE,
+    KV_POLICY_MOVE,
+    KV_POLICY_BORROW
+} kv_policy;
+
 /* Zero is the default for every field. Set struct_size to sizeof(kv_client_options). */
 typedef struct kv_client_options {
     size_t struct_size;
     uint64_t timeout_ms;      /* default deadline of an operation; 0: 5000 */
     uint32_t outstanding_max; /* operations in flight; 0: 1024, which is also the most */
     const char *cluster_name; /* refuse any other cluster; NULL: take what the endpoints say */
+    kv_policy policy;         /* of commands on keys of several partitions */
 } kv_client_options;
 
 /* Prepare a client for the nodes at "host:port,host:port,..." (any subset of the cluster; the first
@@ -113,15 +125,62 @@ typedef enum kv_op_code {
     KV_OP_GET = 1,
     KV_OP_PUT,
     KV_OP_PUT_IF_ABSENT, /* KV_EXISTS: the result holds the present value if it is small */
-    KV_OP_DELETE,        /* KV_NOT_FOUND if there is none */
+    KV_OP_DELETE,        /* one key, or several: each on its own; KV_NOT_FOUND if there is none */
     KV_OP_CAS,           /* expect -> value; KV_MISMATCH with the present value if it is small,
                             KV_NOT_FOUND if there is none */
     KV_OP_INCR,          /* add number; result number is the sum; an absent key counts as 0 */
     KV_OP_APPEND,        /* append value; an absent key counts as empty */
     KV_OP_MGET,          /* keys of any partitions, at one moment */
     KV_OP_MPUT,          /* keys and values of any partitions, at one moment */
-    KV_OP_SCAN           /* rows of all partitions, merged, up to limit: see kv_op.from, kv_op.to */
+    KV_OP_SCAN,          /* rows of all partitions, merged, up to limit: see kv_op.from, kv_op.to */
+    KV_OP_TXN,        /* if all guards hold do the steps, else the others; all of it or nothing */
+    KV_OP_CREATE,     /* keys that do not exist, at a partition; each on its own; KV_EXISTS */
+    KV_OP_MOVE,       /* keys to a partition, each on its own; KV_NOT_FOUND */
+    KV_OP_WHERE,      /* ask the oracle which partitions keys are in, or would be created in */
+    KV_OP_PARTITIONS, /* ask the oracle how many keys live in each partition away from home */
+    KV_OP_HISTORY     /* the last changes of placement, newest first, up to limit */
 } kv_op_code;
+
+/* What a transaction asks of a key first. Values are compared as unsigned bytes. An absent key holds only ABSENT and NE, but
+ * counts as 0 for AT_LEAST and AT_MOST. */
+typedef enum kv_step_code {
+    KV_STEP_GET = 1,           /* row: its value, or that there is none */
+    KV_STEP_PUT = 2,           /* value */
+    KV_STEP_PUT_IF_ABSENT = 3, /* value; KV_EXISTS ends the transaction */
+    KV_STEP_DELETE = 4,        /* row: present if there was a value */
+    KV_STEP_CAS = 5,           /* expect, value; KV_MISMATCH and KV_NOT_FOUND end the transaction */
+    KV_STEP_INCR = 6,          /* number; row: the sum as text */
+    KV_STEP_APPEND = 7,        /* value */
+    KV_GUARD_EXISTS = 40,
+    KV_GUARD_ABSENT = 41,
+    KV_GUARD_EQ = 42,       /* value */
+    KV_GUARD_NE = 43,       /* value */
+    KV_GUARD_LT = 44,       /* value */
+    KV_GUARD_GT = 45,       /* value */
+    KV_GUARD_AT_LEAST = 46, /* number */
+    KV_GUARD_AT_MOST = 47   /* number */
+} kv_step_code;
+
+/* A guard or a step. Steps of one transaction see what the ones before them have done. */
+typedef struct kv_step {
+    kv_step_code code;
+    kv_bytes key;
+    kv_bytes value;
+    kv_bytes expect;
+    int64_t number;
+} kv_step;
+
+static inline kv_step kv_step_of(kv_step_code code, kv_bytes key, kv_bytes value)
+{
+    kv_step step = {code, key, value, {NULL, 0}, 0};
+    return step;
+}
+
+static inline kv_step kv_step_number(kv_step_code code, kv_bytes key, int64_t number)
+{
+    kv_step step = {code, key, {NULL, 0}, {NULL, 0}, number};
+    return step;
+}
 
 /* One operation. Only the fields of its code are read. */
 typedef struct kv_op {
@@ -137,9 +196,20 @@ typedef struct kv_op {
      * itself. While there are more rows, the next page begins behind the last one. */
     kv_bytes from;
     kv_bytes to;
-    uint32_t limit;       /* SCAN: rows; 0: 1000, which is also the most of one page */
+    uint32_t limit;       /* SCAN, HISTORY: rows; 0: 1000, which is also the most of one page */
     uint64_t deadline_us; /* of kv_now_us; 0: now + timeout_ms; UINT64_MAX: never */
     bool stale_ok;        /* reads of one partition: any member's state will do; fast, may be old */
+    /* TXN: without guards `steps` are done. At most 1024 of all three together. */
+    const kv_step *guards;
+    const kv_step *steps;
+    const kv_step *otherwise;
+    uint32_t guard_count, step_count, otherwise_count;
+    kv_policy policy; /* GET to MPUT and TXN, on keys of several partitions */
+    /* CREATE: partition; 0: the key's home. MOVE: partition. Policies MOVE and BORROW: where it is executed; 0: where most of the
+     * keys are. */
+    uint32_t partition;
+    bool
+        least_loaded; /* CREATE of one key with partition 0: where the fewest keys live away from home */
 } kv_op;
 
 typedef void (*kv_done)(void *context, kv_status status, kv_result *result);
@@ -180,16 +250,41 @@ kv_status kv_mget(kv_client *client, const kv_bytes *keys, uint32_t count, kv_re
 kv_status kv_mput(kv_client *client, const kv_bytes *keys, const kv_bytes *values, uint32_t count);
 kv_status kv_scan(kv_client *client, kv_bytes from, kv_bytes to, uint32_t limit, kv_result **ret);
 
+/* *ret has a row for each step that was done; kv_result_number is 1 if the guards held, else 0. */
+kv_status kv_txn(kv_client *client, const kv_step *guards, uint32_t guard_count,
+                 const kv_step *steps, uint32_t step_count, const kv_step *otherwise,
+                 uint32_t otherwise_count, kv_result **ret);
+
+/* partition 0: the key's home. */
+kv_status kv_create(kv_client *client, kv_bytes key, kv_bytes value, uint32_t partition);
+/* Each key on its own; of one that failed *ret says why. */
+kv_status kv_move(kv_client *client, const kv_bytes *keys, uint32_t count, uint32_t partition,
+                  kv_result **ret);
+kv_status kv_where(kv_client *client, kv_bytes key, uint32_t *ret_partition);
+
 /* ---- Results ---- */
 
 /* Accessors take NULL for a result without anything in it, and any row number.
  * Rows: GET, EXISTS, MISMATCH 0 or 1; MGET one per key, in order; SCAN the rows found. */
 uint32_t kv_result_count(const kv_result *result);
-bool kv_result_present(const kv_result *result, uint32_t row); /* MGET: false for an absent key */
-kv_bytes kv_result_key(const kv_result *result, uint32_t row); /* GET, MGET and SCAN */
+bool kv_result_present(const kv_result *result,
+                       uint32_t row); /* MGET, TXN: false for an absent key */
+kv_bytes kv_result_key(const kv_result *result, uint32_t row); /* GET, MGET, TXN, SCAN, HISTORY */
 kv_bytes kv_result_value(const kv_result *result, uint32_t row);
-int64_t kv_result_number(const kv_result *result); /* INCR */
-bool kv_result_more(const kv_result *result);      /* SCAN: there are rows behind the last one */
+int64_t kv_result_number(const kv_result *result); /* INCR: the sum; TXN: 1 if the guards held */
+bool kv_result_more(
+    const kv_result *result); /* SCAN, HISTORY: there are rows behind the last one */
+
+/* CREATE, DELETE, MOVE, WHERE: one for each key, in the order of the operation. The status of the operation is KV_OK if that of
+ * every key is, else the first other one. HISTORY: one for each row. PARTITIONS rows have numbers of partitions as keys and counts
+ * as values, HISTORY rows keys and "create 2", "move 1 2" or "delete 2". */
+typedef struct kv_place {
+    kv_status status;
+    uint32_t partition;
+    uint64_t version; /* timestamp of the change that brought the key there; 0: it is at home */
+} kv_place;
+uint32_t kv_result_places(const kv_result *result);
+kv_place kv_result_place(const kv_result *result, uint32_t i);
 
 /* Where and when: the group that answered (partition 1..k), the log index of the command (or up to
  * which a read has read), and for writes the final timestamp's clock, which orders all commands of
@@ -198,6 +293,10 @@ uint32_t kv_result_group(const kv_result *result);
 uint64_t kv_result_index(const kv_result *result);
 uint64_t kv_result_timestamp(const kv_result *result);
 uint32_t kv_result_attempts(const kv_result *result); /* sendings it took, to all partitions */
+
+/* What it cost: partitions that took part, and whether the oracle did. */
+uint32_t kv_result_partitions(const kv_result *result);
+bool kv_result_via_oracle(const kv_result *result);
 
 /* In a callback: keep the result beyond it. Free it later. */
 kv_result *kv_result_keep(kv_result *result);
@@ -211,7 +310,10 @@ typedef struct kv_member_status {
     uint32_t group;   /* 0: the oracle */
     const char *role; /* "leader", "follower", "candidate", "learner" */
     uint64_t term, leader, last, commit, applied, delivered, digest;
-    uint64_t keys, sessions, commands, reads;
+    uint64_t keys, sessions, commands,
+        reads;         /* keys of the oracle: those that live away from home */
+    uint64_t messages; /* sent to other members since start */
+    uint64_t waiting;  /* delivered commands that wait for other groups */
 } kv_member_status;
 
 typedef struct kv_node_status {

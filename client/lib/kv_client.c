@@ -97,6 +97,20 @@ static bool kv_read_endpoints(const char *list, struct kv_endpoint_texts *texts,
     }
 }
 
+static enum wire_policy kv_policy_of(kv_policy policy)
+{
+    switch (policy) {
+    case KV_POLICY_MOVE:
+        return WIRE_POLICY_MOVE;
+    case KV_POLICY_BORROW:
+        return WIRE_POLICY_BORROW;
+    case KV_POLICY_DEFAULT:
+    case KV_POLICY_EXCHANGE:
+        break;
+    }
+    return WIRE_POLICY_EXCHANGE;
+}
+
 /* What the caller's version of the struct says, zero for the rest. */
 static bool kv_read_options(const kv_client_options *given, kv_client_options *ret)
 {
@@ -117,6 +131,7 @@ static bool kv_read_options(const kv_client_options *given, kv_client_options *r
         ret->cluster_name = "";
     }
     return ret->outstanding_max <= CLIENT_OUTSTANDING_MAX &&
+           (unsigned)ret->policy <= KV_POLICY_BORROW &&
            strlen(ret->cluster_name) <= WIRE_CLUSTER_NAME_BYTES_MAX;
 }
 
@@ -134,6 +149,7 @@ kv_status kv_client_open(const char *endpoints, const kv_client_options *options
         settings.seed = kv_now_us() ^ (uint64_t)getpid() << 32;
     }
     settings.outstanding_max = wanted.outstanding_max;
+    settings.policy = kv_policy_of(wanted.policy);
     settings.cluster_name = kv_slice_of_text(wanted.cluster_name);
 
     kv_client *client = kv_alloc_zero(1, sizeof *client);
@@ -256,7 +272,7 @@ void kv_carry_out(kv_client *client)
     client_effects_clear(&client->effects);
 }
 
-static void kv_step(kv_client *client, const struct client_event *event)
+static void kv_feed(kv_client *client, const struct client_event *event)
 {
     const enum status status = client_step(client->core, event, &client->effects);
     KV_ASSERT(status == STATUS_OK); /* only submitting can fail */
@@ -282,7 +298,7 @@ static void kv_on_message(kv_client *client, uint32_t slot)
         }
         return;
     }
-    kv_step(client,
+    kv_feed(client,
             &(struct client_event){
                 .kind = CLIENT_EVENT_MESSAGE, .now = kv_now(), .slot = slot, .message = message});
     if (client->cluster.value == 0 && client_cluster_name(client->core).size > 0) {
@@ -321,7 +337,7 @@ void kv_turn(kv_client *client)
     }
     const kv_instant now = kv_now();
     if (kv_instant_reached(client_deadline(client->core), now)) {
-        kv_step(client, &(struct client_event){.kind = CLIENT_EVENT_TIME, .now = now});
+        kv_feed(client, &(struct client_event){.kind = CLIENT_EVENT_TIME, .now = now});
     }
     kv_flush(client);
 }
@@ -417,7 +433,7 @@ void kv_client_close(kv_client **client_ref)
         return;
     }
     const uint64_t until_us = kv_now_us() + KV_CLOSE_WAIT_US;
-    kv_step(client, &(struct client_event){.kind = CLIENT_EVENT_CLOSE, .now = kv_now()});
+    kv_feed(client, &(struct client_event){.kind = CLIENT_EVENT_CLOSE, .now = kv_now()});
     kv_turn(client);
     while (!client_is_idle(client->core) && kv_now_us() < until_us) {
         kv_wait(client, until_us);

@@ -96,6 +96,8 @@ static void kv_add_member(kv_cluster_status *status, uint32_t node,
         .sessions = member->sessions,
         .commands = member->commands,
         .reads = member->reads,
+        .messages = member->messages,
+        .waiting = member->waiting,
     };
 }
 

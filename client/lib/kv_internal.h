@@ -30,7 +30,15 @@ _Static_assert(CLIENT_SLOTS_MAX <= NET_CLIENT_SLOTS_MAX, "each slot of the core 
 struct kv_call {
     kv_done done;
     void *context;
+    bool each;            /* it has a verdict for each key */
+    uint32_t *place_of;   /* where the caller's key i stands in the command; NULL: there, too */
     struct kv_call *next; /* free list */
+};
+
+/* A key of an operation while its keys are put in order. */
+struct kv_named {
+    kv_slice key, value;
+    uint32_t place; /* where the caller has it */
 };
 
 struct kv_result {
@@ -41,7 +49,11 @@ struct kv_result {
     uint64_t index;
     uint64_t timestamp;
     uint32_t attempts;
+    uint32_t partitions;
+    bool via_oracle;
+    uint32_t place_count;
     const struct wire_row *rows; /* in a kept result behind the struct itself, bytes behind them */
+    const kv_place *places;      /* and these in between */
 };
 
 /* Answers to questions about the cluster, while one is being asked. */
@@ -62,6 +74,9 @@ struct kv_client {
     struct wire_message message_in;
     struct wire_message message_out;
     struct wire_command command;
+    bool reordered; /* the keys of `command` are not in the caller's order */
+    uint32_t place_of[KV_COMMAND_KEYS_MAX]; /* then, where the caller's key i is */
+    kv_place places[KV_COMMAND_KEYS_MAX];   /* of `result` */
     struct wire_row row_none;
     struct kv_result result; /* given to callbacks */
     struct kv_call *free_calls;
@@ -75,6 +90,12 @@ struct kv_client {
     char error[KV_ERROR_BYTES_MAX];
     char stats[KV_STATS_BYTES_MAX];
 };
+
+/* kv_command.c: check an operation and make it client->command. */
+kv_status kv_read_op(kv_client *client, const kv_op *op);
+
+/* kv_operation.c */
+void kv_call_free(kv_client *client, struct kv_call *call);
 
 /* kv_client.c */
 /* Remember why the last failure happened. */

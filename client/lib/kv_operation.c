@@ -1,153 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_operation: checks operations before anything is sent, submits them, and waits for them.
- *
- * What is beyond a limit is refused here with its numbers, not by the cluster: the limits in force
- * are the cluster's own as soon as a node has told them. */
-#include <stdio.h>
+/* kv_operation: submits operations, and waits for them. */
+#include <string.h>
 
 #include "client/lib/kv_internal.h"
-
-/* Bytes that the encoding of a command takes beside its keys and values, at most: a head and one
- * per item. */
-#define KV_COMMAND_HEAD_BYTES 64
-#define KV_COMMAND_ITEM_BYTES 8
-
-static kv_slice kv_slice_of_bytes(kv_bytes bytes)
-{
-    return kv_slice_of(bytes.data, bytes.size);
-}
-
-static kv_status kv_check_bytes(kv_client *client, kv_bytes bytes, const char *what, size_t min,
-                                size_t max)
-{
-    if (bytes.size < min || (bytes.size > 0 && bytes.data == NULL)) {
-        kv_set_error(client, "a %s is missing", what);
-        return KV_INVALID;
-    }
-    if (bytes.size > max) {
-        kv_set_error(client, "a %s has %zu bytes, at most %zu are allowed", what, bytes.size, max);
-        return KV_TOO_LARGE;
-    }
-    return KV_OK;
-}
-
-static kv_status kv_add_key(kv_client *client, kv_bytes key)
-{
-    const size_t min = client->command.op == WIRE_OP_SCAN ? 0 : 1; /* its bounds may be open */
-    const kv_status status =
-        kv_check_bytes(client, key, "key", min, client_limits(client->core).key_bytes_max);
-    if (status == KV_OK) {
-        client->command.keys[client->command.key_count++] = kv_slice_of_bytes(key);
-    }
-    return status;
-}
-
-static kv_status kv_add_value(kv_client *client, kv_bytes value)
-{
-    const kv_status status =
-        kv_check_bytes(client, value, "value", 0, client_limits(client->core).value_bytes_max);
-    if (status == KV_OK) {
-        client->command.values[client->command.value_count++] = kv_slice_of_bytes(value);
-    }
-    return status;
-}
-
-static kv_status kv_add_many(kv_client *client, const kv_op *op, bool values)
-{
-    const uint32_t max = client_limits(client->core).command_keys_max;
-    if (op->count == 0 || op->keys == NULL || (values && op->values == NULL)) {
-        kv_set_error(client, "keys or values are missing");
-        return KV_INVALID;
-    }
-    if (op->count > max) {
-        kv_set_error(client, "the command has %u keys, at most %u are allowed", op->count, max);
-        return KV_TOO_LARGE;
-    }
-    kv_status status = KV_OK;
-    for (uint32_t i = 0; i < op->count && status == KV_OK; i++) {
-        status = kv_add_key(client, op->keys[i]);
-        if (status == KV_OK && values) {
-            status = kv_add_value(client, op->values[i]);
-        }
-    }
-    return status;
-}
-
-static kv_status kv_add_scan(kv_client *client, const kv_op *op)
-{
-    client->command.limit =
-        op->limit == 0 || op->limit > KV_SCAN_ROWS_MAX ? KV_SCAN_ROWS_MAX : op->limit;
-    const kv_status status = kv_add_key(client, op->from);
-    return status != KV_OK ? status : kv_add_key(client, op->to);
-}
-
-/* The operation on one key with up to two values. */
-static kv_status kv_add_one(kv_client *client, const kv_op *op)
-{
-    kv_status status = kv_add_key(client, op->key);
-    if (status == KV_OK && op->code == KV_OP_CAS) {
-        status = kv_add_value(client, op->expect);
-    }
-    const bool has_value = op->code == KV_OP_PUT || op->code == KV_OP_PUT_IF_ABSENT ||
-                           op->code == KV_OP_CAS || op->code == KV_OP_APPEND;
-    if (status == KV_OK && has_value) {
-        status = kv_add_value(client, op->value);
-    }
-    client->command.number = op->code == KV_OP_INCR ? op->number : 0;
-    return status;
-}
-
-static kv_status kv_read_op(kv_client *client, const kv_op *op)
-{
-    static const enum wire_op ops[] = {
-        [KV_OP_GET] = WIRE_OP_GET,       [KV_OP_PUT] = WIRE_OP_PUT,
-        [KV_OP_DELETE] = WIRE_OP_DELETE, [KV_OP_PUT_IF_ABSENT] = WIRE_OP_PUT_IF_ABSENT,
-        [KV_OP_CAS] = WIRE_OP_CAS,       [KV_OP_INCR] = WIRE_OP_INCR,
-        [KV_OP_APPEND] = WIRE_OP_APPEND, [KV_OP_MGET] = WIRE_OP_MGET,
-        [KV_OP_MPUT] = WIRE_OP_MPUT,     [KV_OP_SCAN] = WIRE_OP_SCAN,
-    };
-    struct wire_command *command = &client->command;
-    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_SCAN) {
-        kv_set_error(client, "there is no operation %d", (int)op->code);
-        return KV_INVALID;
-    }
-    wire_command_begin(command, ops[op->code]);
-    switch (op->code) {
-    case KV_OP_GET:
-    case KV_OP_PUT:
-    case KV_OP_PUT_IF_ABSENT:
-    case KV_OP_DELETE:
-    case KV_OP_CAS:
-    case KV_OP_INCR:
-    case KV_OP_APPEND:
-        return kv_add_one(client, op);
-    case KV_OP_MGET:
-        return kv_add_many(client, op, false);
-    case KV_OP_MPUT:
-        return kv_add_many(client, op, true);
-    case KV_OP_SCAN:
-        return kv_add_scan(client, op);
-    }
-    return KV_INVALID;
-}
-
-static kv_status kv_check_total(kv_client *client)
-{
-    const struct wire_command *command = &client->command;
-    size_t size = KV_COMMAND_HEAD_BYTES;
-    for (uint32_t i = 0; i < command->key_count; i++) {
-        size += KV_COMMAND_ITEM_BYTES + command->keys[i].size;
-    }
-    for (uint32_t i = 0; i < command->value_count; i++) {
-        size += KV_COMMAND_ITEM_BYTES + command->values[i].size;
-    }
-    if (size > KV_BODY_BYTES_MAX) {
-        kv_set_error(client, "the command has %zu bytes, at most %d are allowed", size,
-                     KV_BODY_BYTES_MAX);
-        return KV_TOO_LARGE;
-    }
-    return KV_OK;
-}
 
 static struct kv_call *kv_call_new(kv_client *client, kv_done done, void *context)
 {
@@ -161,6 +16,25 @@ static struct kv_call *kv_call_new(kv_client *client, kv_done done, void *contex
     return call;
 }
 
+void kv_call_free(kv_client *client, struct kv_call *call)
+{
+    kv_free(call->place_of);
+    call->place_of = NULL;
+    call->next = client->free_calls;
+    client->free_calls = call;
+}
+
+/* What the answer is to be told by. */
+static void kv_call_remember(kv_client *client, struct kv_call *call, const kv_op *op)
+{
+    const uint32_t count = client->command.key_count;
+    call->each = op->code == KV_OP_CREATE || op->code == KV_OP_DELETE || op->code == KV_OP_MOVE;
+    if (client->reordered) {
+        call->place_of = kv_alloc(count * sizeof *call->place_of);
+        memcpy(call->place_of, client->place_of, count * sizeof *call->place_of);
+    }
+}
+
 /* What a submission that the core did not take means to the caller. */
 static kv_status kv_not_taken(kv_client *client, enum status status)
 {
@@ -168,8 +42,8 @@ static kv_status kv_not_taken(kv_client *client, enum status status)
         kv_set_error(client, "%u operations are in flight", client_outstanding(client->core));
         return KV_BUSY;
     }
-    if (status == STATUS_INVALID) { /* no operation of kv_op can be: it names no partition */
-        kv_set_error(client, "there is no such partition");
+    if (status == STATUS_INVALID) {
+        kv_set_error(client, "there is no such partition, or it is not for this operation");
         return KV_INVALID;
     }
     if (status == STATUS_TOO_LARGE) {
@@ -180,20 +54,30 @@ static kv_status kv_not_taken(kv_client *client, enum status status)
     return KV_CLOSED;
 }
 
+_Static_assert((int)KV_POLICY_DEFAULT == (int)CLIENT_POLICY_DEFAULT &&
+                   (int)KV_POLICY_EXCHANGE == (int)CLIENT_POLICY_EXCHANGE &&
+                   (int)KV_POLICY_MOVE == (int)CLIENT_POLICY_MOVE &&
+                   (int)KV_POLICY_BORROW == (int)CLIENT_POLICY_BORROW,
+               "policies have the numbers of the core");
+
+/* Its partition is part of what is asked. */
+static bool kv_is_placement(kv_op_code code)
+{
+    return code == KV_OP_CREATE || code == KV_OP_MOVE;
+}
+
 kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *context)
 {
     if (client == NULL || op == NULL) {
         return KV_INVALID;
     }
-    kv_status checked = kv_read_op(client, op);
-    if (checked == KV_OK) {
-        checked = kv_check_total(client);
-    }
+    const kv_status checked = kv_read_op(client, op);
     if (checked != KV_OK) {
         return checked;
     }
     const kv_instant now = kv_now();
     struct kv_call *call = kv_call_new(client, done, context);
+    kv_call_remember(client, call, op);
     const struct client_event event = {
         .kind = CLIENT_EVENT_SUBMIT,
         .now = now,
@@ -202,12 +86,14 @@ kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *cont
                                    ? (kv_instant){op->deadline_us}
                                    : kv_instant_add(now, client->timeout_ms * 1000),
                    .stale_ok = op->stale_ok,
+                   .policy = (enum client_policy)op->policy,
+                   .target = {kv_is_placement(op->code) ? (uint16_t)0 : (uint16_t)op->partition},
+                   .least_loaded = op->least_loaded,
                    .context = call},
     };
     const enum status status = client_step(client->core, &event, &client->effects);
     if (status != STATUS_OK) {
-        call->next = client->free_calls;
-        client->free_calls = call;
+        kv_call_free(client, call);
         return kv_not_taken(client, status);
     }
     kv_carry_out(client);
@@ -312,4 +198,43 @@ kv_status kv_scan(kv_client *client, kv_bytes from, kv_bytes to, uint32_t limit,
 {
     return kv_execute(client, &(kv_op){.code = KV_OP_SCAN, .from = from, .to = to, .limit = limit},
                       ret);
+}
+
+kv_status kv_txn(kv_client *client, const kv_step *guards, uint32_t guard_count,
+                 const kv_step *steps, uint32_t step_count, const kv_step *otherwise,
+                 uint32_t otherwise_count, kv_result **ret)
+{
+    return kv_execute(client,
+                      &(kv_op){.code = KV_OP_TXN,
+                               .guards = guards,
+                               .guard_count = guard_count,
+                               .steps = steps,
+                               .step_count = step_count,
+                               .otherwise = otherwise,
+                               .otherwise_count = otherwise_count},
+                      ret);
+}
+
+kv_status kv_create(kv_client *client, kv_bytes key, kv_bytes value, uint32_t partition)
+{
+    return kv_execute(
+        client, &(kv_op){.code = KV_OP_CREATE, .key = key, .value = value, .partition = partition},
+        NULL);
+}
+
+kv_status kv_move(kv_client *client, const kv_bytes *keys, uint32_t count, uint32_t partition,
+                  kv_result **ret)
+{
+    return kv_execute(
+        client, &(kv_op){.code = KV_OP_MOVE, .keys = keys, .count = count, .partition = partition},
+        ret);
+}
+
+kv_status kv_where(kv_client *client, kv_bytes key, uint32_t *ret_partition)
+{
+    kv_result *result = NULL;
+    const kv_status status = kv_execute(client, &(kv_op){.code = KV_OP_WHERE, .key = key}, &result);
+    *ret_partition = kv_result_place(result, 0).partition;
+    kv_result_free(result);
+    return status;
 }

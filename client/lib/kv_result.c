@@ -55,14 +55,36 @@ static kv_status kv_status_of(const struct client_completion *completion)
     KV_UNREACHABLE();
 }
 
+/* One for each key, in the caller's order. */
+static void kv_make_places(kv_client *client, const struct kv_call *call,
+                           const struct wire_answer *answer)
+{
+    client->result.place_count = answer->place_count;
+    client->result.places = client->places;
+    for (uint32_t i = 0; i < answer->place_count; i++) {
+        const uint32_t at = call->place_of == NULL ? i : call->place_of[i];
+        const struct wire_place *place = &answer->places[at];
+        client->places[i] = (kv_place){.status = kv_status_of_verdict(place->verdict),
+                                       .partition = place->group.value,
+                                       .version = place->version.clock.value};
+    }
+}
+
+/* Of an operation on keys that are each on their own: that of the first one that failed. */
+static kv_status kv_status_of_each(const kv_client *client, kv_status status)
+{
+    for (uint32_t i = 0; i < client->result.place_count && status == KV_OK; i++) {
+        status = client->places[i].status;
+    }
+    return status;
+}
+
 void kv_complete(kv_client *client, const struct client_completion *completion)
 {
     struct kv_call *call = completion->context;
     const struct kv_call called = *call;
-    const kv_status status = kv_status_of(completion);
+    kv_status status = kv_status_of(completion);
     kv_result *result = NULL;
-    call->next = client->free_calls;
-    client->free_calls = call;
     client->completed++;
     if (completion->result == CLIENT_ANSWERED) {
         const struct wire_answer *answer = completion->answer;
@@ -75,11 +97,16 @@ void kv_complete(kv_client *client, const struct client_completion *completion)
             .index = completion->index.value,
             .timestamp = completion->timestamp.clock.value,
             .attempts = completion->attempts,
+            .partitions = completion->partitions,
+            .via_oracle = completion->via_oracle,
             .rows = answer->rows,
         };
+        kv_make_places(client, call, answer);
+        status = call->each ? kv_status_of_each(client, status) : status;
     } else {
         kv_set_error(client, "%s (%u sendings)", completion->why, completion->attempts);
     }
+    kv_call_free(client, call);
     if (called.done != NULL) {
         client->in_callback = true;
         called.done(called.context, status, result);
@@ -101,15 +128,21 @@ kv_result *kv_result_keep(kv_result *result)
     if (result == NULL) {
         return NULL;
     }
-    size_t size = sizeof *result + result->count * sizeof *result->rows;
+    size_t size = sizeof *result + result->count * sizeof *result->rows +
+                  result->place_count * sizeof *result->places;
     for (uint32_t i = 0; i < result->count; i++) {
         size += result->rows[i].key.size + result->rows[i].value.size;
     }
     kv_result *kept = kv_alloc(size);
     struct wire_row *rows = (struct wire_row *)(kept + 1);
-    uint8_t *bytes = (uint8_t *)(rows + result->count);
+    kv_place *places = (kv_place *)(rows + result->count);
+    uint8_t *bytes = (uint8_t *)(places + result->place_count);
     *kept = *result;
     kept->rows = rows;
+    kept->places = places;
+    if (result->place_count > 0) {
+        memcpy(places, result->places, result->place_count * sizeof *places);
+    }
     for (uint32_t i = 0; i < result->count; i++) {
         rows[i] = result->rows[i];
         bytes = kv_copy_bytes(bytes, &rows[i].key);
@@ -172,4 +205,23 @@ uint64_t kv_result_timestamp(const kv_result *result)
 uint32_t kv_result_attempts(const kv_result *result)
 {
     return result == NULL ? 0 : result->attempts;
+}
+uint32_t kv_result_partitions(const kv_result *result)
+{
+    return result == NULL ? 0 : result->partitions;
+}
+bool kv_result_via_oracle(const kv_result *result)
+{
+    return result != NULL && result->via_oracle;
+}
+uint32_t kv_result_places(const kv_result *result)
+{
+    return result == NULL ? 0 : result->place_count;
+}
+kv_place kv_result_place(const kv_result *result, uint32_t i)
+{
+    if (i >= kv_result_places(result)) {
+        return (kv_place){.status = KV_INVALID};
+    }
+    return result->places[i];
 }

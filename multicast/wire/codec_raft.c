@@ -136,6 +136,7 @@ void wire_pack_snapshot_chunk(msgpack_packer *packer, const struct wire_snapshot
     wire_pack_uint(packer, message->reach.value);
     wire_pack_config(packer, &message->config);
     wire_pack_uint(packer, message->total);
+    wire_pack_uint(packer, message->digest);
     wire_pack_uint(packer, message->offset);
     wire_pack_bytes(packer, message->bytes);
     wire_pack_uint(packer, message->round);
@@ -149,6 +150,7 @@ void wire_read_snapshot_chunk(struct wire_reader *reader, struct wire_snapshot_c
     ret->reach.value = wire_read_u64(reader);
     wire_read_config(reader, &ret->config);
     ret->total = wire_read_u64(reader);
+    ret->digest = wire_read_u64(reader);
     ret->offset = wire_read_u64(reader);
     ret->bytes = wire_read_bytes(reader, KV_SNAPSHOT_CHUNK_BYTES_MAX);
     ret->round = wire_read_u64(reader);

@@ -95,6 +95,8 @@ struct wire_snapshot_chunk {
     kv_clock reach; /* of the entry at index */
     struct wire_config config;
     uint64_t total; /* bytes of the whole */
+    uint64_t
+        digest; /* of them: members' snapshots at one index may differ, and pieces of two are no snapshot */
     uint64_t offset;
     kv_slice bytes; /* at most KV_SNAPSHOT_CHUNK_BYTES_MAX */
     uint64_t round;

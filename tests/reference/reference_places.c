@@ -16,8 +16,8 @@ static const struct wire_answer *ask(struct engine *engine, enum wire_op op, kv_
     command.key_count = 1;
     command.keys[0] = key;
     wire_command_encode(&command, &body);
-    const enum status status = wire_answer_decode(
-        engine_read(engine, kv_buffer_slice(&body)), &answer);
+    const enum status status =
+        wire_answer_decode(engine_read(engine, kv_buffer_slice(&body)), &answer);
     KV_ASSERT(status == STATUS_OK);
     kv_buffer_close(&body);
     return &answer;

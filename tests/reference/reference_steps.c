@@ -41,8 +41,7 @@ static bool number_of(const struct draft *draft, int64_t *ret)
 static bool holds(const struct wire_step *guard, const struct draft *draft)
 {
     int64_t number;
-    const int order =
-        draft->present ? kv_slice_compare(draft->value, guard->value) : 0;
+    const int order = draft->present ? kv_slice_compare(draft->value, guard->value) : 0;
     switch ((int)guard->kind) {
     case WIRE_GUARD_EXISTS:
         return draft->present;
@@ -179,8 +178,8 @@ static void draft_all(struct reference *reference)
     const struct wire_command *command = &reference->command;
     for (uint32_t i = 0; i < command->key_count; i++) {
         const struct reference_key key = reference_find(reference, command->keys[i]);
-        reference->drafts[i] = (struct draft){.present = key.present,
-                                              .value = keep(reference, key.value)};
+        reference->drafts[i] =
+            (struct draft){.present = key.present, .value = keep(reference, key.value)};
     }
 }
 
@@ -202,8 +201,8 @@ static enum wire_verdict do_steps(struct reference *reference, uint32_t first, u
     const struct wire_command *command = &reference->command;
     const bool several = command->op == WIRE_OP_TXN || command->op == WIRE_OP_MGET;
     for (uint32_t s = 0; s < count; s++) {
-        const struct wire_step step = command->op == WIRE_OP_TXN ? command->steps[first + s]
-                                                                 : step_of(command, s);
+        const struct wire_step step =
+            command->op == WIRE_OP_TXN ? command->steps[first + s] : step_of(command, s);
         struct wire_row row;
         const enum wire_verdict verdict = do_step(reference, &step, &row);
         const bool absent = verdict == WIRE_VERDICT_NOT_FOUND &&

@@ -12,7 +12,7 @@
 
 #define FAIL(...) sim_report_fail(report, "replay", __VA_ARGS__)
 
-#define KEYS_MAX 256 /* of a run */
+#define KEYS_MAX  256 /* of a run */
 
 /* A message in the order of timestamps, and what the reference says of it. */
 struct message {
@@ -27,7 +27,7 @@ struct replay {
     struct sim_report *report;
     struct message *messages;
     uint32_t count, capacity;
-    struct message **by_id; /* by session, sequence, then timestamp */
+    struct message **by_id;                 /* by session, sequence, then timestamp */
     const struct history_operation **reads; /* by timestamp */
     uint32_t read_count;
     struct check_time *time;
@@ -93,8 +93,7 @@ static void check_destinations(struct replay *replay, const struct message *mess
         const bool meant =
             kv_group_set_has(message->entry->destinations, (kv_group_id){(uint16_t)g});
         if (meant != (delivery != NULL)) {
-            FAIL("sequence %" PRIu64 " to %" PRIx64 " with timestamp %" PRIu64
-                 " is %s by group %u",
+            FAIL("sequence %" PRIu64 " to %" PRIx64 " with timestamp %" PRIu64 " is %s by group %u",
                  message->entry->id.sequence, message->entry->destinations.bits,
                  message->timestamp.clock.value, meant ? "not delivered" : "delivered", g);
         } else if (delivery != NULL && !is_same_message(delivery->entry, message->entry)) {
@@ -243,8 +242,7 @@ static void note_access(struct replay *replay, uint32_t operation, kv_timestamp 
         replay->accessors =
             kv_realloc(replay->accessors, replay->accessor_capacity * sizeof(*replay->accessors));
     }
-    replay->accessors[replay->accessor_count++] =
-        (struct accessor){operation, timestamp, body};
+    replay->accessors[replay->accessor_count++] = (struct accessor){operation, timestamp, body};
     for (uint32_t i = 0; i < replay->command.key_count; i++) {
         if (observes_key(&replay->expected, i)) {
             note_key(replay, number, i);
@@ -362,12 +360,11 @@ static void replay_read(struct replay *replay, const struct history_operation *r
     } else if (!is_same_result(&replay->expected, &replay->given)) {
         FAIL("client %u reads at group %u, timestamp %" PRIu64 ": %s; the reference has %s",
              read->client, read->group.value, read->timestamp.clock.value,
-             wire_verdict_name(replay->given.verdict),
-             wire_verdict_name(replay->expected.verdict));
+             wire_verdict_name(replay->given.verdict), wire_verdict_name(replay->expected.verdict));
     } else {
         note_presence(replay, kv_buffer_slice(&read->body));
-        note_access(replay, (uint32_t)(read - replay->check->history->operations),
-                    read->timestamp, kv_buffer_slice(&read->body));
+        note_access(replay, (uint32_t)(read - replay->check->history->operations), read->timestamp,
+                    kv_buffer_slice(&read->body));
     }
 }
 
@@ -433,8 +430,7 @@ static void check_keys(struct replay *replay, const struct history_operation *op
                            replay->given.places[k].verdict == expected;
         if (!right) {
             FAIL("client %u was told another verdict on key %u of operation %u (%s) than %s",
-                 operation->client, k, number, wire_op_name(asked.op),
-                 wire_verdict_name(expected));
+                 operation->client, k, number, wire_op_name(asked.op), wire_verdict_name(expected));
         }
     }
 }
@@ -504,14 +500,12 @@ static void check_clients(struct replay *replay)
     for (uint32_t o = 0; o < history->count && !replay->report->failed; o++) {
         const struct history_operation *operation = &history->operations[o];
         if (operation->read ||
-            wire_command_decode(kv_buffer_slice(&operation->body), &replay->command) !=
-                STATUS_OK) {
+            wire_command_decode(kv_buffer_slice(&operation->body), &replay->command) != STATUS_OK) {
             continue;
         }
         if (operation->state == HISTORY_NOT_EXECUTED && changes_anything(&replay->command)) {
             check_not_executed(replay, operation, o);
-        } else if (operation->state == HISTORY_ANSWERED &&
-                   wire_op_is_per_key(replay->command.op)) {
+        } else if (operation->state == HISTORY_ANSWERED && wire_op_is_per_key(replay->command.op)) {
             check_keys(replay, operation, o);
         } else if (operation->state == HISTORY_ANSWERED) {
             check_answer(replay, operation);
@@ -539,8 +533,7 @@ static void print_cycle(struct replay *replay, const uint32_t *cycle, uint32_t c
             const struct history_operation *operation = &history->operations[accessor->operation];
             fprintf(replay->check->trace,
                     ", operation %u of client %u, asked %" PRIu64 ", answered %" PRIu64,
-                    accessor->operation, operation->client, operation->asked,
-                    operation->answered);
+                    accessor->operation, operation->client, operation->asked, operation->answered);
         }
         fprintf(replay->check->trace, "\n");
     }

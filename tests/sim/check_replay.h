@@ -23,8 +23,8 @@ struct check_replay {
     struct check_order *chronicles; /* borrowed: of all groups */
     const struct history *history;  /* borrowed */
     uint32_t groups;
-    uint32_t sessions_max;        /* of partitions' engines */
-    struct reference *reference;  /* behind the last message, when all is done */
+    uint32_t sessions_max;           /* of partitions' engines */
+    struct reference *reference;     /* behind the last message, when all is done */
     FILE *trace;                     /* NULL: none; the commands of a cycle are written there */
     uint64_t stale, pinned, errands; /* answers of these kinds, and executions by the oracle */
 };

@@ -39,6 +39,7 @@ struct sim_snapshot {
     struct raft_snapshot_point point;
     kv_timestamp cursor;
     uint64_t delivered;
+    uint64_t digest;        /* of bytes */
     struct kv_buffer bytes; /* of the engine */
 };
 

@@ -58,11 +58,11 @@ static void carry_proposals(struct sim *sim, struct sim_node *node, struct sim_m
     for (uint32_t i = 0; i < effects->append_count; i++) {
         const struct engine_append *append = &effects->appends[i];
         engine_append_body(append, &member->remote);
-        (void)!sim_member_step(sim, node, member,
-                               (struct order_event){.kind = ORDER_EVENT_REMOTE,
-                                                    .remote = {append->id, append->source,
-                                                               append->timestamp,
-                                                               kv_buffer_slice(&member->remote)}});
+        (void)!sim_member_step(
+            sim, node, member,
+            (struct order_event){.kind = ORDER_EVENT_REMOTE,
+                                 .remote = {append->id, append->source, append->timestamp,
+                                            kv_buffer_slice(&member->remote)}});
     }
     for (uint32_t i = 0; i < effects->submit_count; i++) {
         const struct machine_dispatch *submit = &effects->submits[i];
@@ -84,14 +84,15 @@ void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *memb
     event.now = sim_node_now(sim, node);
     event.leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
     engine_step(member->engine, &event, &member->executions);
-    member->carrying = true; /* proposals step the order, but nothing comes back before this is done */
+    member->carrying =
+        true; /* proposals step the order, but nothing comes back before this is done */
     carry_replies(sim, node, member);
     carry_sends(sim, node, member);
     carry_proposals(sim, node, member);
     member->carrying = inside;
     if (sim_checks(sim, SIM_CHECK_DIGEST) && engine_unfinished(member->engine) == 0) {
-        check_digest_at(&sim->states[member->group.value], &sim->report, node->id,
-                        member->executed, engine_digest(member->engine));
+        check_digest_at(&sim->states[member->group.value], &sim->report, node->id, member->executed,
+                        engine_digest(member->engine));
     }
     if (!inside && sim->parameters.carry_each_step != 0) {
         sim_member_carry_out(sim, node, member);
@@ -111,9 +112,8 @@ void sim_execute_message(struct sim *sim, struct sim_node *node, struct sim_memb
 static void deliver(struct sim *sim, struct sim_node *node, struct sim_member *member,
                     const struct order_delivery *delivery)
 {
-    struct engine_event event = {.kind = ENGINE_EVENT_DELIVER,
-                                 .entry = delivery->entry,
-                                 .timestamp = delivery->timestamp};
+    struct engine_event event = {
+        .kind = ENGINE_EVENT_DELIVER, .entry = delivery->entry, .timestamp = delivery->timestamp};
     if (sim->options.mutant == SIM_MUTANT_EXECUTION_DIFFERS && node->id.value == 2) {
         event.timestamp.group.value++;
     }

@@ -50,7 +50,7 @@ struct sim_waiter {
 /* A snapshot that is being received. */
 struct sim_incoming {
     struct raft_snapshot_point point;
-    uint64_t total;
+    uint64_t total, digest;
     struct kv_buffer bytes;
 };
 

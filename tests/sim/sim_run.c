@@ -313,7 +313,8 @@ static void find_engines(struct sim *sim, struct engine **ret)
         const struct sim_member *longest = NULL;
         for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
             const struct sim_member *member = &sim->nodes[n].members[group];
-            if (member->order != NULL &&
+            /* One that was removed may wait for votes for ever. */
+            if (member->order != NULL && engine_unfinished(member->engine) == 0 &&
                 (longest == NULL || member->executed > longest->executed)) {
                 longest = member;
             }

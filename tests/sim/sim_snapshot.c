@@ -8,6 +8,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "multicast/base/assert.h"
 #include "tests/sim/sim.h"
 
@@ -53,6 +56,7 @@ static struct sim_snapshot *snapshot_new(const struct sim_member *member,
     snapshot->cursor = (kv_timestamp){{head[0]}, {(uint16_t)head[1]}};
     snapshot->delivered = head[2];
     kv_buffer_append(&snapshot->bytes, bytes.data, bytes.size);
+    snapshot->digest = XXH3_64bits(bytes.data, bytes.size);
     return snapshot;
 }
 
@@ -172,6 +176,7 @@ void sim_member_chunk_wanted(struct sim *sim, struct sim_node *node, struct sim_
     }
     size_t left = snapshot->bytes.size - chunk->offset;
     chunk->total = snapshot->bytes.size;
+    chunk->digest = snapshot->digest;
     chunk->bytes =
         kv_slice_of(snapshot->bytes.data + chunk->offset,
                     left < sim->parameters.chunk_bytes ? left : sim->parameters.chunk_bytes);
@@ -208,10 +213,12 @@ void sim_member_chunk_received(struct sim *sim, struct sim_node *node, struct si
 {
     const struct wire_snapshot_chunk *chunk = &received->chunk;
     struct sim_incoming *incoming = &member->incoming;
-    if (incoming->total != chunk->total || incoming->point.index.value != chunk->index.value ||
+    if (incoming->total != chunk->total || incoming->digest != chunk->digest ||
+        incoming->point.index.value != chunk->index.value ||
         incoming->point.term.value != chunk->index_term.value) {
         kv_buffer_clear(&incoming->bytes);
         incoming->total = chunk->total;
+        incoming->digest = chunk->digest;
         incoming->point = (struct raft_snapshot_point){chunk->index, chunk->index_term,
                                                        chunk->reach, chunk->config};
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Files stay readable: at most 800 lines each, headers at most 250, no unfinished marks, an SPDX line first.
+# Files stay readable: at most 800 lines each, headers at most 300 (the library's only public one 500), no unfinished marks, an
+# SPDX line first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 status=0
@@ -7,6 +8,7 @@ complain() { echo "check_size: $*"; status=1; }
 while read -r file; do
     lines=$(wc -l <"$file")
     case "$file" in
+        client/lib/kv.h) [ "$lines" -le 500 ] || complain "$file has $lines lines; it has at most 500" ;;
         *.h) [ "$lines" -le 300 ] || complain "$file has $lines lines; a header has at most 300" ;;
         *) [ "$lines" -le 800 ] || complain "$file has $lines lines; a file has at most 800" ;;
     esac

@@ -286,6 +286,13 @@ static kv_status execute(const kv_op *op, kv_result *result)
     case KV_OP_INCR:
     case KV_OP_APPEND:
         return write_one(op, result);
+    case KV_OP_TXN:
+    case KV_OP_CREATE:
+    case KV_OP_MOVE:
+    case KV_OP_WHERE:
+    case KV_OP_PARTITIONS:
+    case KV_OP_HISTORY:
+        return KV_INVALID;
     }
     return KV_INVALID;
 }

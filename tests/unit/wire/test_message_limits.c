@@ -130,10 +130,10 @@ static void an_append_that_ends_in_a_bad_entry_leaves_nothing_behind(void **stat
 
 static bool chunk_accepted(uint64_t total, uint64_t offset, size_t size)
 {
-    begin(WIRE_MESSAGE_SNAPSHOT_CHUNK, 9);
+    begin(WIRE_MESSAGE_SNAPSHOT_CHUNK, 10);
     wire_forge_pack(&body, "uuuu", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1));
     pack_config(3, 1);
-    wire_forge_pack(&body, "uuxu", total, offset, size, UINT64_C(1));
+    wire_forge_pack(&body, "uuuxu", total, UINT64_C(7), offset, size, UINT64_C(1));
     return accepted();
 }
 

@@ -55,8 +55,8 @@ static bool equal_snapshot_chunk(const struct wire_snapshot_chunk *a,
                                  const struct wire_snapshot_chunk *b)
 {
     return SAME(term.value) && SAME(index.value) && SAME(index_term.value) && SAME(reach.value) &&
-           wire_config_equal(&a->config, &b->config) && SAME(total) && SAME(offset) &&
-           SAME_BYTES(bytes) && SAME(round);
+           wire_config_equal(&a->config, &b->config) && SAME(total) && SAME(digest) &&
+           SAME(offset) && SAME_BYTES(bytes) && SAME(round);
 }
 
 static bool equal_snapshot_reply(const struct wire_snapshot_reply *a,

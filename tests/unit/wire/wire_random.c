@@ -208,6 +208,7 @@ static void random_snapshot_chunk(struct wire_random *random, struct wire_snapsh
     ret->reach.value = any64(random);
     wire_random_config(random, &ret->config);
     ret->bytes = wire_random_bytes(random, KV_SNAPSHOT_CHUNK_BYTES_MAX);
+    ret->digest = wire_random_number(random, UINT64_MAX);
     ret->offset = wire_random_number(random, UINT64_MAX - ret->bytes.size);
     uint64_t least = ret->offset + ret->bytes.size;
     ret->total = least + wire_random_number(random, UINT64_MAX - least);
