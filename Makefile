@@ -4,8 +4,9 @@ BUILD := build
 JOBS  ?= $(shell nproc)
 SEEDS ?= 2000
 FUZZ_SECONDS ?= 60
+BANK_SECONDS ?= 600
 
-.PHONY: all help deps deps-checks demo test test-long sim fuzz lint format bench install clean asan tsan coverage
+.PHONY: all help deps deps-checks demo test test-long sim fuzz lint format bank bench install clean asan tsan coverage
 
 all: deps ## build everything into build/bin
 	@cmake --preset release >/dev/null
@@ -45,6 +46,9 @@ lint: deps-checks ## formatting, tidy rules, and a build with clang
 
 format: ## format all code in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bank: all ## BANK_SECONDS=600 of transfers while keys move and nodes die
+	@KV_BIN=$(BUILD)/bin KV_BANK_SECONDS=$(BANK_SECONDS) bash tests/system/bank.sh
 
 bench: all ## YCSB-A and pure puts at 1 and 64 clients on a 3-node cluster
 	@bench/run.sh $(BUILD)/bin

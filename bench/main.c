@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvbench: measures a cluster. Parses the command line, finds the cluster, runs, reports. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "bench/bank.h"
 #include "bench/report.h"
 #include "client/endpoints/endpoints.h"
 #include "multicast/base/bytes.h"
@@ -55,11 +57,52 @@ static int run(struct bench_settings *settings)
     return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
 }
 
+static int run_bank(int argc, char **argv)
+{
+    static struct bank_result result;
+    struct bank_settings settings;
+    struct kv_endpoints endpoints;
+    struct kv_endpoints_error endpoints_error;
+    char error[BENCH_RUN_ERROR_BYTES] = "", wrong[BENCH_ERROR_BYTES];
+    bool help = false;
+    enum bench_end end;
+
+    if (!bank_options_parse(argc, argv, &settings, &help, wrong)) {
+        fprintf(stderr, "kvbench: %s\n", wrong);
+        return BENCH_END_USAGE;
+    }
+    if (help) {
+        bank_options_help(stdout);
+        return EXIT_SUCCESS;
+    }
+    struct kv_endpoints_options options = {.list = settings.endpoints, .path = settings.cluster};
+    if (kv_endpoints_find(&options, &endpoints, &endpoints_error) != STATUS_OK) {
+        fprintf(stderr, "kvbench: %s\n", endpoints_error.text);
+        return BENCH_END_USAGE;
+    }
+    catch_signals();
+    end = bank_run(&settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
+    if (error[0] != '\0') {
+        fprintf(stderr, "kvbench: %s\n", error);
+    }
+    if (end != BENCH_END_UNAVAILABLE) {
+        bank_report(stdout, &settings, &result);
+    }
+    if (end == BENCH_END_FAILURES) {
+        fprintf(stderr, "kvbench: the answers cannot all be true: %s\n", result.verdict.text);
+    }
+    kv_endpoints_close(&endpoints);
+    return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct bench_settings settings;
     char error[BENCH_ERROR_BYTES];
 
+    if (argc > 1 && strcmp(argv[1], "bank") == 0) {
+        return run_bank(argc - 1, argv + 1);
+    }
     switch (bench_options_parse(argc, argv, &settings, error)) {
     case BENCH_COMMAND_RUN:
         catch_signals();

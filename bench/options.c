@@ -2,12 +2,11 @@
 /* getopt_long over the table, then the relations between the options. */
 #include "bench/options.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/parse.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/limits.h"
 
@@ -24,40 +23,6 @@ static const struct option_text {
     BENCH_OPTION_MAP(X)
 #undef X
 };
-
-/* A decimal number in low .. high, without sign. */
-static bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret)
-{
-    char *end;
-    unsigned long long number;
-
-    errno = 0;
-    number = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < low ||
-        number > high) {
-        return false;
-    }
-    *ret = number;
-    return true;
-}
-
-/* "500ms" or "5s" in milliseconds. */
-static bool parse_time(const char *text, uint64_t *ret_ms)
-{
-    char *end;
-    unsigned long long number;
-    uint64_t unit;
-
-    errno = 0;
-    number = strtoull(text, &end, 10);
-    unit = strcmp(end, "ms") == 0 ? 1 : strcmp(end, "s") == 0 ? 1000 : 0;
-    if (!isdigit((unsigned char)text[0]) || errno != 0 || unit == 0 || number == 0 ||
-        number > BENCH_SECONDS_MAX * 1000ull / unit) {
-        return false;
-    }
-    *ret_ms = number * unit;
-    return true;
-}
 
 static bool parse_distribution(const char *text, enum bench_distribution *ret)
 {
@@ -87,36 +52,37 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         settings->workload = bench_workload_find(text);
         return settings->workload != NULL ? NULL : "one of a b c d e f put get";
     case BENCH_OPTION_RECORDS:
-        return parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
+        return bench_parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
                    ? NULL
                    : "a number from 2 to 1000000000";
     case BENCH_OPTION_SECONDS:
         parsing->has_seconds = true;
-        return parse_number(text, 1, BENCH_SECONDS_MAX, &settings->seconds)
+        return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->seconds)
                    ? NULL
                    : "a number of seconds from 1 to 86400";
     case BENCH_OPTION_OPERATIONS:
-        return parse_number(text, 1, INT64_MAX, &settings->operations) ? NULL
-                                                                       : "a number from 1 on";
+        return bench_parse_number(text, 1, INT64_MAX, &settings->operations) ? NULL
+                                                                             : "a number from 1 on";
     case BENCH_OPTION_WARMUP:
-        return parse_number(text, 0, BENCH_SECONDS_MAX, &settings->warmup_seconds)
+        return bench_parse_number(text, 0, BENCH_SECONDS_MAX, &settings->warmup_seconds)
                    ? NULL
                    : "a number of seconds up to 86400";
     case BENCH_OPTION_CLIENTS:
-        if (!parse_number(text, 1, BENCH_THREADS_MAX * BENCH_CLIENTS_PER_THREAD_MAX, &number)) {
+        if (!bench_parse_number(text, 1, BENCH_THREADS_MAX * BENCH_CLIENTS_PER_THREAD_MAX,
+                                &number)) {
             return "a number from 1 to 65536";
         }
         settings->clients = (uint32_t)number;
         return NULL;
     case BENCH_OPTION_THREADS:
-        if (!parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
+        if (!bench_parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
             return "a number from 1 to 64";
         }
         settings->threads = (uint32_t)number;
         return NULL;
     case BENCH_OPTION_VALUE_BYTES:
         parsing->has_value_bytes = true;
-        if (!parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
+        if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
             return "a number up to 1048576";
         }
         settings->value_bytes = (size_t)number;
@@ -127,9 +93,11 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
                    ? NULL
                    : "one of zipfian latest uniform hotspot exponential";
     case BENCH_OPTION_SEED:
-        return parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL : "a number of 64 bits";
+        return bench_parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL
+                                                                        : "a number of 64 bits";
     case BENCH_OPTION_TIMEOUT:
-        return parse_time(text, &settings->timeout_ms) ? NULL : "a time with its unit: 500ms or 5s";
+        return bench_parse_time(text, &settings->timeout_ms) ? NULL
+                                                             : "a time with its unit: 500ms or 5s";
     case BENCH_OPTION_ENDPOINTS:
         settings->endpoints = text;
         return NULL;

@@ -27,6 +27,13 @@ kv_status bench_usage_read(kv_client *client, uint64_t timeout_ms, struct bench_
                                                   .syncs = node.log_syncs,
                                                   .bytes = node.log_bytes};
     }
+    for (uint32_t m = 0; m < kv_cluster_status_members(status); m++) {
+        const kv_member_status member = kv_cluster_status_member(status, m);
+
+        for (uint32_t i = 0; i < ret->node_count; i++) {
+            ret->nodes[i].messages += ret->nodes[i].node == member.node ? member.messages : 0;
+        }
+    }
     kv_cluster_status_free(status);
     return KV_OK;
 }
@@ -64,4 +71,18 @@ bool bench_usage_between(const struct bench_usage *before, const struct bench_us
     *ret_syncs = syncs;
     *ret_bytes = bytes;
     return true;
+}
+
+uint64_t bench_usage_messages(const struct bench_usage *before, const struct bench_usage *after)
+{
+    uint64_t messages = 0;
+
+    for (uint32_t i = 0; i < after->node_count; i++) {
+        const struct bench_usage_node *then = find(before, after->nodes[i].node);
+
+        if (then != NULL && after->nodes[i].messages > then->messages) {
+            messages += after->nodes[i].messages - then->messages;
+        }
+    }
+    return messages;
 }

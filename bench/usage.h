@@ -20,6 +20,7 @@ struct bench_usage {
         uint32_t node;
         bool reachable;
         uint64_t uptime_ms, syncs, bytes;
+        uint64_t messages; /* of its members, to other members */
     } nodes[KV_NODES_MAX];
 };
 
@@ -30,5 +31,8 @@ kv_status bench_usage_read(kv_client *client, uint64_t timeout_ms, struct bench_
  * be wrong; nothing is set. */
 bool bench_usage_between(const struct bench_usage *before, const struct bench_usage *after,
                          uint64_t *ret_syncs, uint64_t *ret_bytes);
+
+/* Messages between members, of all nodes, between two readings for which bench_usage_between is true. */
+uint64_t bench_usage_messages(const struct bench_usage *before, const struct bench_usage *after);
 
 #endif

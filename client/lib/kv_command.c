@@ -112,14 +112,16 @@ static bool kv_is_ascending(const struct wire_command *command)
 static kv_status kv_sort_keys(kv_client *client)
 {
     struct wire_command *command = &client->command;
-    const uint32_t per_key = command->key_count == 0 ? 0 : command->value_count / command->key_count;
+    const uint32_t per_key =
+        command->key_count == 0 ? 0 : command->value_count / command->key_count;
     client->reordered = !kv_is_ascending(command);
     if (!client->reordered) {
         return KV_OK;
     }
     struct kv_named *named = kv_alloc(command->key_count * sizeof *named);
     for (uint32_t i = 0; i < command->key_count; i++) {
-        named[i] = (struct kv_named){command->keys[i], per_key > 0 ? command->values[i] : (kv_slice){0}, i};
+        named[i] = (struct kv_named){command->keys[i],
+                                     per_key > 0 ? command->values[i] : (kv_slice){0}, i};
     }
     qsort(named, command->key_count, sizeof *named, kv_compare_named);
     kv_status status = KV_OK;
@@ -252,7 +254,8 @@ static kv_status kv_add_txn(kv_client *client, const kv_op *op)
     for (uint32_t list = 0; list < 3 && status == KV_OK; list++) {
         for (uint32_t i = 0; i < counts[list] && status == KV_OK; i++, at++) {
             status = kv_add_step(client, &lists[list][i], list == 0, &command->steps[at]);
-            named[at] = (struct kv_named){.key = kv_slice_of_bytes(lists[list][i].key), .place = at};
+            named[at] =
+                (struct kv_named){.key = kv_slice_of_bytes(lists[list][i].key), .place = at};
         }
     }
     if (status == KV_OK) {
@@ -352,8 +355,8 @@ static kv_status kv_check_total(kv_client *client)
         size += KV_COMMAND_ITEM_BYTES + command->values[i].size;
     }
     for (uint32_t i = 0; i < steps; i++) {
-        size += KV_COMMAND_STEP_BYTES + command->steps[i].value.size +
-                command->steps[i].expected.size;
+        size +=
+            KV_COMMAND_STEP_BYTES + command->steps[i].value.size + command->steps[i].expected.size;
     }
     if (size > KV_BODY_BYTES_MAX) {
         kv_set_error(client, "the command has %zu bytes, at most %d are allowed", size,

@@ -8,7 +8,7 @@
 
 #include "multicast/base/assert.h"
 #include "multicast/wire/footprint.h"
-#include "tests/sim/check_time.h"
+#include "bench/strict_order.h"
 
 #define FAIL(...) sim_report_fail(report, "replay", __VA_ARGS__)
 
@@ -30,7 +30,7 @@ struct replay {
     struct message **by_id;                 /* by session, sequence, then timestamp */
     const struct history_operation **reads; /* by timestamp */
     uint32_t read_count;
-    struct check_time *time;
+    struct strict_order *time;
     struct accessor {
         uint32_t operation;
         kv_timestamp timestamp;
@@ -204,10 +204,10 @@ static void note_key(struct replay *replay, uint32_t command, uint32_t i)
     const uint32_t number = key_number(replay, key);
     const bool appears_or_ends =
         replay->present[i] != reference_find(replay->check->reference, key).present;
-    check_time_access(replay->time, command, 2 * number, appears_or_ends);
+    strict_order_access(replay->time, command, 2 * number, appears_or_ends);
     if (replay->command.op != WIRE_OP_CREATE || appears_or_ends) {
-        check_time_access(replay->time, command, 2 * number + 1,
-                          (wire_command_use(&replay->command, i) & WIRE_USE_WRITE) != 0);
+        strict_order_access(replay->time, command, 2 * number + 1,
+                            (wire_command_use(&replay->command, i) & WIRE_USE_WRITE) != 0);
     }
 }
 
@@ -236,7 +236,7 @@ static void note_access(struct replay *replay, uint32_t operation, kv_timestamp 
         asked = history->operations[operation].asked;
         answered = history->operations[operation].answered;
     }
-    const uint32_t number = check_time_add(replay->time, asked, answered);
+    const uint32_t number = strict_order_add(replay->time, asked, answered);
     if (replay->accessor_count == replay->accessor_capacity) {
         replay->accessor_capacity = 2 * replay->accessor_capacity + 64;
         replay->accessors =
@@ -542,7 +542,7 @@ static void print_cycle(struct replay *replay, const uint32_t *cycle, uint32_t c
 static void check_end(struct replay *replay)
 {
     struct sim_report *report = replay->report;
-    uint32_t cycle[CHECK_TIME_CYCLE_MAX];
+    uint32_t cycle[STRICT_ORDER_CYCLE_MAX];
     uint32_t count = 0;
     if (reference_alarms(replay->check->reference) > 0) {
         FAIL("%u executions by the oracle were late or out of turn",
@@ -552,7 +552,7 @@ static void check_end(struct replay *replay)
         FAIL("%u commands that the oracle is to run were never run",
              reference_pending(replay->check->reference));
     }
-    if (!check_time_agrees(replay->time, cycle, &count)) {
+    if (!strict_order_agrees(replay->time, cycle, &count)) {
         sim_report_fail(report, "time", "conflicts and real time make a cycle of %u commands",
                         count);
         print_cycle(replay, cycle, count);
@@ -564,7 +564,7 @@ void check_replay_run(struct check_replay *check, struct sim_report *report)
     struct replay *replay = kv_alloc_zero(1, sizeof(*replay));
     replay->check = check;
     replay->report = report;
-    replay->time = check_time_new();
+    replay->time = strict_order_new();
     check->reference = reference_new(check->groups - 1, check->sessions_max);
     gather_messages(replay);
     match_operations(replay);
@@ -581,7 +581,7 @@ void check_replay_run(struct check_replay *check, struct sim_report *report)
     for (uint32_t i = 0; i < replay->count; i++) {
         kv_buffer_close(&replay->messages[i].expected);
     }
-    check_time_close(&replay->time);
+    strict_order_close(&replay->time);
     kv_free(replay->messages);
     kv_free(replay->by_id);
     kv_free(replay->accessors);

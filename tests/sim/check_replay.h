@@ -8,7 +8,7 @@
  *   3. Every answer that a client got is that of its message. So what was acknowledged was delivered: nothing acknowledged is lost.
  *      What a client was told is not executed was not.
  *   4. Every linearizable read gives what the reference holds behind the timestamp that its reply names.
- *   5. Real time (check_time.h): conflicts in the order of timestamps and "answered before asked" make no cycle.
+ *   5. Real time (strict_order.h): conflicts in the order of timestamps and "answered before asked" make no cycle.
  * All of it takes linear time and looks at all groups at once, so commands over several partitions are seen whole. */
 #ifndef KV_SIM_CHECK_REPLAY_H
 #define KV_SIM_CHECK_REPLAY_H

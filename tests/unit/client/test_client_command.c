@@ -155,8 +155,7 @@ static void a_transaction_has_limits(void **state)
     op.step_count++;
     assert_int_equal(kv_read_op(client, &op), KV_TOO_LARGE);
     static uint8_t large[KV_VALUE_BYTES_MAX + 1];
-    const kv_step put[] = {
-        kv_step_of(KV_STEP_PUT, text("a"), kv_bytes_of(large, sizeof(large)))};
+    const kv_step put[] = {kv_step_of(KV_STEP_PUT, text("a"), kv_bytes_of(large, sizeof(large)))};
     assert_int_equal(kv_read_op(client, &(kv_op){.code = KV_OP_TXN, .steps = put, .step_count = 1}),
                      KV_TOO_LARGE);
 }

@@ -12,7 +12,7 @@
 #include "tests/sim/check_once.h"
 #include "tests/sim/check_raft.h"
 #include "tests/sim/check_replay.h"
-#include "tests/sim/check_time.h"
+#include "bench/strict_order.h"
 
 static const kv_group_id group = {1};
 
@@ -186,39 +186,39 @@ static void test_equal_positions_must_have_equal_digests(void **state)
     check_digest_close(&check);
 }
 
-/* ---- check_time ---- */
+/* ---- strict_order ---- */
 
 static void test_conflicts_must_agree_with_real_time(void **state)
 {
-    uint32_t cycle[CHECK_TIME_CYCLE_MAX], count = 0;
+    uint32_t cycle[STRICT_ORDER_CYCLE_MAX], count = 0;
     (void)state;
     for (unsigned late = 0; late < 2; late++) {
-        struct check_time *check = check_time_new();
+        struct strict_order *check = strict_order_new();
         /* b stands between a and c, by one key each; c was answered before a was asked, or not. */
-        const uint32_t a = check_time_add(check, late != 0 ? 30 : 5, 40);
-        const uint32_t b = check_time_add(check, 1, 50);
-        const uint32_t c = check_time_add(check, 10, 20);
-        check_time_access(check, a, 1, true);
-        check_time_access(check, b, 1, false);
-        check_time_access(check, b, 2, false);
-        check_time_access(check, c, 2, true);
-        assert_int_equal(check_time_agrees(check, cycle, &count), late == 0);
+        const uint32_t a = strict_order_add(check, late != 0 ? 30 : 5, 40);
+        const uint32_t b = strict_order_add(check, 1, 50);
+        const uint32_t c = strict_order_add(check, 10, 20);
+        strict_order_access(check, a, 1, true);
+        strict_order_access(check, b, 1, false);
+        strict_order_access(check, b, 2, false);
+        strict_order_access(check, c, 2, true);
+        assert_int_equal(strict_order_agrees(check, cycle, &count), late == 0);
         assert_true(late == 0 || count == 3);
-        check_time_close(&check);
+        strict_order_close(&check);
     }
 }
 
 static void test_readers_of_a_key_stand_in_any_order(void **state)
 {
-    uint32_t cycle[CHECK_TIME_CYCLE_MAX], count = 0;
+    uint32_t cycle[STRICT_ORDER_CYCLE_MAX], count = 0;
     (void)state;
-    struct check_time *check = check_time_new();
-    const uint32_t late = check_time_add(check, 30, 40);
-    const uint32_t early = check_time_add(check, 10, 20);
-    check_time_access(check, late, 1, false);
-    check_time_access(check, early, 1, false);
-    assert_true(check_time_agrees(check, cycle, &count));
-    check_time_close(&check);
+    struct strict_order *check = strict_order_new();
+    const uint32_t late = strict_order_add(check, 30, 40);
+    const uint32_t early = strict_order_add(check, 10, 20);
+    strict_order_access(check, late, 1, false);
+    strict_order_access(check, early, 1, false);
+    assert_true(strict_order_agrees(check, cycle, &count));
+    strict_order_close(&check);
 }
 
 /* ---- check_replay, check_linear, check_once: a world of one partition, one client at a time ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_time: see the header. Nodes are commands, then moments; a search that takes nodes without predecessors away leaves a cycle
+/* strict_order: see the header. Nodes are commands, then moments; a search that takes nodes without predecessors away leaves a cycle
  * or nothing. */
-#include "tests/sim/check_time.h"
+#include "bench/strict_order.h"
 
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ struct key {
     uint32_t reader_count, reader_capacity;
 };
 
-struct check_time {
+struct strict_order {
     struct command *commands;
     uint32_t command_count, command_capacity;
     struct edge *edges;
@@ -41,12 +41,12 @@ struct check_time {
         }                                                                                          \
     } while (0)
 
-struct check_time *check_time_new(void)
+struct strict_order *strict_order_new(void)
 {
-    return kv_alloc_zero(1, sizeof(struct check_time));
+    return kv_alloc_zero(1, sizeof(struct strict_order));
 }
 
-void check_time_close(struct check_time **check)
+void strict_order_close(struct strict_order **check)
 {
     for (uint32_t i = 0; i < (*check)->key_count; i++) {
         kv_free((*check)->keys[i].readers);
@@ -58,14 +58,14 @@ void check_time_close(struct check_time **check)
     *check = NULL;
 }
 
-uint32_t check_time_add(struct check_time *check, uint64_t asked, uint64_t answered)
+uint32_t strict_order_add(struct strict_order *check, uint64_t asked, uint64_t answered)
 {
     GROW(check->commands, check->command_count, check->command_capacity);
     check->commands[check->command_count] = (struct command){asked, answered};
     return check->command_count++;
 }
 
-static void add_edge(struct check_time *check, uint32_t from, uint32_t to)
+static void add_edge(struct strict_order *check, uint32_t from, uint32_t to)
 {
     if (from == to) {
         return;
@@ -74,7 +74,7 @@ static void add_edge(struct check_time *check, uint32_t from, uint32_t to)
     check->edges[check->edge_count++] = (struct edge){from, to};
 }
 
-void check_time_access(struct check_time *check, uint32_t command, uint32_t key, bool write)
+void strict_order_access(struct strict_order *check, uint32_t command, uint32_t key, bool write)
 {
     if (key >= check->key_count) {
         const uint32_t count = 2 * key + 16;
@@ -110,7 +110,7 @@ static int compare_moments(const void *left, const void *right)
 
 /* Moments of answers, ascending; node command_count + i is the i-th. Whoever was answered then comes before it, whoever was asked
  * later behind it. */
-static uint32_t add_moments(struct check_time *check)
+static uint32_t add_moments(struct strict_order *check)
 {
     uint64_t *moments = kv_alloc_zero(check->command_count + 1, sizeof(*moments));
     uint32_t count = 0;
@@ -151,7 +151,7 @@ static int compare_edges(const void *left, const void *right)
 }
 
 /* Take away what has no predecessor left; returns how many nodes that is. */
-static uint32_t take_away(const struct check_time *check, uint32_t nodes, uint32_t *predecessors)
+static uint32_t take_away(const struct strict_order *check, uint32_t nodes, uint32_t *predecessors)
 {
     uint32_t *queue = kv_alloc_zero(nodes + 1, sizeof(*queue));
     uint32_t *first = kv_alloc_zero(nodes + 1, sizeof(*first));
@@ -182,8 +182,9 @@ static uint32_t take_away(const struct check_time *check, uint32_t nodes, uint32
 }
 
 /* Whoever is left has a predecessor that is left: going back along them comes round. */
-static void find_cycle(const struct check_time *check, uint32_t nodes, const uint32_t *predecessors,
-                       uint32_t ret[CHECK_TIME_CYCLE_MAX], uint32_t *ret_count)
+static void find_cycle(const struct strict_order *check, uint32_t nodes,
+                       const uint32_t *predecessors, uint32_t ret[STRICT_ORDER_CYCLE_MAX],
+                       uint32_t *ret_count)
 {
     uint32_t *before = kv_alloc_zero(nodes + 1, sizeof(*before));
     uint32_t at = 0;
@@ -199,7 +200,7 @@ static void find_cycle(const struct check_time *check, uint32_t nodes, const uin
     const uint32_t first = at;
     *ret_count = 0;
     do {
-        if (at < check->command_count && *ret_count < CHECK_TIME_CYCLE_MAX) {
+        if (at < check->command_count && *ret_count < STRICT_ORDER_CYCLE_MAX) {
             ret[(*ret_count)++] = at;
         }
         at = before[at];
@@ -212,8 +213,8 @@ static void find_cycle(const struct check_time *check, uint32_t nodes, const uin
     kv_free(before);
 }
 
-bool check_time_agrees(struct check_time *check, uint32_t ret[CHECK_TIME_CYCLE_MAX],
-                       uint32_t *ret_count)
+bool strict_order_agrees(struct strict_order *check, uint32_t ret[STRICT_ORDER_CYCLE_MAX],
+                         uint32_t *ret_count)
 {
     const uint32_t nodes = check->command_count + add_moments(check);
     uint32_t *predecessors = kv_alloc_zero(nodes + 1, sizeof(*predecessors));

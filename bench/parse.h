@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parse: arguments of options. */
+#ifndef KV_BENCH_PARSE_H
+#define KV_BENCH_PARSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A decimal number in low .. high, without sign. */
+bool bench_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret);
+
+/* "500ms" or "5s" in milliseconds; at most a day. */
+bool bench_parse_time(const char *text, uint64_t *ret_ms);
+
+#endif
