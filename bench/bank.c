@@ -18,7 +18,7 @@
 #define MOVE_KEYS_MAX 4
 
 /* How long the end waits for a clean last audit. */
-#define FINAL_AUDIT_US (60 * UINT64_C(1000000))
+#define FINAL_AUDIT_US    (60 * UINT64_C(1000000))
 
 #define STATUS_TIMEOUT_MS 2000
 
@@ -225,8 +225,8 @@ static kv_status open_accounts(struct bank *bank)
     const uint32_t accounts = bank->settings->accounts;
     kv_bytes *values = kv_alloc_zero(accounts, sizeof *values);
     for (uint32_t i = 0; i < accounts; i++) {
-        const int named = snprintf(bank->names[i], sizeof bank->names[i], "%s%06u",
-                                   bank->settings->prefix, i);
+        const int named =
+            snprintf(bank->names[i], sizeof bank->names[i], "%s%06u", bank->settings->prefix, i);
         bank->keys[i] = kv_bytes_of(bank->names[i], (size_t)named);
         values[i] = kv_bytes_of(value, (size_t)size);
     }
@@ -253,8 +253,9 @@ static bool final_audit(struct bank *bank)
 
 static void show_progress(const struct bank *bank, uint64_t begun, uint64_t now)
 {
-    fprintf(stderr, "bank: %" PRIu64 " s, %" PRIu64 " transfers, %" PRIu64 " audits, %" PRIu64
-                    " accounts moved, %" PRIu64 " failed\n",
+    fprintf(stderr,
+            "bank: %" PRIu64 " s, %" PRIu64 " transfers, %" PRIu64 " audits, %" PRIu64
+            " accounts moved, %" PRIu64 " failed\n",
             (now - begun) / 1000000, bank->result->transfers.ok.count,
             bank->result->audits.ok.count, bank->result->moved,
             bank->result->transfers.failed.count + bank->result->audits.failed.count);
@@ -308,9 +309,8 @@ static void take_usage(struct bank *bank, const struct bench_usage *before)
 static kv_status open_bank(struct bank *bank, const char *endpoints, const char *cluster)
 {
     const struct bank_settings *settings = bank->settings;
-    const kv_client_options options = {.struct_size = sizeof options,
-                                       .timeout_ms = settings->timeout_ms,
-                                       .cluster_name = cluster};
+    const kv_client_options options = {
+        .struct_size = sizeof options, .timeout_ms = settings->timeout_ms, .cluster_name = cluster};
     bank->names = kv_alloc_zero(settings->accounts, sizeof *bank->names);
     bank->keys = kv_alloc_zero(settings->accounts, sizeof *bank->keys);
     bank->entries = kv_alloc_zero(settings->accounts, sizeof *bank->entries);
@@ -358,8 +358,7 @@ enum bench_end bank_run(const struct bank_settings *settings, const char *endpoi
     struct bank bank = {.settings = settings, .result = ret};
     enum bench_end end = BENCH_END_OK;
     const kv_status status = open_bank(&bank, endpoints, cluster);
-    if (status != KV_OK ||
-        bench_usage_read(bank.client, STATUS_TIMEOUT_MS, &before) != KV_OK) {
+    if (status != KV_OK || bench_usage_read(bank.client, STATUS_TIMEOUT_MS, &before) != KV_OK) {
         snprintf(error, BENCH_RUN_ERROR_BYTES, "the accounts cannot be opened: %s",
                  kv_client_error(bank.client));
         close_bank(&bank);

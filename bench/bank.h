@@ -23,7 +23,8 @@
 #define BANK_OPTION_MAP(X)                                                                         \
     X(ACCOUNTS, "accounts", 'a', "N", "accounts; default: 64, at most 1000")                       \
     X(SECONDS, "seconds", 's', "S", "length of the run; default: 10")                              \
-    X(CLIENTS, "clients", 'c', "N", "virtual clients, each with one operation in flight; default: 16") \
+    X(CLIENTS, "clients", 'c', "N",                                                                \
+      "virtual clients, each with one operation in flight; default: 16")                           \
     X(AUDITS, "audits", 0, "PERCENT", "audits among the operations; default: 5")                   \
     X(MOVES, "moves", 0, "N", "accounts that are moved each second; default: 10")                  \
     X(POLICY, "policy", 0, "NAME", "of transfers: exchange (default), move or borrow")             \
@@ -38,8 +39,8 @@
     X(PROGRESS, "progress", 0, NULL, "a line per second on stderr")                                \
     X(HELP, "help", 'h', NULL, "print this help")
 
-#define BANK_ACCOUNTS_MAX 1000 /* an audit is one command: KV_COMMAND_KEYS_MAX keys */
-#define BANK_CLIENTS_MAX  1000
+#define BANK_ACCOUNTS_MAX     1000 /* an audit is one command: KV_COMMAND_KEYS_MAX keys */
+#define BANK_CLIENTS_MAX      1000
 
 #define BANK_PREFIX_BYTES_MAX 40
 
@@ -64,7 +65,7 @@ struct bank_settings {
 struct bank_result {
     struct bench_series transfers, audits;
     uint64_t moves, moved, move_failures;
-    uint64_t refused; /* transfers of accounts that had not enough */
+    uint64_t refused;            /* transfers of accounts that had not enough */
     uint64_t partitions_touched; /* by transfers, added up */
     uint64_t oracle_transfers;   /* in which the oracle took part */
     uint64_t runtime_us;

@@ -55,8 +55,11 @@ void bank_ledger_add(struct bank_ledger *ledger, enum bank_kind kind, uint64_t a
 {
     GROW(ledger->operations, ledger->operation_count, 1, ledger->operation_capacity);
     GROW(ledger->entries, ledger->entry_count, count, ledger->entry_capacity);
-    ledger->operations[ledger->operation_count++] = (struct operation){
-        .kind = kind, .asked = asked, .answered = answered, .first = ledger->entry_count, .count = count};
+    ledger->operations[ledger->operation_count++] = (struct operation){.kind = kind,
+                                                                       .asked = asked,
+                                                                       .answered = answered,
+                                                                       .first = ledger->entry_count,
+                                                                       .count = count};
     memcpy(&ledger->entries[ledger->entry_count], entries, count * sizeof(*entries));
     ledger->entry_count += count;
 }
@@ -152,8 +155,8 @@ static void check_step(const struct bank_entry *before, const struct bank_entry 
     }
     if (entry->changed && version == from + 1 && balance != held + entry->added) {
         fail(verdict,
-             "account %u has %" PRId64 " in version %" PRId64 ", %" PRId64 " before it, and %" PRId64
-             " was added",
+             "account %u has %" PRId64 " in version %" PRId64 ", %" PRId64
+             " before it, and %" PRId64 " was added",
              entry->account, balance, version, held, entry->added);
     }
     if (!entry->changed && version == from && balance != held) {
@@ -185,8 +188,9 @@ static void check_accounts(const struct bank_ledger *ledger, struct bank_verdict
         before = entry;
     }
     if (!strict_order_agrees(order, cycle, &count)) {
-        fail(verdict, "no order of all operations agrees with the versions and with real time: %u of "
-                      "them make a cycle, asked at %" PRIu64 " and so on",
+        fail(verdict,
+             "no order of all operations agrees with the versions and with real time: %u of "
+             "them make a cycle, asked at %" PRIu64 " and so on",
              count, ledger->operations[cycle[0]].asked);
     }
     strict_order_close(&order);
@@ -210,7 +214,8 @@ static void check_end(const struct bank_ledger *ledger, struct bank_verdict *ver
     for (uint32_t e = 0; final != NULL && e < final->count; e++) {
         const struct bank_entry *entry = &ledger->entries[final->first + e];
         if (bank_version(entry->number) < last[entry->account]) {
-            fail(verdict, "account %u ends at version %" PRId64 ", but version %" PRId64 " was told",
+            fail(verdict,
+                 "account %u ends at version %" PRId64 ", but version %" PRId64 " was told",
                  entry->account, bank_version(entry->number), last[entry->account]);
         }
     }
@@ -238,12 +243,14 @@ void bank_ledger_write(const struct bank_ledger *ledger, FILE *out)
     static const char *const kinds[] = {"transfer", "refused", "audit"};
     for (uint64_t i = 0; i < ledger->operation_count; i++) {
         const struct operation *operation = &ledger->operations[i];
-        fprintf(out, "{\"kind\":\"%s\",\"asked\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"accounts\":[",
+        fprintf(out,
+                "{\"kind\":\"%s\",\"asked\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"accounts\":[",
                 kinds[operation->kind], operation->asked, operation->answered);
         for (uint32_t e = 0; e < operation->count; e++) {
             const struct bank_entry *entry = &ledger->entries[operation->first + e];
-            fprintf(out, "%s{\"account\":%u,\"balance\":%" PRId64 ",\"version\":%" PRId64
-                         ",\"added\":%" PRId64 "}",
+            fprintf(out,
+                    "%s{\"account\":%u,\"balance\":%" PRId64 ",\"version\":%" PRId64
+                    ",\"added\":%" PRId64 "}",
                     e == 0 ? "" : ",", entry->account, bank_balance(entry->number),
                     bank_version(entry->number), entry->added);
         }

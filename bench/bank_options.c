@@ -57,20 +57,21 @@ static const char *set(struct bank_settings *settings, enum bank_option option, 
 {
     switch (option) {
     case BANK_OPTION_ACCOUNTS:
-        return parse_u32(text, 2, BANK_ACCOUNTS_MAX, &settings->accounts) ? NULL
-                                                                         : "a number from 2 to 1000";
+        return parse_u32(text, 2, BANK_ACCOUNTS_MAX, &settings->accounts)
+                   ? NULL
+                   : "a number from 2 to 1000";
     case BANK_OPTION_SECONDS:
         return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->seconds)
                    ? NULL
                    : "a number of seconds from 1 to 86400";
     case BANK_OPTION_CLIENTS:
         return parse_u32(text, 1, BANK_CLIENTS_MAX, &settings->clients) ? NULL
-                                                                       : "a number from 1 to 1000";
+                                                                        : "a number from 1 to 1000";
     case BANK_OPTION_AUDITS:
         return parse_u32(text, 0, 100, &settings->audits_percent) ? NULL : "a number up to 100";
     case BANK_OPTION_MOVES:
         return parse_u32(text, 0, 1000000, &settings->moves_per_second) ? NULL
-                                                                       : "a number up to 1000000";
+                                                                        : "a number up to 1000000";
     case BANK_OPTION_POLICY:
         return parse_policy(text, &settings->policy) ? NULL : "exchange, move or borrow";
     case BANK_OPTION_PREFIX:
@@ -154,7 +155,8 @@ bool bank_options_parse(int argc, char *const *argv, struct bank_settings *ret, 
     while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
         const enum bank_option option = option_of(found);
         if (option == BANK_OPTIONS) {
-            snprintf(error, BENCH_ERROR_BYTES, "%s: unknown, or without its argument; see 'kvbench bank --help'",
+            snprintf(error, BENCH_ERROR_BYTES,
+                     "%s: unknown, or without its argument; see 'kvbench bank --help'",
                      argv[optind - 1]);
             return false;
         }
@@ -166,7 +168,8 @@ bool bank_options_parse(int argc, char *const *argv, struct bank_settings *ret, 
         }
         const char *wanted = set(ret, option, optarg);
         if (wanted != NULL) {
-            snprintf(error, BENCH_ERROR_BYTES, "--%s must be %s", option_texts[option].name, wanted);
+            snprintf(error, BENCH_ERROR_BYTES, "--%s must be %s", option_texts[option].name,
+                     wanted);
             return false;
         }
     }
@@ -180,7 +183,8 @@ bool bank_options_parse(int argc, char *const *argv, struct bank_settings *ret, 
 void bank_options_help(FILE *out)
 {
     fputs("usage: kvbench bank [options]\n\n"
-          "Transfers money between accounts on all partitions, moves the accounts while it does, and checks\n"
+          "Transfers money between accounts on all partitions, moves the accounts while it does, "
+          "and checks\n"
           "every answer. Exit status 1 if they cannot all be true.\n\n",
           out);
     for (int i = 0; i < BANK_OPTIONS; i++) {

@@ -27,7 +27,9 @@ static double per(uint64_t part, uint64_t whole)
 
 static void report_series(FILE *out, const char *name, const struct bench_series *series)
 {
-    fprintf(out, "%-10s %10" PRIu64 " ok, p50 %" PRIu64 " us, p95 %" PRIu64 " us, p99 %" PRIu64 " us, max %" PRIu64 " us\n",
+    fprintf(out,
+            "%-10s %10" PRIu64 " ok, p50 %" PRIu64 " us, p95 %" PRIu64 " us, p99 %" PRIu64
+            " us, max %" PRIu64 " us\n",
             name, series->ok.count, bench_histogram_quantile(&series->ok, 500),
             bench_histogram_quantile(&series->ok, 950), bench_histogram_quantile(&series->ok, 990),
             series->ok.max);
@@ -47,8 +49,9 @@ static void report_plain(FILE *out, const struct bank_settings *settings,
             settings->accounts, settings->clients, (double)result->runtime_us / 1e6);
     report_series(out, "transfers", &result->transfers);
     report_series(out, "audits", &result->audits);
-    fprintf(out, "%-10s %10" PRIu64 " accounts in %" PRIu64 " operations, %" PRIu64 " of them failed\n", "moved",
-            result->moved, result->moves, result->move_failures);
+    fprintf(out,
+            "%-10s %10" PRIu64 " accounts in %" PRIu64 " operations, %" PRIu64 " of them failed\n",
+            "moved", result->moved, result->moves, result->move_failures);
     fprintf(out, "%-10s %10.2f partitions, %.3f oracles, %.0f/s\n", "a transfer",
             per(result->partitions_touched, result->transfers.ok.count),
             per(result->oracle_transfers, result->transfers.ok.count),
@@ -57,20 +60,25 @@ static void report_plain(FILE *out, const struct bank_settings *settings,
         fprintf(out, "%-10s %10.1f messages between members, %.2f syncs\n", "an answer",
                 per(result->messages, answered), per(result->syncs, answered));
     }
-    fprintf(out, "%-10s %10" PRIu64 " operations, %" PRIu64 " audits, %" PRIu64 " transfers with unknown outcome, %" PRIu64
-                 " versions by them: %s\n",
+    fprintf(out,
+            "%-10s %10" PRIu64 " operations, %" PRIu64 " audits, %" PRIu64
+            " transfers with unknown outcome, %" PRIu64 " versions by them: %s\n",
             "ledger", result->verdict.operations, result->verdict.audits, result->verdict.unknown,
             result->verdict.unknown_versions,
-            result->verdict.wrong ? result->verdict.text : "strictly serializable, the total is right");
+            result->verdict.wrong ? result->verdict.text
+                                  : "strictly serializable, the total is right");
 }
 
 static json_t *series_json(const struct bench_series *series)
 {
     json_t *json = json_object();
     json_object_set_new(json, "ok", json_integer((json_int_t)series->ok.count));
-    json_object_set_new(json, "p50_us", json_integer((json_int_t)bench_histogram_quantile(&series->ok, 500)));
-    json_object_set_new(json, "p95_us", json_integer((json_int_t)bench_histogram_quantile(&series->ok, 950)));
-    json_object_set_new(json, "p99_us", json_integer((json_int_t)bench_histogram_quantile(&series->ok, 990)));
+    json_object_set_new(json, "p50_us",
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 500)));
+    json_object_set_new(json, "p95_us",
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 950)));
+    json_object_set_new(json, "p99_us",
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 990)));
     json_object_set_new(json, "max_us", json_integer((json_int_t)series->ok.max));
     for (int outcome = 0; outcome < BENCH_OUTCOMES; outcome++) {
         if (outcome != BENCH_OUTCOME_OK && series->outcomes[outcome] > 0) {
@@ -99,7 +107,8 @@ static void report_json(FILE *out, const struct bank_settings *settings,
                         json_real(per(result->partitions_touched, result->transfers.ok.count)));
     json_object_set_new(json, "messages_per_answer", json_real(per(result->messages, answered)));
     json_object_set_new(json, "syncs_per_answer", json_real(per(result->syncs, answered)));
-    json_object_set_new(json, "ledger_operations", json_integer((json_int_t)result->verdict.operations));
+    json_object_set_new(json, "ledger_operations",
+                        json_integer((json_int_t)result->verdict.operations));
     json_object_set_new(json, "unknown", json_integer((json_int_t)result->verdict.unknown));
     json_object_set_new(json, "unknown_versions",
                         json_integer((json_int_t)result->verdict.unknown_versions));

@@ -184,8 +184,8 @@ static void options_have_defaults_and_bounds(void **state)
     (void)state;
     assert_true(parses(1, (const char *[]){"bank"}, &settings));
     assert_int_equal(settings.accounts, 64);
-    assert_true(parses(5, (const char *[]){"bank", "--accounts", "1000", "--policy", "borrow"},
-                       &settings));
+    assert_true(
+        parses(5, (const char *[]){"bank", "--accounts", "1000", "--policy", "borrow"}, &settings));
     assert_int_equal(settings.policy, KV_POLICY_BORROW);
     assert_false(parses(3, (const char *[]){"bank", "--accounts", "1001"}, &settings));
     assert_false(parses(3, (const char *[]){"bank", "--policy", "steal"}, &settings));

@@ -11,9 +11,7 @@
 #include <string.h>
 
 #include "multicast/wire/footprint.h"
-#include "tests/unit/engine/together.h"
-
-#define SESSION 7
+#include "tests/unit/engine/commands.h"
 
 static int setup(void **state)
 {
@@ -30,116 +28,25 @@ static int teardown(void **state)
     return 0;
 }
 
-static const kv_group_set nobody = {0};
-
-static kv_message_id id_of(uint64_t sequence, uint32_t attempt)
-{
-    return (kv_message_id){{{{SESSION}, {0}}}, sequence, attempt};
-}
-
-static kv_group_id group_of(unsigned value)
-{
-    return (kv_group_id){(uint16_t)value};
-}
-
-static struct wire_command *begin(struct together *together, enum wire_op op)
-{
-    wire_command_begin(&together->command, op);
-    return &together->command;
-}
-
-static void add_key(struct wire_command *command, kv_slice key, unsigned owner)
-{
-    command->keys[command->key_count++] = key;
-    command->owners[command->owner_count++] = (uint8_t)owner;
-}
-
-static void add_value(struct wire_command *command, const char *value)
-{
-    command->values[command->value_count++] = kv_slice_of_text(value);
-}
-
-/* mput of two keys on their homes. */
-static void put_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
-                    kv_slice b, unsigned at_b, const char *value)
-{
-    struct wire_command *command = begin(together, WIRE_OP_MPUT);
-    add_key(command, a, at_a);
-    add_key(command, b, at_b);
-    add_value(command, value);
-    add_value(command, value);
-    (void)together_order(together, id, nobody);
-}
-
-static void put_one(struct together *together, kv_message_id id, kv_slice key, unsigned at,
-                    const char *value)
-{
-    struct wire_command *command = begin(together, WIRE_OP_PUT);
-    command->keys[command->key_count++] = key;
-    add_value(command, value);
-    (void)together_order(together, id, kv_group_set_of(group_of(at)));
-}
-
-static void move_one(struct together *together, kv_message_id id, kv_slice key, unsigned from,
-                     unsigned to)
-{
-    struct wire_command *command = begin(together, WIRE_OP_MOVE);
-    command->target = group_of(to);
-    add_key(command, key, from);
-    (void)together_order(together, id, nobody);
-}
-
-static void create_one(struct together *together, kv_message_id id, kv_slice key, unsigned to,
-                       const char *value)
-{
-    struct wire_command *command = begin(together, WIRE_OP_CREATE);
-    command->target = group_of(to);
-    add_key(command, key, wire_home_of(key, TOGETHER_PARTITIONS).value);
-    add_value(command, value);
-    (void)together_order(together, id, nobody);
-}
-
-/* EXEC of an increment. */
-static void exec_incr(struct together *together, kv_message_id id, kv_slice key)
-{
-    struct wire_command *command = begin(together, WIRE_OP_INCR);
-    command->exec = true;
-    command->number = 1;
-    command->keys[command->key_count++] = key;
-    (void)together_order(together, id, kv_group_set_of(KV_GROUP_ORACLE));
-}
-
-static enum wire_verdict verdict_of(struct together *together, kv_message_id id)
-{
-    const struct wire_answer *answer = together_answer_to(together, id);
-    return answer == NULL ? (enum wire_verdict)0 : answer->verdict;
-}
-
-static void apply_all(struct together *together, struct together_member *member)
-{
-    while (together_apply(together, member)) {
-    }
-}
-
 /* ---- Votes ---- */
 
 static void nobody_executes_without_the_votes_of_all(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
     assert_int_equal(engine_unfinished(together_leader(together, 1)->engine), 1);
     assert_int_equal(engine_keys(together_leader(together, 1)->engine), 0);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), 0);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), 0);
     together_settle(together);
     assert_int_equal(engine_keys(together_leader(together, 1)->engine), 1);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), WIRE_VERDICT_OK);
 }
 
 static void a_vote_that_comes_before_its_message_is_kept(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
     assert_int_equal(together->packet_count, 1);
     together_deliver(together, 0);
@@ -152,26 +59,26 @@ static void a_vote_that_comes_before_its_message_is_kept(void **state)
 static void only_what_shares_a_variable_waits(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
-    put_one(together, id_of(2, 1), together_key(1, 1), 1, "free");
-    put_one(together, id_of(3, 1), together_key(1, 0), 1, "behind");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put(together, command_id(2, 1), together_key(1, 1), 1, "free");
+    order_put(together, command_id(3, 1), together_key(1, 0), 1, "behind");
     apply_all(together, together_leader(together, 1));
-    assert_int_equal(verdict_of(together, id_of(2, 1)), WIRE_VERDICT_OK);
-    assert_int_equal(verdict_of(together, id_of(3, 1)), 0);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), 0);
 }
 
 static void a_read_stands_behind_what_was_delivered_before_it(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
-    struct wire_command *command = begin(together, WIRE_OP_GET);
+    struct wire_command *command = command_begin(together, WIRE_OP_GET);
     command->keys[command->key_count++] = together_key(1, 0);
     const uint32_t behind = together_read(together, group_of(1));
-    begin(together, WIRE_OP_GET)->keys[0] = together_key(1, 1);
+    command_begin(together, WIRE_OP_GET)->keys[0] = together_key(1, 1);
     together->command.key_count = 1;
     const uint32_t beside = together_read(together, group_of(1));
-    command = begin(together, WIRE_OP_SCAN);
+    command = command_begin(together, WIRE_OP_SCAN);
     command->limit = 10;
     command->keys[0] = command->keys[1] = (kv_slice){0}; /* no bounds */
     command->key_count = 2;
@@ -191,9 +98,9 @@ static void a_read_stands_behind_what_was_delivered_before_it(void **state)
 static void a_read_that_is_dropped_frees_the_queue(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
-    begin(together, WIRE_OP_GET)->keys[0] = together_key(1, 0);
+    command_begin(together, WIRE_OP_GET)->keys[0] = together_key(1, 0);
     together->command.key_count = 1;
     const uint32_t read = together_read(together, group_of(1));
     engine_drop_read(together_leader(together, 1)->engine, read);
@@ -208,14 +115,14 @@ static void a_no_frees_the_queues_at_once_and_answers_with_the_others(void **sta
 {
     struct together *together = *state;
     /* Partition 2 is not where the second key lives. */
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(3, 0), 2, "v");
-    put_one(together, id_of(2, 1), together_key(2, 0), 2, "w");
-    put_one(together, id_of(3, 1), together_key(3, 0), 2, "x");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(3, 0), 2, "v");
+    order_put(together, command_id(2, 1), together_key(2, 0), 2, "w");
+    order_put(together, command_id(3, 1), together_key(3, 0), 2, "x");
     apply_all(together, together_leader(together, 2));
-    assert_int_equal(verdict_of(together, id_of(3, 1)), WIRE_VERDICT_STALE);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), 0);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_STALE);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), 0);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), WIRE_VERDICT_STALE);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), WIRE_VERDICT_STALE);
     /* Whoever says NO says where the key may be. */
     assert_int_equal(together->answer.place_count, 1);
     assert_int_equal(together->answer.places[0].group.value, 3);
@@ -225,10 +132,10 @@ static void a_failed_guard_elsewhere_stops_the_steps_here(void **state)
 {
     struct together *together = *state;
     for (unsigned enough = 0; enough < 2; enough++) {
-        struct wire_command *command = begin(together, WIRE_OP_TXN);
+        struct wire_command *command = command_begin(together, WIRE_OP_TXN);
         const bool swapped = kv_slice_compare(together_key(1, 0), together_key(2, 0)) > 0;
-        add_key(command, together_key(swapped ? 2 : 1, 0), swapped ? 2 : 1);
-        add_key(command, together_key(swapped ? 1 : 2, 0), swapped ? 1 : 2);
+        command_add_key(command, together_key(swapped ? 2 : 1, 0), swapped ? 2 : 1);
+        command_add_key(command, together_key(swapped ? 1 : 2, 0), swapped ? 1 : 2);
         command->guard_count = 1;
         command->branch_count[0] = 2;
         command->branch_count[1] = 1;
@@ -238,9 +145,9 @@ static void a_failed_guard_elsewhere_stops_the_steps_here(void **state)
         command->steps[2] = (struct wire_step){.kind = WIRE_STEP_INCR, .key = 1, .number = 1};
         command->steps[3] = (struct wire_step){.kind = WIRE_STEP_GET, .key = 1};
         wire_command_mark_uses(command);
-        (void)together_order(together, id_of(1 + enough, 1), nobody);
+        order(together, command_id(1 + enough, 1));
         together_settle(together);
-        assert_int_equal(verdict_of(together, id_of(1 + enough, 1)), WIRE_VERDICT_OK);
+        assert_int_equal(verdict_of(together, command_id(1 + enough, 1)), WIRE_VERDICT_OK);
         assert_int_equal(together->answer.number, enough);
         assert_int_equal(together->answer.row_count, 1 + enough);
     }
@@ -251,7 +158,7 @@ static void a_failed_guard_elsewhere_stops_the_steps_here(void **state)
 static void a_message_is_forgotten_when_its_votes_are_logged_and_acknowledged(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
     apply_all(together, together_leader(together, 2));
     /* The vote of 2 at 1: used at once, appended, but not yet committed here. */
@@ -269,12 +176,10 @@ static void a_message_is_forgotten_when_its_votes_are_logged_and_acknowledged(vo
 static void lost_votes_are_sent_again_and_asked_for(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
     apply_all(together, together_leader(together, 2));
-    while (together->packet_count > 0) {
-        together_drop(together, 0);
-    }
+    drop_all(together);
     together->now.us += ENGINE_RETRY_US;
     together_tick(together, together_leader(together, 1));
     bool said = false, asked = false;
@@ -288,7 +193,7 @@ static void lost_votes_are_sent_again_and_asked_for(void **state)
 static void followers_take_votes_from_the_log_alone(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     together_settle(together);
     assert_int_equal(engine_keys(together_follower(together, 1)->engine), 1);
 }
@@ -296,28 +201,26 @@ static void followers_take_votes_from_the_log_alone(void **state)
 static void a_new_leader_brings_to_an_end_what_the_old_one_began(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
     apply_all(together, together_leader(together, 1));
     apply_all(together, together_leader(together, 2));
-    while (together->packet_count > 0) {
-        together_drop(together, 0); /* the old leaders' last words are lost */
-    }
+    drop_all(together); /* the old leaders' last words are lost */
     together_lead(together, group_of(1), 1);
     together_lead(together, group_of(2), 1);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), WIRE_VERDICT_OK);
 }
 
 static void a_restart_in_the_middle_changes_nothing(void **state)
 {
     struct together *together = *state;
-    put_two(together, id_of(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
-    put_one(together, id_of(2, 1), together_key(1, 0), 1, "w");
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2, "v");
+    order_put(together, command_id(2, 1), together_key(1, 0), 1, "w");
     apply_all(together, together_leader(together, 1));
     together_restart(together, together_leader(together, 1));
     assert_int_equal(engine_unfinished(together_leader(together, 1)->engine), 2);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(2, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
 }
 
 static void forge_vote(struct together *together, uint64_t sequence)
@@ -325,7 +228,7 @@ static void forge_vote(struct together *together, uint64_t sequence)
     struct together_member *member = together_leader(together, 1);
     struct wire_message forged = {.kind = WIRE_MESSAGE_SIGNAL, .group = group_of(1)};
     forged.as.signal.speaker.group = group_of(2);
-    forged.as.signal.id = id_of(sequence, 1);
+    forged.as.signal.id = command_id(sequence, 1);
     forged.as.signal.timestamp.clock.value = together->clock + 1;
     forged.as.signal.verdict = WIRE_VERDICT_OK;
     engine_step(
@@ -347,9 +250,9 @@ static void votes_on_what_is_never_ordered_are_bounded_and_dropped(void **state)
         forge_vote(together, sequence++);
     }
     assert_true(most >= 1000);
-    put_one(together, id_of(sequence, 1), together_key(1, 0), 1, "v");
+    order_put(together, command_id(sequence, 1), together_key(1, 0), 1, "v");
     together->clock++;
-    put_one(together, id_of(sequence, 2), together_key(1, 0), 1, "v");
+    order_put(together, command_id(sequence, 2), together_key(1, 0), 1, "v");
     apply_all(together, member); /* the cursor has passed all of them */
     forge_vote(together, sequence);
     assert_int_equal(engine_runs(member->engine), 1);
@@ -362,66 +265,66 @@ static void a_moved_key_is_where_it_was_moved_to(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    put_one(together, id_of(1, 1), key, 1, "v");
-    move_one(together, id_of(2, 1), key, 1, 3);
-    put_one(together, id_of(3, 1), key, 1, "late");
-    put_one(together, id_of(4, 1), key, 3, "there");
-    move_one(together, id_of(5, 1), key, 3, 2); /* home takes part in it */
-    move_one(together, id_of(6, 1), key, 2, 1);
+    order_put(together, command_id(1, 1), key, 1, "v");
+    order_move(together, command_id(2, 1), key, 1, 3);
+    order_put(together, command_id(3, 1), key, 1, "late");
+    order_put(together, command_id(4, 1), key, 3, "there");
+    order_move(together, command_id(5, 1), key, 3, 2); /* home takes part in it */
+    order_move(together, command_id(6, 1), key, 2, 1);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(3, 1)), WIRE_VERDICT_STALE);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_STALE);
     assert_int_equal(together->answer.places[0].group.value, 3);
-    assert_int_equal(verdict_of(together, id_of(4, 1)), WIRE_VERDICT_OK);
-    assert_int_equal(verdict_of(together, id_of(6, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(6, 1)), WIRE_VERDICT_OK);
 }
 
 static void a_key_is_created_once_wherever_it_is(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    create_one(together, id_of(1, 1), key, 2, "first");
-    create_one(together, id_of(2, 1), key, 1, "second");
-    create_one(together, id_of(3, 1), key, 3, "third");
+    order_create(together, command_id(1, 1), key, 2, "first");
+    order_create(together, command_id(2, 1), key, 1, "second");
+    order_create(together, command_id(3, 1), key, 3, "third");
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), WIRE_VERDICT_OK);
-    assert_int_equal(verdict_of(together, id_of(2, 1)), WIRE_VERDICT_EXISTS);
-    assert_int_equal(verdict_of(together, id_of(3, 1)), WIRE_VERDICT_EXISTS);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_EXISTS);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_EXISTS);
 }
 
 static void a_deleted_placed_key_can_be_created_again(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    create_one(together, id_of(1, 1), key, 2, "first");
-    struct wire_command *command = begin(together, WIRE_OP_DELETE);
-    add_key(command, key, 2);
-    (void)together_order(together, id_of(2, 1), nobody);
-    create_one(together, id_of(3, 1), key, 3, "again");
+    order_create(together, command_id(1, 1), key, 2, "first");
+    order_delete(together, command_id(2, 1), key, 2);
+    order_create(together, command_id(3, 1), key, 3, "again");
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(2, 1)), WIRE_VERDICT_OK);
-    assert_int_equal(verdict_of(together, id_of(3, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_OK);
 }
 
 static void move_and_borrow_execute_on_the_values_of_others(void **state)
 {
     struct together *together = *state;
-    put_one(together, id_of(1, 1), together_key(1, 0), 1, "5");
-    put_one(together, id_of(2, 1), together_key(2, 0), 2, "7");
+    order_put(together, command_id(1, 1), together_key(1, 0), 1, "5");
+    order_put(together, command_id(2, 1), together_key(2, 0), 2, "7");
     for (unsigned policy = WIRE_POLICY_MOVE; policy <= WIRE_POLICY_BORROW; policy++) {
         const unsigned at = policy == WIRE_POLICY_MOVE ? 1 : 3;
         const bool swapped = kv_slice_compare(together_key(1, 0), together_key(2, 0)) > 0;
-        struct wire_command *command = begin(together, WIRE_OP_TXN);
+        struct wire_command *command = command_begin(together, WIRE_OP_TXN);
         command->policy = (enum wire_policy)policy;
         command->target = group_of(policy == WIRE_POLICY_MOVE ? 3 : 2);
-        add_key(command, together_key(swapped ? 2 : 1, 0), at == 1 ? (swapped ? 2 : 1) : at);
-        add_key(command, together_key(swapped ? 1 : 2, 0), at == 1 ? (swapped ? 1 : 2) : at);
+        command_add_key(command, together_key(swapped ? 2 : 1, 0),
+                        at == 1 ? (swapped ? 2 : 1) : at);
+        command_add_key(command, together_key(swapped ? 1 : 2, 0),
+                        at == 1 ? (swapped ? 1 : 2) : at);
         command->branch_count[0] = 2;
         command->steps[0] = (struct wire_step){.kind = WIRE_STEP_INCR, .key = 0, .number = 1};
         command->steps[1] = (struct wire_step){.kind = WIRE_STEP_INCR, .key = 1, .number = 1};
         wire_command_mark_uses(command);
-        (void)together_order(together, id_of(1 + policy + 1, 1), nobody);
+        order(together, command_id(1 + policy + 1, 1));
         together_settle(together);
-        assert_int_equal(verdict_of(together, id_of(1 + policy + 1, 1)), WIRE_VERDICT_OK);
+        assert_int_equal(verdict_of(together, command_id(1 + policy + 1, 1)), WIRE_VERDICT_OK);
         assert_int_equal(together->answer.row_count, 2);
     }
 }
@@ -432,35 +335,36 @@ static void the_oracle_runs_a_command_under_its_clients_id(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    create_one(together, id_of(1, 1), key, 2, "41");
-    exec_incr(together, id_of(2, 4), key);
+    order_create(together, command_id(1, 1), key, 2, "41");
+    order_exec_incr(together, command_id(2, 4), key);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(2, 4)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(2, 4)), WIRE_VERDICT_OK);
     assert_int_equal(together->answer.number, 42);
     assert_int_equal(together->answer.places[0].group.value, 2);
     /* The client asks again, and a copy is not executed again. */
     struct engine_reply reply;
     const struct engine *oracle = together_leader(together, 0)->engine;
-    assert_int_equal(engine_admit(oracle, id_of(2, 4), 0, &reply), ENGINE_RECORDED);
-    assert_int_equal(engine_admit(oracle, id_of(2, 3), 0, &reply), ENGINE_REFUSED);
+    assert_int_equal(engine_admit(oracle, command_id(2, 4), 0, &reply), ENGINE_RECORDED);
+    assert_int_equal(engine_admit(oracle, command_id(2, 3), 0, &reply), ENGINE_REFUSED);
     const struct engine *owner = together_leader(together, 2)->engine;
-    assert_int_equal(engine_admit(owner, id_of(2, 4), 0, &reply), ENGINE_ELSEWHERE);
+    assert_int_equal(engine_admit(owner, command_id(2, 4), 0, &reply), ENGINE_ELSEWHERE);
 }
 
 static void nobody_moves_a_key_that_is_about_to_be_executed_on(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    create_one(together, id_of(1, 1), key, 2, "1");
-    exec_incr(together, id_of(2, 1), key);
+    order_create(together, command_id(1, 1), key, 2, "1");
+    order_exec_incr(together, command_id(2, 1), key);
     apply_all(together, together_leader(together, 0));
     struct engine_reply reply;
-    assert_int_equal(engine_admit(together_leader(together, 0)->engine, id_of(2, 1), 0, &reply),
-                     ENGINE_RUNNING);
-    move_one(together, id_of(3, 1), key, 2, 3);
-    exec_incr(together, id_of(4, 1), key);
+    assert_int_equal(
+        engine_admit(together_leader(together, 0)->engine, command_id(2, 1), 0, &reply),
+        ENGINE_RUNNING);
+    order_move(together, command_id(3, 1), key, 2, 3);
+    order_exec_incr(together, command_id(4, 1), key);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(4, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_OK);
     assert_int_equal(together->answer.number, 3);
 }
 
@@ -468,7 +372,7 @@ static void a_new_leader_of_the_oracle_dispatches_the_same_message(void **state)
 {
     struct together *together = *state;
     const kv_slice key = together_key(1, 0);
-    exec_incr(together, id_of(1, 1), key);
+    order_exec_incr(together, command_id(1, 1), key);
     /* The follower has seen the EXEC, and no execution in the log yet. */
     together->leaders[0] = 1;
     apply_all(together, &together->members[0][0]);
@@ -477,7 +381,7 @@ static void a_new_leader_of_the_oracle_dispatches_the_same_message(void **state)
     assert_int_equal(together->submits, 1);
     together_lead(together, KV_GROUP_ORACLE, 0);
     together_settle(together);
-    assert_int_equal(verdict_of(together, id_of(1, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(verdict_of(together, command_id(1, 1)), WIRE_VERDICT_OK);
     assert_int_equal(together->answer.number, 1);
 }
 
@@ -632,7 +536,7 @@ static void order_any(struct random *run)
     struct together *together = run->together;
     struct wire_command *command = &together->command;
     const unsigned session = (unsigned)kv_prng_below(&run->prng, RANDOM_SESSIONS);
-    const kv_message_id id = {{{{SESSION + session}, {0}}}, ++run->sequences[session], 1};
+    const kv_message_id id = {{{{COMMAND_SESSION + session}, {0}}}, ++run->sequences[session], 1};
     any_command(run);
     if (kv_prng_chance(&run->prng, 1, 6)) {
         command->exec = true;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands: the usual commands of the tests of a whole cluster, written on together->command and ordered. */
+#ifndef KV_TESTS_ENGINE_COMMANDS_H
+#define KV_TESTS_ENGINE_COMMANDS_H
+
+#include "tests/unit/engine/together.h"
+
+#define COMMAND_SESSION 7
+
+kv_group_id group_of(unsigned value);
+
+/* Of the client that most tests are. */
+kv_message_id command_id(uint64_t sequence, uint32_t attempt);
+
+struct wire_command *command_begin(struct together *together, enum wire_op op);
+void command_add_key(struct wire_command *command, kv_slice key, unsigned owner);
+void command_add_value(struct wire_command *command, const char *value);
+
+/* Order together->command for the groups that it names. */
+void order(struct together *together, kv_message_id id);
+
+void order_put(struct together *together, kv_message_id id, kv_slice key, unsigned at,
+               const char *value);
+void order_incr(struct together *together, kv_message_id id, kv_slice key, unsigned at);
+
+/* mput of the same value; the keys in any order. */
+void order_put_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
+                   kv_slice b, unsigned at_b, const char *value);
+
+/* mget, with the owner of the second key to execute on what it borrows. */
+void order_borrow_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
+                      kv_slice b, unsigned at_b);
+
+void order_move(struct together *together, kv_message_id id, kv_slice key, unsigned from,
+                unsigned to);
+void order_create(struct together *together, kv_message_id id, kv_slice key, unsigned to,
+                  const char *value);
+void order_delete(struct together *together, kv_message_id id, kv_slice key, unsigned at);
+
+/* EXEC of an increment by one. */
+void order_exec_incr(struct together *together, kv_message_id id, kv_slice key);
+
+/* What a client has been told; 0: nothing yet. Its answer is together->answer. */
+enum wire_verdict verdict_of(struct together *together, kv_message_id id);
+
+/* A linearizable read of one key; returns the number of the read. */
+uint32_t read_one(struct together *together, kv_slice key, unsigned at);
+
+/* Its answer is decoded into together->answer; 0: it waits. */
+enum wire_verdict read_verdict(struct together *together, uint32_t number);
+
+/* All that is in the log of a member. */
+void apply_all(struct together *together, struct together_member *member);
+
+/* Deliver every packet from one group's members to another's; or lose them. */
+void deliver_from_to(struct together *together, unsigned from, unsigned to);
+void drop_all(struct together *together);
+
+#endif
