@@ -23,6 +23,9 @@ struct engine *engine_new(kv_group_id group, struct machine machine, uint32_t se
     TAILQ_INIT(&engine->waiting);
     TAILQ_INIT(&engine->done);
     TAILQ_INIT(&engine->reads);
+    TAILQ_INIT(&engine->scans);
+    TAILQ_INIT(&engine->gated);
+    engine->gate.at = KV_INSTANT_NEVER;
     TAILQ_INIT(&engine->ready);
     engine_sessions_init(&engine->sessions, sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max);
     return engine;
@@ -37,6 +40,9 @@ void engine_destroy(struct engine **engine)
     while (!TAILQ_EMPTY(&(*engine)->reads)) {
         engine_run_free(*engine, TAILQ_FIRST(&(*engine)->reads));
     }
+    while (!TAILQ_EMPTY(&(*engine)->scans)) {
+        engine_run_free(*engine, TAILQ_FIRST(&(*engine)->scans));
+    }
     (*engine)->machine.ops->destroy((*engine)->machine.state);
     kv_buffer_close(&(*engine)->answer_bytes);
     kv_buffer_close(&(*engine)->scratch);
@@ -50,6 +56,7 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     engine_effects_clear(effects);
     engine->effects = effects;
     engine->now = event->now.us > engine->now.us ? event->now : engine->now;
+    engine_on_gate_time(engine);
     if (event->leads != engine->leads) {
         engine_on_role(engine, event->leads);
     }
@@ -78,7 +85,7 @@ void engine_step(struct engine *engine, const struct engine_event *event,
 
 kv_instant engine_deadline(const struct engine *engine)
 {
-    return kv_instant_min(engine->wake, engine->dispatch_at);
+    return kv_instant_min(kv_instant_min(engine->wake, engine->dispatch_at), engine->gate.at);
 }
 
 uint64_t engine_digest(const struct engine *engine)

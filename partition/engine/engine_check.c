@@ -8,7 +8,7 @@ static uint64_t engine_check_records(const struct engine_session *session)
 {
     const struct engine_records *records = &session->records;
     uint64_t digest = 0;
-    uint64_t far_bytes = 0;
+    uint64_t far_bytes = 0, competing_bytes = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < records->capacity; i++) {
         const struct engine_record *record = &records->slots[i];
@@ -23,6 +23,9 @@ static uint64_t engine_check_records(const struct engine_session *session)
         KV_ASSERT(!record->running || (record->hash == 0 && record->size == 0));
         if (record->size > ENGINE_RECORD_NEAR_BYTES) {
             far_bytes += record->size;
+        }
+        if (record->size > ENGINE_RECORD_FREE_BYTES) {
+            competing_bytes += record->size;
             KV_ASSERT(record->newer_bytes + record->size <= KV_SESSION_RECORD_BYTES_MAX);
         }
         digest += record->hash;
@@ -31,7 +34,7 @@ static uint64_t engine_check_records(const struct engine_session *session)
     KV_ASSERT(count == records->count);
     KV_ASSERT(count <= KV_SESSION_OUTSTANDING_MAX); /* E5 */
     KV_ASSERT(far_bytes == records->far_bytes);
-    KV_ASSERT(far_bytes <= KV_SESSION_RECORD_BYTES_MAX);
+    KV_ASSERT(competing_bytes <= KV_SESSION_RECORD_BYTES_MAX);
     return digest;
 }
 
@@ -57,14 +60,15 @@ static void engine_check_sessions(const struct engine *engine)
 }
 
 /* Between two steps nobody who could go on waits. */
-static void engine_check_waiting(const struct engine_run *run)
+static void engine_check_waiting(const struct engine *engine, const struct engine_run *run)
 {
     bool complete = true;
     uint32_t blocked = 0;
     for (uint32_t i = 0; i < run->place_count; i++) {
         blocked += run->places[i].queue != NULL && !run->places[i].granted ? 1 : 0;
     }
-    KV_ASSERT(blocked == run->blocked);
+    blocked += run->gated ? 1 : 0;
+    KV_ASSERT(blocked == run->blocked && (!run->gated || engine->gate.closed));
     for (uint32_t i = 0; i < run->signal_count; i++) {
         complete = complete && run->signals[i].present;
     }
@@ -94,7 +98,7 @@ static void engine_check_done(const struct engine_run *run)
 void engine_check(const struct engine *engine)
 {
     const struct engine_run *run;
-    uint32_t waiting = 0, done = 0, expected = 0;
+    uint32_t waiting = 0, done = 0, expected = 0, gated = 0;
     uint64_t position = 0;
     engine_check_sessions(engine);
     engine_queue_check(engine);
@@ -103,7 +107,8 @@ void engine_check(const struct engine *engine)
     {
         KV_ASSERT(run->position > position);
         position = run->position;
-        engine_check_waiting(run);
+        engine_check_waiting(engine, run);
+        gated += run->gated ? 1 : 0;
         waiting++;
     }
     TAILQ_FOREACH(run, &engine->done, link)
@@ -115,6 +120,7 @@ void engine_check(const struct engine *engine)
     {
         expected++;
     }
+    KV_ASSERT(gated == engine->gated_count);
     KV_ASSERT(waiting == engine->waiting_count && expected == engine->expected_count);
     KV_ASSERT(waiting + done + expected == engine->run_count);
     KV_ASSERT(engine->run_count == HASH_COUNT(engine->by_id));

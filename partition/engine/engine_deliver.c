@@ -7,7 +7,8 @@
  * 1. deliver: the session is found or created, and its floor raised, whatever becomes of the
  *    message (X5).
  * 2. judge (engine_judge.c): a message to one group that must not run is answered here and leaves no trace. One to several groups
- *    takes its places all the same and votes its refusal at its turn, so that queues move in one order at all members.
+ *    takes its places all the same and votes its refusal at its turn, so that queues move in one order at all members, and the other
+ *    groups do not wait for a vote that never comes. So does one whose id was delivered before, to other groups.
  * 3. open (machine.h): what it touches. What cannot be opened is answered UNSUPPORTED; all destinations say the same, so there is
  *    nothing to vote about.
  * 4. execute, record, reply: verdict and answer are remembered, NO as well as OK (X4). */
@@ -57,9 +58,12 @@ static struct engine_session *engine_deliver_session(struct engine *engine,
 /* A message that has to wait: for others in its queues, or for the votes of other groups. */
 static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
                                const struct engine_reply *reply, enum wire_verdict refusal,
-                               bool has_session)
+                               bool has_session, bool known)
 {
     struct engine_run *run = engine_run_find(engine, entry->id);
+    if (run != NULL && run->state != ENGINE_RUN_EXPECTED) {
+        return; /* the same message twice, and the first one speaks for it */
+    }
     if (run == NULL) {
         run = engine_run_new(engine, entry->id);
     }
@@ -77,6 +81,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->destinations = entry->destinations;
     run->refusal = refusal;
     run->has_session = has_session;
+    run->known = known;
     run->awaits = engine->footprint.awaits;
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
@@ -99,18 +104,19 @@ static void engine_deliver_now(struct engine *engine, struct engine_session *ses
 
 static void engine_deliver_opened(struct engine *engine, struct wire_entry *entry,
                                   struct engine_session *session, struct engine_reply *reply,
-                                  enum wire_verdict refusal)
+                                  enum wire_verdict refusal, bool known)
 {
     const bool alone = kv_group_set_count(entry->destinations) <= 1;
     if (alone && refusal != WIRE_VERDICT_OK) {
         engine_refuse(engine, refusal, reply);
-    } else if (alone && engine_queue_is_free(engine)) {
+    } else if (alone && !engine->gate.closed && engine_queue_is_free(engine)) {
         engine_deliver_now(engine, session, reply);
     } else {
         if (session != NULL && refusal == WIRE_VERDICT_OK) {
             engine_record_begin(&engine->sessions, session, reply);
         }
-        engine_deliver_run(engine, entry, reply, refusal, session != NULL);
+        engine_deliver_run(engine, entry, reply, refusal,
+                           session != NULL && refusal == WIRE_VERDICT_OK, known);
     }
 }
 
@@ -131,7 +137,7 @@ static enum wire_verdict engine_deliver_judge(struct engine *engine,
     case ENGINE_JUDGED_RUNNING:
     case ENGINE_JUDGED_RECORDED:
         *ret_known = true;
-        return WIRE_VERDICT_OK;
+        return WIRE_VERDICT_REFUSED;
     case ENGINE_JUDGED_REFUSED:
     case ENGINE_JUDGED_BEYOND:
         return WIRE_VERDICT_REFUSED;
@@ -151,11 +157,11 @@ void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_times
     struct engine_record *record;
     bool known;
     const enum wire_verdict refusal = engine_deliver_judge(engine, session, entry, &known, &record);
-    if (known) {
-        if (record != NULL) {
-            engine_reply_from_record(entry->id, record, &reply);
-            engine_emit_reply(engine, &reply);
-        }
+    if (known && record != NULL) {
+        engine_reply_from_record(entry->id, record, &reply);
+        engine_emit_reply(engine, &reply);
+    }
+    if (known && kv_group_set_count(entry->destinations) <= 1) {
         return; /* the order has forgotten it; E1 */
     }
 
@@ -165,7 +171,7 @@ void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_times
                                             .id = entry->id,
                                             .floor = entry->floor};
     if (engine_open(engine, wire_entry_body(entry), &context)) {
-        engine_deliver_opened(engine, entry, session, &reply, refusal);
+        engine_deliver_opened(engine, entry, session, &reply, refusal, known);
         return;
     }
     engine_expected_drop(engine, entry->id);

@@ -90,9 +90,8 @@ void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
         engine_read_answer(engine, token, engine->cursor);
         return;
     }
-    struct engine_run *run = engine_run_new_read(engine, token, body);
+    struct engine_run *run = engine_run_new_read(engine, token, body, everything);
     if (everything) {
-        run->barrier = engine->delivered;
         return; /* engine_run_ready looks at it */
     }
     /* The footprint borrows from a body that ends with this call: the copy is opened instead. */
@@ -103,12 +102,16 @@ void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
 
 void engine_drop_read(struct engine *engine, uint64_t token)
 {
-    struct engine_run *run;
-    TAILQ_FOREACH(run, &engine->reads, link)
-    {
-        if (run->token == token) {
-            engine_run_free(engine, run);
-            return;
+    struct engine_run_list *const lists[] = {&engine->reads, &engine->scans};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct engine_run *run;
+        TAILQ_FOREACH(run, lists[i], link)
+        {
+            if (run->token == token) {
+                engine_run_free(engine, run);
+                engine->wake = engine->now; /* whoever waited for it has his turn now */
+                return;
+            }
         }
     }
 }

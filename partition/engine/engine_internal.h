@@ -75,12 +75,11 @@ struct engine_run {
     struct kv_message_key key;
     kv_message_id id;
     enum engine_run_state state;
-    bool local;     /* a parked read of this member: no message */
-    uint64_t token; /* of the read */
-    kv_slice body;  /* of the entry, or of the read (owned) */
-    struct wire_entry
-        *entry; /* one reference, until it has executed; NULL: EXPECTED, FINISHED, local */
-    kv_timestamp timestamp; /* final; of a read: the cursor at which it came */
+    bool local;               /* a parked read of this member: no message */
+    uint64_t token;           /* of the read */
+    kv_slice body;            /* of the entry, or of the read (owned) */
+    struct wire_entry *entry; /* a reference, until executed; NULL: EXPECTED, FINISHED, local */
+    kv_timestamp timestamp;   /* final; of a read: the cursor at which it came */
     kv_index index;
     kv_group_set destinations;
     kv_group_set awaits, tells, reports;
@@ -101,9 +100,19 @@ struct engine_run {
     TAILQ_ENTRY(engine_run) link;  /* in `waiting` (QUEUED, GRANTED), `expected` or `done` */
     TAILQ_ENTRY(engine_run) ready; /* in `ready` */
     bool is_ready;
-    uint64_t barrier;  /* of a read of everything: deliveries that must have executed */
-    uint64_t position; /* of the delivery, counted by this engine */
+    bool gated;        /* delivered behind the gate: it is in `gated`, through `ready` */
+    bool everything;   /* of a read: it is in `scans` */
+    bool known;        /* the id was delivered before: its client breaks the rules */
+    uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;
+};
+
+/* See engine_scan.c. */
+struct engine_gate {
+    bool closed;
+    uint64_t position;      /* closed: deliveries in front of it */
+    kv_timestamp timestamp; /* closed: of the last of those */
+    kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
 };
 
 struct engine {
@@ -119,9 +128,12 @@ struct engine {
         waiting; /* QUEUED and GRANTED, in the order of delivery; reads are not among them */
     struct engine_run_list done;  /* FINISHED, and not yet forgotten */
     struct engine_run_list reads; /* parked reads, in the order of their arrival */
+    struct engine_run_list scans; /* those of everything */
+    struct engine_run_list gated; /* QUEUED behind the gate, in the order of delivery */
+    struct engine_gate gate;
     struct engine_run_list ready; /* all places granted: their turn has come */
     struct engine_queue *queues;  /* uthash, by key */
-    uint32_t run_count, waiting_count, expected_count, read_count;
+    uint32_t run_count, waiting_count, expected_count, gated_count;
     const struct engine_run *opened; /* whose command the machine has open; NULL: another's */
 
     kv_instant now;
@@ -151,7 +163,8 @@ struct engine_run *engine_run_find(const struct engine *engine, kv_message_id id
 
 /* A run for a message to several groups, EXPECTED; or for a parked read. */
 struct engine_run *engine_run_new(struct engine *engine, kv_message_id id);
-struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body);
+struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body,
+                                       bool everything);
 
 /* Out of every list and queue, and freed. */
 void engine_run_free(struct engine *engine, struct engine_run *run);
@@ -172,6 +185,18 @@ void engine_run_ready(struct engine *engine);
 /* Answer a message that was executed, or refused, and record that. */
 void engine_answer(struct engine *engine, struct engine_session *session,
                    struct engine_reply *reply, enum wire_verdict verdict);
+
+/* ---- engine_scan.c ---- */
+
+/* A run that is delivered while the gate is closed; it has taken its places, and may not have its turn. And back. */
+void engine_gate_enter(struct engine *engine, struct engine_run *run);
+void engine_gate_leave(struct engine *engine, struct engine_run *run);
+
+/* Time has passed. */
+void engine_on_gate_time(struct engine *engine);
+
+/* Answer the reads of everything that can be answered. May give others their turns. */
+void engine_scan_advance(struct engine *engine);
 
 /* ---- engine_execute.c ---- */
 
@@ -201,6 +226,9 @@ bool engine_queue_is_free(const struct engine *engine);
 
 /* Take a place for each variable of the opened footprint. */
 void engine_queue_enter(struct engine *engine, struct engine_run *run);
+
+/* The run's turn has come. */
+void engine_queue_ready(struct engine *engine, struct engine_run *run);
 
 /* All places of a run; whose turn comes by that is put into `ready`. */
 void engine_queue_leave(struct engine *engine, struct engine_run *run);

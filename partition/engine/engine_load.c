@@ -30,10 +30,15 @@ void engine_clear(struct engine *engine)
     engine_free_all(engine, &engine->waiting);
     engine_free_all(engine, &engine->done);
     engine_free_all(engine, &engine->expected);
+    TAILQ_FOREACH(read, &engine->scans, link)
+    {
+        read->position = 0; /* it may see whatever is loaded, which is no less */
+    }
     KV_ASSERT(engine->queues == NULL && engine->run_count == 0 && TAILQ_EMPTY(&engine->ready));
     engine_sessions_clear(&engine->sessions);
     engine->cursor = (kv_timestamp){0};
     engine->delivered = 0;
+    engine->gate = (struct engine_gate){.at = KV_INSTANT_NEVER};
     engine->dispatched = 0;
     engine->opened = NULL;
     engine->wake = KV_INSTANT_NEVER;
@@ -163,7 +168,7 @@ static bool engine_load_vote(const struct engine *engine, struct state_reader *r
     ret->verdict = state_read_u8(reader);
     ret->payload = engine_load_bytes(reader);
     return !reader->failed && ret->group.value < KV_GROUPS_MAX &&
-           !kv_group_equal(ret->group, engine->group) && ret->flags <= ENGINE_SAVED_FLAGS_ALL &&
+           !kv_group_equal(ret->group, engine->group) && ret->flags <= ENGINE_SAVED_VOTE_FLAGS &&
            ret->payload.size < KV_BODY_BYTES_MAX &&
            ((ret->flags & ENGINE_SAVED_PRESENT) != 0 || ret->flags == 0);
 }
@@ -302,7 +307,7 @@ static bool engine_load_run(struct engine *engine, struct state_reader *reader)
     const kv_slice entry = engine_load_bytes(reader);
     const kv_slice no = engine_load_bytes(reader);
     if (reader->failed || state > ENGINE_RUN_FINISHED || !engine_load_is_verdict(refusal) ||
-        !engine_load_is_verdict(verdict) || flags > ENGINE_SAVED_FLAGS_ALL ||
+        !engine_load_is_verdict(verdict) || flags > ENGINE_SAVED_RUN_FLAGS ||
         id.session.registered.group.value >= KV_GROUPS_MAX || engine_run_find(engine, id) != NULL ||
         no.size > KV_BODY_BYTES_MAX) {
         return false;
@@ -311,6 +316,7 @@ static bool engine_load_run(struct engine *engine, struct state_reader *reader)
     run->refusal = (enum wire_verdict)refusal;
     run->verdict = (enum wire_verdict)verdict;
     run->has_session = (flags & ENGINE_SAVED_HAS_SESSION) != 0;
+    run->known = (flags & ENGINE_SAVED_KNOWN) != 0;
     run->answers = (flags & ENGINE_SAVED_ANSWERS) != 0;
     run->timestamp = timestamp;
     run->index.value = index;
@@ -364,11 +370,7 @@ static void engine_load_reads(struct engine *engine)
     {
         engine->opened = NULL;
         engine_run_open(engine, run);
-        if (engine->footprint.everything) {
-            run->barrier = engine->delivered;
-        } else {
-            engine_queue_enter(engine, run);
-        }
+        engine_queue_enter(engine, run);
     }
 }
 

@@ -34,6 +34,12 @@ bool engine_queue_is_free(const struct engine *engine)
     return true;
 }
 
+void engine_queue_ready(struct engine *engine, struct engine_run *run)
+{
+    run->is_ready = true;
+    TAILQ_INSERT_TAIL(&engine->ready, run, ready);
+}
+
 static void engine_queue_grant(struct engine *engine, struct engine_place *place)
 {
     struct engine_run *run = place->run;
@@ -44,8 +50,7 @@ static void engine_queue_grant(struct engine *engine, struct engine_place *place
     place->granted = true;
     run->blocked--;
     if (run->blocked == 0) {
-        run->is_ready = true;
-        TAILQ_INSERT_TAIL(&engine->ready, run, ready);
+        engine_queue_ready(engine, run);
     }
 }
 
@@ -87,6 +92,13 @@ static void engine_queue_append(struct engine *engine, struct engine_place *plac
     TAILQ_INSERT_TAIL(&queue->places, place, link);
 }
 
+/* Whether a place at the end of its queue is granted. */
+static bool engine_queue_is_open(const struct engine_place *place)
+{
+    const struct engine_place *before = TAILQ_PREV(place, engine_place_list, link);
+    return before == NULL || (!place->write && !before->write && before->granted);
+}
+
 void engine_queue_enter(struct engine *engine, struct engine_run *run)
 {
     const struct machine_footprint *footprint = &engine->footprint;
@@ -100,14 +112,17 @@ void engine_queue_enter(struct engine *engine, struct engine_run *run)
         engine_queue_append(engine, &run->places[i], footprint->variables[i].key);
     }
     for (uint32_t i = 0; i < run->place_count; i++) {
-        if (run->places[i].queue != NULL) {
-            engine_queue_advance(engine, run->places[i].queue);
+        struct engine_place *place = &run->places[i];
+        if (place->queue != NULL && engine_queue_is_open(place)) {
+            engine_queue_grant(engine, place);
         }
+    }
+    if (engine->gate.closed && !run->local) {
+        engine_gate_enter(engine, run);
     }
     run->blocked--;
     if (run->blocked == 0) {
-        run->is_ready = true;
-        TAILQ_INSERT_TAIL(&engine->ready, run, ready);
+        engine_queue_ready(engine, run);
     }
 }
 
@@ -123,6 +138,9 @@ void engine_queue_leave(struct engine *engine, struct engine_run *run)
     if (run->is_ready) {
         TAILQ_REMOVE(&engine->ready, run, ready);
         run->is_ready = false;
+    }
+    if (run->gated) {
+        engine_gate_leave(engine, run);
     }
     for (uint32_t i = 0; i < run->place_count; i++) {
         struct engine_queue *queue = run->places[i].queue;

@@ -9,7 +9,7 @@
  *    when a burst is over.
  * 3. Small answers sit in the record, others on the heap. A large one is kept while it and all large ones of its session that
  *    were delivered behind it are within KV_SESSION_RECORD_BYTES_MAX: a function of what was delivered and
- *    answered, not of the order in which messages finished. */
+ *    answered, not of the order in which messages finished; so one counts even if it finishes when nobody needs its record. */
 #include <string.h>
 
 #include "partition/engine/engine_internal.h"
@@ -152,23 +152,24 @@ void engine_record_begin(struct engine_sessions *sessions, struct engine_session
 
 /* A large answer competes with those that were delivered before it: the oldest lose. */
 static void engine_record_compete(struct engine_sessions *sessions, struct engine_session *session,
-                                  struct engine_record *newest, uint32_t size)
+                                  const struct engine_reply *reply)
 {
     struct engine_records *records = &session->records;
+    if (reply->answer.size <= ENGINE_RECORD_FREE_BYTES) {
+        return;
+    }
     for (uint32_t i = 0; i < records->capacity; i++) {
         struct engine_record *record = &records->slots[i];
-        if (record->sequence == 0 || record == newest ||
-            kv_timestamp_compare(record->timestamp, newest->timestamp) > 0) {
+        if (record->sequence == 0) {
             continue;
         }
-        record->newer_bytes += size;
-        if (!record->running && engine_record_is_far(record) &&
+        if (kv_timestamp_compare(record->timestamp, reply->timestamp) < 0) {
+            record->newer_bytes += reply->answer.size;
+        }
+        if (record->size > ENGINE_RECORD_FREE_BYTES &&
             record->newer_bytes + record->size > KV_SESSION_RECORD_BYTES_MAX) {
             engine_record_lose_body(sessions, session, record);
         }
-    }
-    if (newest->newer_bytes + size > KV_SESSION_RECORD_BYTES_MAX) {
-        engine_record_lose_body(sessions, session, newest);
     }
 }
 
@@ -203,26 +204,30 @@ void engine_record_load(struct engine_sessions *sessions, struct engine_session 
     }
 }
 
+static bool engine_record_is_needed(const struct engine_session *session, kv_message_id id)
+{
+    if (id.sequence <= session->floor) {
+        return false; /* [X6] its client has its answer */
+    }
+    const struct engine_record *record = engine_record_find(session, id.sequence);
+    /* [X2] A later attempt exists because this one had a NO. */
+    return record == NULL ||
+           engine_attempt_rank(record->attempt) <= engine_attempt_rank(id.attempt);
+}
+
 void engine_record_put(struct engine_sessions *sessions, struct engine_session *session,
                        const struct engine_reply *reply, enum wire_verdict verdict)
 {
     KV_ASSERT(reply->answer.size <= KV_BODY_BYTES_MAX);
-    if (reply->id.sequence <= session->floor) {
-        return; /* [X6] its client has its answer */
+    if (engine_record_is_needed(session, reply->id)) {
+        struct engine_record *record = engine_record_room(session, reply->id.sequence);
+        if (record->sequence == 0 || record->attempt != reply->id.attempt) {
+            engine_record_begin(sessions, session, reply);
+        }
+        KV_ASSERT(record->running);
+        engine_record_fill(sessions, session, record, reply, verdict);
     }
-    struct engine_record *record = engine_record_room(session, reply->id.sequence);
-    const uint32_t rank = engine_attempt_rank(reply->id.attempt);
-    if (record->sequence != 0 && engine_attempt_rank(record->attempt) > rank) {
-        return; /* [X2] the later attempt exists because this one had a NO */
-    }
-    if (record->sequence == 0 || record->attempt != reply->id.attempt) {
-        engine_record_begin(sessions, session, reply);
-    }
-    KV_ASSERT(record->running);
-    engine_record_fill(sessions, session, record, reply, verdict);
-    if (engine_record_is_far(record)) {
-        engine_record_compete(sessions, session, record, record->size);
-    }
+    engine_record_compete(sessions, session, reply);
 }
 
 void engine_record_prune(struct engine_sessions *sessions, struct engine_session *session,

@@ -40,26 +40,27 @@ struct engine_run *engine_run_new(struct engine *engine, kv_message_id id)
     return run;
 }
 
-struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body)
+struct engine_run *engine_run_new_read(struct engine *engine, uint64_t token, kv_slice body,
+                                       bool everything)
 {
     struct engine_run *run = engine_run_alloc((kv_message_id){0});
     run->state = ENGINE_RUN_QUEUED;
     run->local = true;
     run->token = token;
+    run->everything = everything;
     run->timestamp = engine->cursor;
+    run->position = engine->delivered;
     run->no = (struct kv_buffer){0}; /* the copy of the body */
     kv_buffer_append(&run->no, body.data, body.size);
     run->body = kv_buffer_slice(&run->no);
-    TAILQ_INSERT_TAIL(&engine->reads, run, link);
-    engine->read_count++;
+    TAILQ_INSERT_TAIL(everything ? &engine->scans : &engine->reads, run, link);
     return run;
 }
 
 static void engine_run_unlink(struct engine *engine, struct engine_run *run)
 {
     if (run->local) {
-        TAILQ_REMOVE(&engine->reads, run, link);
-        engine->read_count--;
+        TAILQ_REMOVE(run->everything ? &engine->scans : &engine->reads, run, link);
         return;
     }
     switch (run->state) {
@@ -190,7 +191,9 @@ static void engine_run_finish(struct engine *engine, struct engine_run *run)
                                      .complete = run->answers || verdict != WIRE_VERDICT_OK};
         struct engine_session *session =
             run->has_session ? engine_session_find(&engine->sessions, run->id.session) : NULL;
-        engine_answer(engine, session, &reply, verdict);
+        if (!run->known) { /* its client has had an answer */
+            engine_answer(engine, session, &reply, verdict);
+        }
     }
     engine_run_unlink(engine, run);
     run->state = ENGINE_RUN_FINISHED;
@@ -266,22 +269,7 @@ static void engine_run_grant(struct engine *engine, struct engine_run *run)
     engine_run_maybe_finish(engine, run);
 }
 
-/* Reads of everything that were waiting for what has executed now. */
-static void engine_run_barriers(struct engine *engine)
-{
-    const struct engine_run *oldest = TAILQ_FIRST(&engine->waiting);
-    struct engine_run *run, *next;
-    for (run = TAILQ_FIRST(&engine->reads); run != NULL; run = next) {
-        next = TAILQ_NEXT(run, link);
-        if (run->places == NULL && (oldest == NULL || oldest->position > run->barrier)) {
-            engine_run_open(engine, run);
-            engine_read_answer(engine, run->token, run->timestamp);
-            engine_run_free(engine, run);
-        }
-    }
-}
-
-void engine_run_ready(struct engine *engine)
+static void engine_run_turns(struct engine *engine)
 {
     struct engine_run *run;
     while ((run = TAILQ_FIRST(&engine->ready)) != NULL) {
@@ -295,7 +283,16 @@ void engine_run_ready(struct engine *engine)
             engine_run_grant(engine, run);
         }
     }
-    if (engine->read_count > 0) {
-        engine_run_barriers(engine);
+}
+
+void engine_run_ready(struct engine *engine)
+{
+    engine_run_turns(engine);
+    while (engine->gate.closed || !TAILQ_EMPTY(&engine->scans)) {
+        engine_scan_advance(engine);
+        if (TAILQ_EMPTY(&engine->ready)) {
+            return;
+        }
+        engine_run_turns(engine);
     }
 }

@@ -92,7 +92,8 @@ static void engine_save_run(const struct engine_run *run, struct kv_buffer *scra
     state_write_u8(ret, (uint8_t)run->refusal);
     state_write_u8(ret, (uint8_t)run->verdict);
     state_write_u8(ret, (uint8_t)((run->has_session ? ENGINE_SAVED_HAS_SESSION : 0u) |
-                                  (run->answers ? ENGINE_SAVED_ANSWERS : 0u)));
+                                  (run->answers ? ENGINE_SAVED_ANSWERS : 0u) |
+                                  (run->known ? ENGINE_SAVED_KNOWN : 0u)));
     state_write_timestamp(ret, run->timestamp);
     state_write_u64(ret, run->index.value);
     state_write_timestamp(ret, run->id.session.registered);

@@ -10,11 +10,12 @@
 /* Flags of a run. */
 #define ENGINE_SAVED_HAS_SESSION 1u
 #define ENGINE_SAVED_ANSWERS     2u
+#define ENGINE_SAVED_KNOWN       4u
+#define ENGINE_SAVED_RUN_FLAGS   7u
 
 /* Flags of a vote: it is there; it is in the log, or acknowledged. */
-#define ENGINE_SAVED_PRESENT   1u
-#define ENGINE_SAVED_SETTLED   2u
-
-#define ENGINE_SAVED_FLAGS_ALL 3u
+#define ENGINE_SAVED_PRESENT    1u
+#define ENGINE_SAVED_SETTLED    2u
+#define ENGINE_SAVED_VOTE_FLAGS 3u
 
 #endif

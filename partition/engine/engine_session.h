@@ -22,6 +22,10 @@ uint64_t engine_hash(const void *data, size_t size);
  * that recording one does not allocate. */
 #define ENGINE_RECORD_NEAR_BYTES 32
 
+/* Answers up to this size do not compete for KV_SESSION_RECORD_BYTES_MAX: those of all writes; a session's records hold a few MiB
+ * of them at most. */
+#define ENGINE_RECORD_FREE_BYTES (2 * KV_ANSWER_VALUE_BYTES_MAX)
+
 /* Slots of a session that has records; a client with one operation in flight needs one. */
 #define ENGINE_RECORD_SLOTS_MIN 4
 
@@ -54,7 +58,7 @@ struct engine_records {
     uint32_t capacity;
     uint32_t count;
     uint64_t highest;   /* no record is above it */
-    uint64_t far_bytes; /* of answers outside of the slots: at most KV_SESSION_RECORD_BYTES_MAX */
+    uint64_t far_bytes; /* of answers outside of the slots */
 };
 
 /* As the bytes of a hash key: without padding. */

@@ -50,7 +50,8 @@ static bool engine_retry_signals(struct engine *engine, struct engine_run *run)
         if (!signal->present) {
             engine_send_request(engine, run, signal->group);
         } else {
-            signal->appended = signal->appended && run->retries % APPEND_RETRIES != 0;
+            signal->appended =
+                signal->appended && (run->retries == 0 || run->retries % APPEND_RETRIES != 0);
             engine_maybe_append(engine, run, signal);
         }
     }

@@ -473,6 +473,46 @@ enum reference_outcome reference_run(struct reference *reference,
     return REFERENCE_ANSWERED;
 }
 
+/* The present variable at a group with the smallest key that is not below `from`, or above it; NULL: there is none. */
+static const struct variable *first_at(const struct reference *reference, kv_group_id group,
+                                       kv_slice from, bool above)
+{
+    const struct variable *first = NULL;
+    for (uint32_t i = 0; i < reference->count; i++) {
+        const struct variable *variable = reference->variables[i];
+        const kv_slice key = kv_slice_of(variable->key, variable->key_size);
+        const int order = kv_slice_compare(key, from);
+        if (variable->present && kv_group_equal(variable->group, group) &&
+            (above ? order > 0 : order >= 0) &&
+            (first == NULL ||
+             kv_slice_compare(key, kv_slice_of(first->key, first->key_size)) < 0)) {
+            first = variable;
+        }
+    }
+    return first;
+}
+
+static void read_scan(const struct reference *reference, kv_group_id group, struct wire_answer *ret)
+{
+    const struct wire_command *command = &reference->command;
+    const kv_slice to = command->keys[1];
+    const struct variable *variable = first_at(reference, group, command->keys[0], false);
+    wire_answer_begin(ret, WIRE_VERDICT_OK);
+    while (variable != NULL) {
+        const kv_slice key = kv_slice_of(variable->key, variable->key_size);
+        if (to.size > 0 && kv_slice_compare(key, to) >= 0) {
+            return;
+        }
+        if (ret->row_count > 0 && ret->row_count >= command->limit) {
+            ret->more = true;
+            return;
+        }
+        ret->rows[ret->row_count++] = (struct wire_row){
+            .key = key, .value = kv_slice_of(variable->value, variable->size), .present = true};
+        variable = first_at(reference, group, key, true);
+    }
+}
+
 bool reference_read(struct reference *reference, kv_group_id group, kv_slice body,
                     struct wire_answer *ret)
 {
@@ -489,6 +529,10 @@ bool reference_read(struct reference *reference, kv_group_id group, kv_slice bod
     }
     if (command->op == WIRE_OP_WHERE) {
         read_places(reference, ret);
+        return true;
+    }
+    if (command->op == WIRE_OP_SCAN) {
+        read_scan(reference, group, ret);
         return true;
     }
     if (!is_access(command->op)) {
@@ -511,13 +555,16 @@ static bool same_place(const struct wire_place *a, const struct wire_place *b)
     return a->verdict != WIRE_VERDICT_OK || kv_group_equal(a->group, b->group);
 }
 
+/* Rows have their keys in answers to scans, and where a client has put them in. */
 bool reference_same(const struct wire_answer *expected, const struct wire_answer *actual)
 {
     bool same = expected->verdict == actual->verdict && expected->number == actual->number &&
-                expected->row_count == actual->row_count;
+                expected->row_count == actual->row_count && expected->more == actual->more;
     const bool hints = expected->verdict == WIRE_VERDICT_STALE && expected->place_count == 0;
     for (uint32_t i = 0; same && i < expected->row_count; i++) {
         same = expected->rows[i].present == actual->rows[i].present &&
+               (expected->rows[i].key.size == 0 || actual->rows[i].key.size == 0 ||
+                kv_slice_equal(expected->rows[i].key, actual->rows[i].key)) &&
                kv_slice_equal(expected->rows[i].value, actual->rows[i].value);
     }
     same = same && (hints || expected->place_count == actual->place_count);

@@ -47,7 +47,7 @@ enum reference_outcome reference_run(struct reference *reference,
                                      const struct reference_message *message,
                                      struct wire_answer *ret);
 
-/* A read at a partition, or of places at the oracle, of the state as it is. False: it is none. */
+/* A read or a scan at a partition, or a read of places at the oracle, of the state as it is. False: it is none. */
 bool reference_read(struct reference *reference, kv_group_id group, kv_slice body,
                     struct wire_answer *ret);
 

@@ -21,6 +21,9 @@ void check_linear_begin(struct check_linear *check, struct sim_report *report,
     check->operations = kv_alloc_zero(history->count + 1, sizeof(*check->operations));
     for (uint32_t i = 0; i < history->count; i++) {
         const struct history_operation *asked = &history->operations[i];
+        if (asked->scan) {
+            continue; /* against the reference alone */
+        }
         bool ok = model_decode_command(&check->model, kv_buffer_slice(&asked->body),
                                        &check->operations[i]);
         KV_ASSERT(ok); /* the workload's own command */
@@ -51,7 +54,7 @@ static uint32_t operations_of_key(const struct check_linear *check, uint32_t key
         const struct history_operation *asked = &check->history->operations[i];
         const struct model_operation *operation = &check->operations[i];
         bool known = asked->state == HISTORY_ANSWERED;
-        if ((asked->read && asked->stale) || (!known && operation->read_only) ||
+        if (asked->scan || (asked->read && asked->stale) || (!known && operation->read_only) ||
             asked->state == HISTORY_NOT_EXECUTED) {
             continue;
         }

@@ -55,6 +55,21 @@ void history_complete(struct history *history, uint32_t number,
     }
 }
 
+void history_scan(struct history *history, uint64_t asked, kv_slice body, kv_group_id group,
+                  kv_timestamp timestamp, kv_slice answer)
+{
+    const uint32_t number = history_ask(history, 0, false, body);
+    struct history_operation *operation = &history->operations[number];
+    operation->asked = asked;
+    operation->answered = history->moment;
+    operation->state = HISTORY_ANSWERED;
+    operation->read = true;
+    operation->scan = true;
+    operation->group = group;
+    operation->timestamp = timestamp;
+    kv_buffer_append(&operation->answer, answer.data, answer.size);
+}
+
 void history_leave(struct history *history, uint32_t number)
 {
     KV_ASSERT(history->operations[number].state == HISTORY_PENDING);

@@ -21,6 +21,7 @@ struct history_operation {
     uint32_t client;
     bool read;  /* it was not ordered */
     bool stale; /* and may have seen any state */
+    bool scan;  /* a read of one partition's keys in a range */
     enum history_state state;
     uint64_t asked;    /* moment */
     uint64_t answered; /* moment; HISTORY_NEVER unless ANSWERED */
@@ -44,6 +45,10 @@ uint32_t history_ask(struct history *history, uint32_t client, bool stale, kv_sl
 void history_complete(struct history *history, uint32_t number,
                       const struct client_completion *completion);
 void history_leave(struct history *history, uint32_t number);
+
+/* A scan at one partition, asked at that moment and answered now. */
+void history_scan(struct history *history, uint64_t asked, kv_slice body, kv_group_id group,
+                  kv_timestamp timestamp, kv_slice answer);
 
 void history_close(struct history *history);
 

@@ -37,6 +37,7 @@
     X(unknown)                                                                                     \
     X(deliveries)                                                                                  \
     X(shared)                                                                                      \
+    X(scans)                                                                                       \
     X(stale)                                                                                       \
     X(pinned)                                                                                      \
     X(executions)                                                                                  \

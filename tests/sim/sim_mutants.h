@@ -69,8 +69,6 @@
       "a vote is forgotten before others have acknowledged it")                                    \
     X(FORGET_UNLOGGED, forget_unlogged, CORE,                                                      \
       "a command is forgotten before the votes on it are in the log")                              \
-    X(EXECUTION_LETS_GO, execution_lets_go, CORE,                                                  \
-      "an execution that was refused leaves the queues before its pins go")                        \
     X(HINTS_RECORDED, hints_recorded, CORE,                                                        \
       "records keep hints, which members know at different times")                                 \
     X(NO_NOT_RECORDED, no_not_recorded, CORE, "STALE and PINNED are not recorded")                 \

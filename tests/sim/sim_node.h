@@ -32,6 +32,8 @@ struct sim_held {
     struct sim_packet *packet;
 };
 
+#define SIM_NOBODY UINT32_MAX /* the simulator itself scans, beside its clients */
+
 struct sim_read {
     uint64_t token;
     bool confirmed;
@@ -39,6 +41,7 @@ struct sim_read {
     kv_index index; /* confirmed: everything up to here must be delivered first */
     uint32_t client;
     kv_message_id id;
+    uint64_t asked; /* NOBODY: moment */
     struct kv_buffer body;
 };
 

@@ -7,6 +7,9 @@
 #include "multicast/base/assert.h"
 #include "tests/sim/sim.h"
 
+/* Scans for a hundred reads. */
+#define SCAN_PERCENT 10
+
 static void reply(struct sim *sim, struct sim_node *node, uint32_t client, kv_group_id group,
                   const struct wire_reply *body)
 {
@@ -207,6 +210,41 @@ static void read_now(struct sim *sim, struct sim_node *node, struct sim_member *
                                .body = answer});
 }
 
+static struct sim_read *add_read(struct sim_member *member, uint32_t client, kv_message_id id,
+                                 kv_slice body)
+{
+    struct sim_read *read = &member->reads[member->read_count++];
+    *read = (struct sim_read){.token = ++member->read_token, .client = client, .id = id};
+    kv_buffer_append(&read->body, body.data, body.size);
+    return read;
+}
+
+/* Scans are asked for where they are served: a client would put together what several partitions say. */
+static void maybe_scan(struct sim *sim, struct sim_node *node, struct sim_member *member)
+{
+    if (member->read_count == SIM_READS_MAX || kv_group_equal(member->group, KV_GROUP_ORACLE) ||
+        !kv_prng_chance(&sim->timing, SCAN_PERCENT, 100)) {
+        return;
+    }
+    struct wire_command *command = &sim->work.command;
+    struct kv_buffer body = {0};
+    wire_command_begin(command, WIRE_OP_SCAN);
+    command->limit = (uint32_t)kv_prng_between(&sim->timing, 1, 20);
+    command->key_count = 2;
+    command->keys[0] = command->keys[1] = (kv_slice){0}; /* no bounds */
+    wire_command_encode(command, &body);
+    struct sim_read *read =
+        add_read(member, SIM_NOBODY, (kv_message_id){0}, kv_buffer_slice(&body));
+    kv_buffer_close(&body);
+    read->asked = ++sim->history.moment;
+    const uint64_t token = read->token;
+    if (sim_member_step_raft(sim, node, member,
+                             (struct raft_event){.kind = RAFT_EVENT_READ, .token = token}) !=
+        STATUS_OK) {
+        kv_buffer_close(&member->reads[--member->read_count].body);
+    }
+}
+
 static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *member,
                     uint32_t client, const struct wire_request *request)
 {
@@ -220,10 +258,7 @@ static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *m
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_BUSY);
         return;
     }
-    struct sim_read *read = &member->reads[member->read_count++];
-    *read = (struct sim_read){.token = ++member->read_token, .client = client, .id = request->id};
-    uint64_t token = read->token;
-    kv_buffer_append(&read->body, request->body.data, request->body.size);
+    const uint64_t token = add_read(member, client, request->id, request->body)->token;
     enum status status = sim_member_step_raft(
         sim, node, member, (struct raft_event){.kind = RAFT_EVENT_READ, .token = token});
     if (status != STATUS_OK) {
@@ -231,6 +266,8 @@ static void on_read(struct sim *sim, struct sim_node *node, struct sim_member *m
         kv_buffer_close(&member->reads[--member->read_count].body);
         reply_outcome(sim, node, client, member->group, request->id,
                       status == STATUS_FULL ? WIRE_OUTCOME_BUSY : WIRE_OUTCOME_NOT_LEADER);
+    } else {
+        maybe_scan(sim, node, member);
     }
 }
 
@@ -271,7 +308,10 @@ void sim_serve_read(struct sim *sim, struct sim_node *node, struct sim_member *m
 {
     struct sim_read *read = find_read(member, decided->token);
     if (!decided->ready) {
-        reply_outcome(sim, node, read->client, member->group, read->id, WIRE_OUTCOME_NOT_LEADER);
+        if (read->client != SIM_NOBODY) {
+            reply_outcome(sim, node, read->client, member->group, read->id,
+                          WIRE_OUTCOME_NOT_LEADER);
+        }
         end_read(member, read);
         return;
     }
@@ -289,6 +329,13 @@ void sim_serve_read_answer(struct sim *sim, struct sim_node *node, struct sim_me
                            const struct engine_read_answer *answer)
 {
     struct sim_read *read = find_read(member, answer->token);
+    if (read->client == SIM_NOBODY) {
+        history_scan(&sim->history, read->asked, kv_buffer_slice(&read->body), member->group,
+                     answer->timestamp, answer->answer);
+        sim->counters.scans++;
+        end_read(member, read);
+        return;
+    }
     reply(sim, node, read->client, member->group,
           &(struct wire_reply){.id = read->id,
                                .outcome = WIRE_OUTCOME_ANSWERED,

@@ -231,12 +231,6 @@ mutate(partition/engine/engine_run.c
   "        needed = needed || !run->signals[i].logged;"
   "        needed = needed || (!run->signals[i].logged && !PLANTED(FORGET_UNLOGGED));")
 
-# execution_lets_go
-mutate(partition/engine/engine_run.c
-  "    return run->verdict != WIRE_VERDICT_OK && !kv_message_id_is_execution(run->id);"
-  "    return run->verdict != WIRE_VERDICT_OK &&
-           (PLANTED(EXECUTION_LETS_GO) || !kv_message_id_is_execution(run->id));")
-
 # hints_recorded
 mutate(partition/engine/engine_run.c
   "    if (engine_strip_hints(&engine->answer)) {"

@@ -156,7 +156,8 @@ void deliver_from_to(struct together *together, unsigned from, unsigned to)
 {
     for (uint32_t i = 0; i < together->packet_count;) {
         const struct together_packet *packet = &together->packets[i];
-        if (packet->message.as.signal.speaker.group.value == from && packet->to->group.value == to) {
+        if (packet->message.as.signal.speaker.group.value == from &&
+            packet->to->group.value == to) {
             together_deliver(together, i);
             together_drop(together, i);
         } else {

@@ -92,7 +92,57 @@ static void a_read_stands_behind_what_was_delivered_before_it(void **state)
         wire_answer_decode(kv_buffer_slice(&together->reads[scan].answer), &together->answer),
         STATUS_OK);
     assert_int_equal(together->answer.row_count, 1);
-    kv_buffer_clear(&together->reads[scan].answer); /* the reference does not know scans */
+}
+
+/* The scan waits for W. X has been acknowledged by 2 and waits here; Y began after that. Who sees Y must see X. */
+static void a_scan_shows_nothing_behind_what_it_does_not_show(void **state)
+{
+    struct together *together = *state;
+    const kv_slice w = together_key(1, 0), x = together_key(1, 1), y = together_key(1, 2);
+    order_put_two(together, command_id(1, 1), w, 1, together_key(3, 0), 3, "w");
+    apply_all(together, together_leader(together, 1));
+    struct wire_command *command = command_begin(together, WIRE_OP_SCAN);
+    command->limit = 10;
+    command->keys[0] = command->keys[1] = (kv_slice){0}; /* no bounds */
+    command->key_count = 2;
+    const uint32_t scan = together_read(together, group_of(1));
+    order_put_two(together, command_id(2, 1), together_key(2, 0), 2, x, 1, "x");
+    apply_all(together, together_leader(together, 1));
+    apply_all(together, together_leader(together, 2));
+    deliver_from_to(together, 1, 2);
+    order_put(together, command_id(3, 1), y, 1, "y");
+    apply_all(together, together_leader(together, 1));
+    assert_int_equal(read_verdict(together, scan), 0);
+    /* Votes of 3 come, those of 2 do not. */
+    apply_all(together, together_leader(together, 3));
+    deliver_from_to(together, 3, 1);
+    assert_int_equal(read_verdict(together, scan), WIRE_VERDICT_OK);
+    assert_int_equal(together->answer.row_count, 1); /* W alone */
+}
+
+static void a_scan_does_not_hold_up_others_for_long(void **state)
+{
+    struct together *together = *state;
+    order_put_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(3, 0), 3, "w");
+    apply_all(together, together_leader(together, 1));
+    struct wire_command *command = command_begin(together, WIRE_OP_SCAN);
+    command->limit = 10;
+    command->keys[0] = command->keys[1] = (kv_slice){0}; /* no bounds */
+    command->key_count = 2;
+    const uint32_t scan = together_read(together, group_of(1));
+    order_put(together, command_id(2, 1), together_key(1, 1), 1, "free");
+    apply_all(together, together_leader(together, 1));
+    assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
+    /* Partition 3 is away for long. */
+    struct engine *engine = together_leader(together, 1)->engine;
+    assert_true(engine_deadline(engine).us <= together->now.us + 50000);
+    together->now = engine_deadline(engine);
+    together_tick(together, together_leader(together, 1));
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
+    order_put(together, command_id(3, 1), together_key(1, 2), 1, "free, too");
+    apply_all(together, together_leader(together, 1));
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_OK);
+    assert_int_equal(read_verdict(together, scan), 0);
 }
 
 static void a_read_that_is_dropped_frees_the_queue(void **state)
@@ -103,7 +153,10 @@ static void a_read_that_is_dropped_frees_the_queue(void **state)
     command_begin(together, WIRE_OP_GET)->keys[0] = together_key(1, 0);
     together->command.key_count = 1;
     const uint32_t read = together_read(together, group_of(1));
+    order_put(together, command_id(2, 1), together_key(1, 0), 1, "behind it");
+    apply_all(together, together_leader(together, 1));
     engine_drop_read(together_leader(together, 1)->engine, read);
+    assert_int_equal(engine_deadline(together_leader(together, 1)->engine).us, together->now.us);
     engine_drop_read(together_leader(together, 1)->engine, read); /* it is gone: harmless */
     together->reads[read].answered = true;
     engine_check(together_leader(together, 1)->engine);
@@ -563,8 +616,16 @@ static void read_any(struct random *run)
 {
     struct wire_command *command = &run->together->command;
     const unsigned group = (unsigned)kv_prng_between(&run->prng, 1, TOGETHER_PARTITIONS);
-    wire_command_begin(command, WIRE_OP_MGET);
-    any_keys(run, (uint32_t)kv_prng_between(&run->prng, 1, 2));
+    if (kv_prng_chance(&run->prng, 1, 3)) {
+        wire_command_begin(command, WIRE_OP_SCAN);
+        command->limit = (uint32_t)kv_prng_between(&run->prng, 1, 4);
+        command->key_count = 2;
+        command->keys[0] = kv_prng_chance(&run->prng, 1, 2) ? (kv_slice){0} : any_key(run);
+        command->keys[1] = (kv_slice){0}; /* no end */
+    } else {
+        wire_command_begin(command, WIRE_OP_MGET);
+        any_keys(run, (uint32_t)kv_prng_between(&run->prng, 1, 2));
+    }
     together_read(run->together, group_of(group));
 }
 
@@ -654,6 +715,8 @@ int main(void)
         TEST(a_vote_that_comes_before_its_message_is_kept),
         TEST(only_what_shares_a_variable_waits),
         TEST(a_read_stands_behind_what_was_delivered_before_it),
+        TEST(a_scan_shows_nothing_behind_what_it_does_not_show),
+        TEST(a_scan_does_not_hold_up_others_for_long),
         TEST(a_read_that_is_dropped_frees_the_queue),
         TEST(a_no_frees_the_queues_at_once_and_answers_with_the_others),
         TEST(a_failed_guard_elsewhere_stops_the_steps_here),

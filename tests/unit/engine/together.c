@@ -128,8 +128,8 @@ static struct wire_entry *new_message(const struct together *together, kv_messag
     return entry;
 }
 
-static enum wire_verdict order_message(struct together *together, kv_message_id id,
-                                       kv_group_set destinations, uint64_t floor, kv_slice body)
+static struct wire_entry *order_body(struct together *together, kv_message_id id,
+                                     kv_group_set destinations, uint64_t floor, kv_slice body)
 {
     together->clock++;
     struct wire_entry *message = new_message(together, id, destinations, floor, body);
@@ -142,6 +142,19 @@ static enum wire_verdict order_message(struct together *together, kv_message_id 
             append(together, g, entry);
         }
     }
+    return message;
+}
+
+void together_order_body(struct together *together, kv_message_id id, kv_group_set destinations,
+                         uint64_t floor, kv_slice body)
+{
+    (void)order_body(together, id, destinations, floor, body);
+}
+
+static enum wire_verdict order_message(struct together *together, kv_message_id id,
+                                       kv_group_set destinations, uint64_t floor, kv_slice body)
+{
+    const struct wire_entry *message = order_body(together, id, destinations, floor, body);
     const struct reference_message said = {
         id, destinations, message->timestamp, floor, wire_entry_body(message), NULL};
     return reference_run(together->reference, &said, &together->answer) == REFERENCE_ANSWERED

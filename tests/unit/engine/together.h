@@ -78,6 +78,10 @@ void together_close(struct together **together);
  * reference answers. */
 enum wire_verdict together_order(struct together *together, kv_message_id id, kv_group_set alone);
 
+/* The same for any body, without the reference: together_check does not hold afterwards. */
+void together_order_body(struct together *together, kv_message_id id, kv_group_set destinations,
+                         uint64_t floor, kv_slice body);
+
 /* Execute the next entry of a member's log; false: there is none. */
 bool together_apply(struct together *together, struct together_member *member);
 
