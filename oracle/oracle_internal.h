@@ -34,6 +34,11 @@ uint64_t oracle_hash(const void *data, size_t size);
 /* Dispatches of one command: rule D7 says that one is enough, so more of them are an alarm, and an end to it. */
 #define ORACLE_DISPATCHES_MAX 16
 
+/* Commands that are run for clients at once, and bytes of them: each is a client's last resort, and each holds its body twice. Beyond it
+ * an EXEC is PINNED, and its client asks again. */
+#define ORACLE_EXECS_MAX      1024
+#define ORACLE_EXEC_BYTES_MAX (64 * 1024 * 1024)
+
 /* ---- Sessions ---- */
 
 /* As the bytes of a hash key: without padding. */
@@ -75,8 +80,8 @@ struct oracle_places {
     struct kv_map
         *placed; /* a value is one byte, the partition; a version that of the last change */
     uint64_t counts[KV_GROUPS_MAX];
-    struct oracle_change *history; /* ascending version: those with the largest */
-    uint32_t history_count;
+    struct oracle_change *history; /* a ring, ascending version: those with the largest */
+    uint32_t history_first, history_count;
 };
 
 /* ---- Pins ---- */
@@ -122,6 +127,7 @@ struct oracle_pins {
     struct oracle_pinned *by_key; /* uthash */
     struct oracle_exec *by_id;    /* uthash */
     struct oracle_exec_list execs;
+    size_t bytes;        /* of all that was asked */
     uint64_t dispatched; /* number of the last dispatch of this member */
     uint64_t digest;     /* sum of hashes over execs */
     uint64_t alarms;     /* executions that had to be dispatched again */
@@ -173,13 +179,22 @@ void oracle_place(struct oracle_machine *machine, kv_slice key, kv_group_id grou
 /* Remember a change; only those with the largest versions are kept. */
 void oracle_remember(struct oracle_places *places, const struct oracle_change *change);
 
+/* Change i of history_count, by ascending version. */
+static inline struct oracle_change *oracle_change_at(const struct oracle_places *places, uint32_t i)
+{
+    return &places->history[(places->history_first + i) % ORACLE_HISTORY_MAX];
+}
+
 /* ---- oracle_pins.c ---- */
 
 void oracle_pins_init(struct oracle_pins *pins);
 void oracle_pins_clear(struct oracle_pins *pins);
 
-/* D1: the EXEC that is open appends itself to the pin lists of its keys. */
-void oracle_exec_begin(struct oracle_machine *machine);
+/* Whether an EXEC leaves room for the owners of its keys. */
+bool oracle_exec_fits(const struct wire_command *command, kv_slice body);
+
+/* D1: the EXEC that is open appends itself to the pin lists of its keys. False: there are too many. */
+bool oracle_exec_begin(struct oracle_machine *machine);
 
 /* The same for one that was saved. False: it is none. */
 bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t floor,

@@ -61,10 +61,12 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     }
     if (context->read) {
         take_all_keys(command, false, ret);
+        ret->everything = wire_op_reads_everything(command->op);
         return is_question(command->op);
     }
     if (!wire_command_fits(command, context->destinations, kv_message_id_is_execution(context->id),
-                           machine->partitions)) {
+                           machine->partitions) ||
+        (command->exec && !oracle_exec_fits(command, body))) {
         return false;
     }
     const bool registers = command->op == WIRE_OP_SESSION_OPEN;
@@ -98,8 +100,9 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
         return oracle_execute_shared(machine, votes, count, ret);
     }
     if (machine->command.exec) {
-        oracle_exec_begin(machine);
-        return MACHINE_PENDING;
+        const bool begun = oracle_exec_begin(machine);
+        ret->verdict = begun ? WIRE_VERDICT_OK : WIRE_VERDICT_PINNED;
+        return begun ? MACHINE_PENDING : MACHINE_DONE;
     }
     if (machine->command.op == WIRE_OP_SESSION_OPEN) {
         oracle_machine_open_session(machine, ret);

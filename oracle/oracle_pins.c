@@ -83,6 +83,7 @@ static void exec_free(struct oracle_pins *pins, struct oracle_exec *exec)
 {
     unpin(pins, exec);
     pins->digest -= exec_hash(exec);
+    pins->bytes -= exec->asked.size;
     HASH_DEL(pins->by_id, exec);
     TAILQ_REMOVE(&pins->execs, exec, link);
     kv_buffer_close(&exec->asked);
@@ -96,7 +97,7 @@ void oracle_pins_clear(struct oracle_pins *pins)
     while (!TAILQ_EMPTY(&pins->execs)) {
         exec_free(pins, TAILQ_FIRST(&pins->execs));
     }
-    KV_ASSERT(pins->by_key == NULL && pins->digest == 0);
+    KV_ASSERT(pins->by_key == NULL && pins->digest == 0 && pins->bytes == 0);
     pins->dispatched = 0;
 }
 
@@ -159,17 +160,33 @@ static struct oracle_exec *exec_new(struct oracle_machine *machine, kv_message_i
     HASH_ADD(hh, pins->by_id, key, sizeof(exec->key), exec);
     TAILQ_INSERT_TAIL(&pins->execs, exec, link);
     pins->digest += exec_hash(exec);
+    pins->bytes += asked.size;
     return exec;
 }
 
-void oracle_exec_begin(struct oracle_machine *machine)
+bool oracle_exec_fits(const struct wire_command *command, kv_slice body)
 {
+    return body.size + command->key_count + WIRE_BODY_FIXED_BYTES_MAX <= KV_BODY_BYTES_MAX;
+}
+
+static bool has_room(const struct oracle_pins *pins, kv_slice asked)
+{
+    return HASH_COUNT(pins->by_id) < ORACLE_EXECS_MAX &&
+           pins->bytes + asked.size <= ORACLE_EXEC_BYTES_MAX;
+}
+
+bool oracle_exec_begin(struct oracle_machine *machine)
+{
+    if (!has_room(&machine->pins, machine->body)) {
+        return false;
+    }
     KV_ASSERT(exec_find(machine, machine->context.id) == NULL); /* D5: the engine runs an id once */
     struct oracle_exec *exec = exec_new(machine, machine->context.id, machine->context.floor,
                                         machine->body, &machine->command);
     if (is_first(exec)) {
         exec_dispatch(machine, exec);
     }
+    return true;
 }
 
 bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t floor,
@@ -179,6 +196,7 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
         wire_command_decode(asked, command) != STATUS_OK || !command->exec ||
+        !oracle_exec_fits(command, asked) || !has_room(&machine->pins, asked) ||
         !wire_command_fits(command, kv_group_set_of(KV_GROUP_ORACLE), false, machine->partitions)) {
         return false;
     }

@@ -48,19 +48,20 @@ void oracle_remember(struct oracle_places *places, const struct oracle_change *c
 {
     uint32_t at = places->history_count;
     if (at == ORACLE_HISTORY_MAX) {
-        if (kv_timestamp_compare(change->version, places->history[0].version) < 0) {
+        if (kv_timestamp_compare(change->version, oracle_change_at(places, 0)->version) < 0) {
             return;
         }
+        places->history_first = (places->history_first + 1) % ORACLE_HISTORY_MAX;
         at--;
-        memmove(places->history, places->history + 1, at * sizeof(*places->history));
     } else {
         places->history_count++;
     }
-    while (at > 0 && kv_timestamp_compare(places->history[at - 1].version, change->version) > 0) {
-        places->history[at] = places->history[at - 1];
+    while (at > 0 && kv_timestamp_compare(oracle_change_at(places, at - 1)->version,
+                                          change->version) > 0) { /* rare, and then a few */
+        *oracle_change_at(places, at) = *oracle_change_at(places, at - 1);
         at--;
     }
-    places->history[at] = *change;
+    *oracle_change_at(places, at) = *change;
 }
 
 void oracle_place(struct oracle_machine *machine, kv_slice key, kv_group_id group)

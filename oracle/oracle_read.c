@@ -51,7 +51,8 @@ static void read_history(struct oracle_machine *machine, struct wire_answer *ret
 {
     const struct oracle_places *places = &machine->places;
     for (uint32_t i = 0; i < places->history_count && i < machine->command.limit; i++) {
-        const struct oracle_change *change = &places->history[places->history_count - 1 - i];
+        const struct oracle_change *change =
+            oracle_change_at(places, places->history_count - 1 - i);
         ret->rows[ret->row_count++] =
             (struct wire_row){.key = kv_slice_of(change->key, change->key_size),
                               .value = change_text(machine->text[i], change),

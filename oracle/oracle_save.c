@@ -31,7 +31,7 @@ static void oracle_save_places(const struct oracle_places *places, struct kv_buf
     }
     state_write_u32(ret, places->history_count);
     for (uint32_t i = 0; i < places->history_count; i++) {
-        const struct oracle_change *change = &places->history[i];
+        const struct oracle_change *change = oracle_change_at(places, i);
         oracle_save_key(kv_slice_of(change->key, change->key_size), ret);
         state_write_timestamp(ret, change->version);
         state_write_u16(ret, change->from.value);

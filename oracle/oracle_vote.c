@@ -84,8 +84,11 @@ static void place_accessed(struct oracle_machine *machine)
         if (!concerns(machine, i)) {
             continue;
         }
-        if (!exists) {
+        if (!exists &&
+            (machine->tally.keys[i].present || oracle_is_placed(machine, command->keys[i]))) {
             oracle_place(machine, command->keys[i], (kv_group_id){0});
+        } else if (!exists) {
+            continue; /* it was not there before either */
         } else if (moves) {
             oracle_place(machine, command->keys[i], command->target);
         }

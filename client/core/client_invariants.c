@@ -48,7 +48,7 @@ static void client_check_attempt(const struct client *client,
     KV_ASSERT(operation->id.attempt <= KV_ATTEMPT_MAX);
     const enum status status = wire_command_decode(client_body_of(operation), scratch);
     KV_ASSERT(status == STATUS_OK && scratch->op == operation->op);
-    KV_ASSERT(scratch->op == WIRE_OP_SCAN ||
+    KV_ASSERT(wire_op_reads_everything(scratch->op) ||
               wire_command_fits(scratch, operation->destinations, /*execution*/ false,
                                 client->partitions));
 }

@@ -108,8 +108,9 @@ static bool kv_is_ascending(const struct wire_command *command)
     return true;
 }
 
-/* CREATE, DELETE and MOVE name their keys in ascending order, none twice; the caller need not. */
-static kv_status kv_sort_keys(kv_client *client)
+/* Commands name their keys in ascending order, none twice; the caller need not. If `repeat`, a key may come twice: its last value is
+ * the one. */
+static kv_status kv_sort_keys(kv_client *client, bool repeat)
 {
     struct wire_command *command = &client->command;
     const uint32_t per_key =
@@ -124,20 +125,25 @@ static kv_status kv_sort_keys(kv_client *client)
                                      per_key > 0 ? command->values[i] : (kv_slice){0}, i};
     }
     qsort(named, command->key_count, sizeof *named, kv_compare_named);
-    kv_status status = KV_OK;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < command->key_count; i++) {
-        command->keys[i] = named[i].key;
+        if (i == 0 || !kv_slice_equal(named[i - 1].key, named[i].key)) {
+            count++;
+        }
+        command->keys[count - 1] = named[i].key;
         if (per_key > 0) {
-            command->values[i] = named[i].value;
+            command->values[count - 1] = named[i].value;
         }
-        client->place_of[named[i].place] = i;
-        if (i > 0 && kv_slice_equal(command->keys[i - 1], command->keys[i])) {
-            kv_set_error(client, "a key is named twice");
-            status = KV_INVALID;
-        }
+        client->place_of[named[i].place] = count - 1;
     }
     kv_free(named);
-    return status;
+    if (count < command->key_count && !repeat) {
+        kv_set_error(client, "a key is named twice");
+        return KV_INVALID;
+    }
+    command->key_count = count;
+    command->value_count = count * per_key;
+    return KV_OK;
 }
 
 static kv_status kv_add_each(kv_client *client, const kv_op *op, bool values)
@@ -151,7 +157,13 @@ static kv_status kv_add_each(kv_client *client, const kv_op *op, bool values)
             status = kv_add_value(client, op->value);
         }
     }
-    return status == KV_OK ? kv_sort_keys(client) : status;
+    return status == KV_OK ? kv_sort_keys(client, /*repeat*/ false) : status;
+}
+
+static kv_status kv_add_all(kv_client *client, const kv_op *op)
+{
+    const kv_status status = kv_add_many(client, op, op->code == KV_OP_MPUT);
+    return status == KV_OK ? kv_sort_keys(client, /*repeat*/ true) : status;
 }
 
 /* ---- Transactions ---- */
@@ -245,6 +257,12 @@ static kv_status kv_add_txn(kv_client *client, const kv_op *op)
                      (unsigned long long)all, KV_TXN_STEPS_MAX);
         return all == 0 ? KV_INVALID : KV_TOO_LARGE;
     }
+    for (uint32_t list = 0; list < 3; list++) {
+        if (counts[list] > 0 && lists[list] == NULL) {
+            kv_set_error(client, "steps are missing");
+            return KV_INVALID;
+        }
+    }
     command->guard_count = counts[0];
     command->branch_count[WIRE_BRANCH_THEN] = counts[1];
     command->branch_count[WIRE_BRANCH_ELSE] = counts[2];
@@ -320,9 +338,8 @@ static kv_status kv_read_fields(kv_client *client, const kv_op *op)
     case KV_OP_DELETE:
         return kv_add_each(client, op, false);
     case KV_OP_MGET:
-        return kv_add_many(client, op, false);
     case KV_OP_MPUT:
-        return kv_add_many(client, op, true);
+        return kv_add_all(client, op);
     case KV_OP_SCAN:
         client->command.limit = kv_limit_of(op);
         return kv_add_scan(client, op);

@@ -31,6 +31,7 @@ struct kv_call {
     kv_done done;
     void *context;
     bool each;            /* it has a verdict for each key */
+    uint32_t key_count;   /* of the caller, if there is a place_of */
     uint32_t *place_of;   /* where the caller's key i stands in the command; NULL: there, too */
     struct kv_call *next; /* free list */
 };
@@ -75,8 +76,9 @@ struct kv_client {
     struct wire_message message_out;
     struct wire_command command;
     bool reordered; /* the keys of `command` are not in the caller's order */
-    uint32_t place_of[KV_COMMAND_KEYS_MAX]; /* then, where the caller's key i is */
-    kv_place places[KV_COMMAND_KEYS_MAX];   /* of `result` */
+    uint32_t place_of[KV_COMMAND_KEYS_MAX];    /* then, where the caller's key i is */
+    kv_place places[KV_COMMAND_KEYS_MAX];      /* of `result` */
+    struct wire_row rows[KV_COMMAND_KEYS_MAX]; /* of `result`, if the keys were reordered */
     struct wire_row row_none;
     struct kv_result result; /* given to callbacks */
     struct kv_call *free_calls;

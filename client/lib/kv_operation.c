@@ -27,11 +27,11 @@ void kv_call_free(kv_client *client, struct kv_call *call)
 /* What the answer is to be told by. */
 static void kv_call_remember(kv_client *client, struct kv_call *call, const kv_op *op)
 {
-    const uint32_t count = client->command.key_count;
     call->each = op->code == KV_OP_CREATE || op->code == KV_OP_DELETE || op->code == KV_OP_MOVE;
     if (client->reordered) {
-        call->place_of = kv_alloc(count * sizeof *call->place_of);
-        memcpy(call->place_of, client->place_of, count * sizeof *call->place_of);
+        call->key_count = op->count; /* a single key is in order */
+        call->place_of = kv_alloc(call->key_count * sizeof *call->place_of);
+        memcpy(call->place_of, client->place_of, call->key_count * sizeof *call->place_of);
     }
 }
 

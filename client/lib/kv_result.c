@@ -31,9 +31,9 @@ static kv_status kv_status_of_verdict(enum wire_verdict verdict)
     case WIRE_VERDICT_REFUSED:
     case WIRE_VERDICT_SESSION_UNKNOWN:
     case WIRE_VERDICT_UNSUPPORTED:
-        break;
+        return KV_PROTOCOL; /* the core completes with none of them; of one key among several a node may claim anything */
     }
-    KV_UNREACHABLE(); /* the core never completes with these */
+    KV_UNREACHABLE();
 }
 
 static kv_status kv_status_of(const struct client_completion *completion)
@@ -59,8 +59,11 @@ static kv_status kv_status_of(const struct client_completion *completion)
 static void kv_make_places(kv_client *client, const struct kv_call *call,
                            const struct wire_answer *answer)
 {
-    client->result.place_count = answer->place_count;
     client->result.places = client->places;
+    if (!call->each && call->place_of != NULL) {
+        return; /* MGET and MPUT have none for their callers */
+    }
+    client->result.place_count = answer->place_count;
     for (uint32_t i = 0; i < answer->place_count; i++) {
         const uint32_t at = call->place_of == NULL ? i : call->place_of[i];
         const struct wire_place *place = &answer->places[at];
@@ -68,6 +71,20 @@ static void kv_make_places(kv_client *client, const struct kv_call *call,
                                        .partition = place->group.value,
                                        .version = place->version.clock.value};
     }
+}
+
+/* One for each key of an MGET, in the caller's order. */
+static void kv_make_rows(kv_client *client, const struct kv_call *call,
+                         const struct wire_answer *answer)
+{
+    if (call->place_of == NULL || answer->row_count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < call->key_count; i++) {
+        client->rows[i] = answer->rows[call->place_of[i]];
+    }
+    client->result.rows = client->rows;
+    client->result.count = call->key_count;
 }
 
 /* Of an operation on keys that are each on their own: that of the first one that failed. */
@@ -102,6 +119,7 @@ void kv_complete(kv_client *client, const struct client_completion *completion)
             .rows = answer->rows,
         };
         kv_make_places(client, call, answer);
+        kv_make_rows(client, call, answer);
         status = call->each ? kv_status_of_each(client, status) : status;
     } else {
         kv_set_error(client, "%s (%u sendings)", completion->why, completion->attempts);

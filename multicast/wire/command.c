@@ -145,6 +145,17 @@ void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict)
     answer->place_count = 0;
 }
 
+bool wire_is_verdict(uint64_t number)
+{
+    switch ((enum wire_verdict)number) {
+#define X(NAME, number_, text) case WIRE_VERDICT_##NAME:
+        WIRE_VERDICT_MAP(X)
+#undef X
+        return true;
+    }
+    return false;
+}
+
 const char *wire_verdict_name(enum wire_verdict verdict)
 {
     switch (verdict) {

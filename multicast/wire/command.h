@@ -122,7 +122,8 @@ struct wire_command {
     enum wire_policy policy;
     kv_group_id target; /* CREATE, MOVE, and policies other than EXCHANGE: a partition; else 0 */
     uint32_t key_count;
-    /* 1..KV_KEY_BYTES_MAX each; the bounds of a SCAN may be empty. Those of TXN, CREATE, MOVE and DELETE ascend strictly. */
+    /* 1..KV_KEY_BYTES_MAX each; the bounds of a SCAN may be empty. Those of TXN, CREATE, MOVE and DELETE ascend strictly; with owners,
+     * a policy or `exec`, none comes twice. */
     kv_slice keys[KV_COMMAND_KEYS_MAX];
     /* The believed partition of each key, for ever part of the message (placement rule P3); 0 of them in a message to one group,
      * which is then that of all keys. */
@@ -199,7 +200,8 @@ struct wire_answer {
 /* Append the encoded command. It must obey the table and the limits, KV_BODY_BYTES_MAX included (asserted). */
 void wire_command_encode(const struct wire_command *command, struct kv_buffer *ret);
 
-/* Decode and check: the op is known, counts and sizes are within the limits, keys of MPUT may repeat (the last wins).
+/* Decode and check: the op is known, counts and sizes are within the limits, keys of an MPUT without owners
+ * may repeat (the last wins).
  * STATUS_CORRUPT or STATUS_TOO_LARGE: *ret is undefined. */
 KV_MUST_CHECK enum status wire_command_decode(kv_slice bytes, struct wire_command *ret);
 
@@ -218,6 +220,7 @@ void wire_command_begin(struct wire_command *command, enum wire_op op);
 
 const char *wire_op_name(enum wire_op op); /* "get" */
 bool wire_op_is_read_only(enum wire_op op);
+bool wire_is_verdict(uint64_t number);
 const char *wire_verdict_name(enum wire_verdict verdict); /* "NOT_FOUND" */
 const char *wire_verdict_text(enum wire_verdict verdict);
 const char *wire_step_name(enum wire_step_kind kind); /* "at_least" */

@@ -11,6 +11,8 @@
  *   place      [key, verdict, group, version clock, version group]
  *
  * Both structs hold arrays for the largest case, so only what is used of them is ever touched. */
+#include <stdlib.h>
+
 #include "multicast/base/assert.h"
 #include "multicast/wire/command_internal.h"
 #include "multicast/wire/footprint.h"
@@ -44,6 +46,34 @@ static bool key_fits(enum wire_op op, kv_slice key)
 static bool keys_ascend(enum wire_op op)
 {
     return op == WIRE_OP_TXN || wire_op_is_per_key(op);
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    return kv_slice_compare(**(const kv_slice *const *)left, **(const kv_slice *const *)right);
+}
+
+/* No key comes twice. Nearly always they ascend. */
+static bool keys_differ(const struct wire_command *command)
+{
+    uint32_t ascending = 1;
+    while (ascending < command->key_count &&
+           kv_slice_compare(command->keys[ascending - 1], command->keys[ascending]) < 0) {
+        ascending++;
+    }
+    if (ascending >= command->key_count) {
+        return true;
+    }
+    const kv_slice *sorted[KV_COMMAND_KEYS_MAX];
+    for (uint32_t i = 0; i < command->key_count; i++) {
+        sorted[i] = &command->keys[i];
+    }
+    qsort(sorted, command->key_count, sizeof(sorted[0]), compare_keys);
+    bool differ = true;
+    for (uint32_t i = 1; i < command->key_count; i++) {
+        differ = differ && !kv_slice_equal(*sorted[i - 1], *sorted[i]);
+    }
+    return differ;
 }
 
 /* Numbers that an operation does not use are zero: equal commands have equal bytes. */
@@ -167,6 +197,7 @@ void wire_command_encode(const struct wire_command *command, struct kv_buffer *r
     KV_ASSERT(numbers_fit(command) && command->limit <= KV_SCAN_ROWS_MAX);
     KV_ASSERT(placement_fits(command) && step_count(command) <= KV_TXN_STEPS_MAX);
     KV_ASSERT((command->op == WIRE_OP_TXN) == (step_count(command) > 0));
+    KV_ASSERT(!has_placement(command) || keys_differ(command));
     const bool all = has_placement(command) || command->op == WIRE_OP_TXN;
     size_t before = ret->size;
     msgpack_packer packer = wire_packer_of(ret);
@@ -327,7 +358,8 @@ enum status wire_command_decode(kv_slice bytes, struct wire_command *ret)
         wire_reader_require(&reader, has_placement(ret) || ret->op == WIRE_OP_TXN);
     }
     wire_reader_require(&reader,
-                        reader.status != STATUS_OK || (placement_fits(ret) && txn_fits(ret)));
+                        reader.status != STATUS_OK || (placement_fits(ret) && txn_fits(ret) &&
+                                                       (!has_placement(ret) || keys_differ(ret))));
     return wire_reader_finish(&reader);
 }
 
@@ -380,21 +412,10 @@ void wire_answer_encode(const struct wire_answer *answer, struct kv_buffer *ret)
     KV_ASSERT(ret->size - before <= KV_BODY_BYTES_MAX);
 }
 
-static bool is_verdict(uint64_t number)
-{
-    switch ((enum wire_verdict)number) {
-#define X(NAME, number_, text) case WIRE_VERDICT_##NAME:
-        WIRE_VERDICT_MAP(X)
-#undef X
-        return true;
-    }
-    return false;
-}
-
 static enum wire_verdict read_verdict(struct wire_reader *reader)
 {
     const uint64_t verdict = wire_read_uint(reader, UINT8_MAX);
-    wire_reader_require(reader, is_verdict(verdict));
+    wire_reader_require(reader, wire_is_verdict(verdict));
     return (enum wire_verdict)verdict;
 }
 

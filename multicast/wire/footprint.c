@@ -37,6 +37,11 @@ bool wire_op_is_per_key(enum wire_op op)
     return op == WIRE_OP_CREATE || op == WIRE_OP_DELETE || op == WIRE_OP_MOVE;
 }
 
+bool wire_op_reads_everything(enum wire_op op)
+{
+    return op == WIRE_OP_SCAN || op == WIRE_OP_PARTITIONS || op == WIRE_OP_HISTORY;
+}
+
 unsigned wire_command_use(const struct wire_command *command, uint32_t i)
 {
     switch (command->op) {
@@ -272,7 +277,7 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
         return false;
     }
     if (!on_keys || command->exec) {
-        const bool for_oracle = command->exec ? on_keys : command->op != WIRE_OP_SCAN;
+        const bool for_oracle = command->exec ? on_keys : !wire_op_reads_everything(command->op);
         return destinations.bits == oracle.bits && for_oracle && !execution;
     }
     for (uint32_t i = 0; i < command->owner_count; i++) {

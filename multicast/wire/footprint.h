@@ -26,6 +26,9 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i);
 bool wire_op_is_access(enum wire_op op);
 bool wire_op_is_per_key(enum wire_op op);
 
+/* What is always a read, never ordered: it has no queues to wait in, so it waits for whatever was delivered before it. */
+bool wire_op_reads_everything(enum wire_op op);
+
 /* Steps of an ACCESS command that is no TXN are made up: GET of each key of an MGET, and so on. */
 uint32_t wire_command_steps(const struct wire_command *command, enum wire_branch branch);
 struct wire_step wire_command_step(const struct wire_command *command, enum wire_branch branch,

@@ -151,24 +151,37 @@ void engine_answer(struct engine *engine, struct engine_session *session,
     engine_record_put(&engine->sessions, session, reply, verdict);
 }
 
-/* The votes of all groups that were awaited, and the own one if it is a NO. */
+static void engine_run_add_vote(struct engine *engine, uint32_t *count, struct machine_vote vote)
+{
+    uint32_t at = (*count)++;
+    while (at > 0 && engine->votes[at - 1].group.value > vote.group.value) {
+        engine->votes[at] = engine->votes[at - 1];
+        at--;
+    }
+    engine->votes[at] = vote;
+}
+
+/* The votes of all groups that were awaited, and the own one if it is a NO; in the order of groups, not that in which they came, which
+ * is each member's own. */
 static uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < run->signal_count; i++) {
         const struct engine_signal *signal = &run->signals[i];
-        engine->votes[count++] = (struct machine_vote){
-            .group = signal->group,
-            .verdict = (enum wire_verdict)signal->verdict,
-            .payload = kv_buffer_slice(&signal->payload),
-        };
+        engine_run_add_vote(engine, &count,
+                            (struct machine_vote){
+                                .group = signal->group,
+                                .verdict = (enum wire_verdict)signal->verdict,
+                                .payload = kv_buffer_slice(&signal->payload),
+                            });
     }
     if (run->verdict != WIRE_VERDICT_OK) {
-        engine->votes[count++] = (struct machine_vote){
-            .group = engine->group,
-            .verdict = run->verdict,
-            .payload = kv_buffer_slice(&run->no),
-        };
+        engine_run_add_vote(engine, &count,
+                            (struct machine_vote){
+                                .group = engine->group,
+                                .verdict = run->verdict,
+                                .payload = kv_buffer_slice(&run->no),
+                            });
     }
     return count;
 }

@@ -75,7 +75,7 @@ struct machine_ops {
     /* What `to` needs of the vote just given, or, behind execute, of its outcome; at most KV_BODY_BYTES_MAX - 1 bytes. `to` may be
      * this group: then what has to be remembered of a NO. */
     void (*payload)(void *state, kv_group_id to, struct kv_buffer *ret);
-    /* Do it, or not if a vote is a NO; fill *ret (begun with OK; rows may borrow from the machine's state until the next call).
+    /* Do it, or not if a vote is a NO; votes come in the order of their groups; fill *ret (begun with OK; rows may borrow from the machine's state until the next call).
      * `votes`: of all groups that were awaited, and this group's own if it is a NO. The variables are held, unless the own vote
      * is a NO. */
     enum machine_outcome (*execute)(void *state, const struct machine_vote *votes, uint32_t count,

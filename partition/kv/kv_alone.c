@@ -49,7 +49,7 @@ static void alone_several(struct kv_machine *machine, struct wire_answer *ret)
     }
     tally->guards_hold = kv_branch_guards(machine, NULL);
     const enum wire_branch branch = placement_branch_of(tally);
-    kv_branch_run(machine, branch, NULL, tally->rows[branch], &met);
+    kv_branch_run(machine, branch, NULL, true, tally->rows[branch], &met);
     tally->branches[branch] = met;
     if (met.verdict != WIRE_VERDICT_OK) {
         placement_answer_no(tally, met.verdict, ret);

@@ -19,7 +19,8 @@ struct kv_arena_block {
 /* Zero-initialise. */
 struct kv_arena {
     struct kv_arena_block *first, *last;
-    size_t used; /* of the last block */
+    size_t used;  /* of the last block */
+    size_t taken; /* since the reset */
 };
 
 static inline uint8_t *kv_arena_take(struct kv_arena *arena, size_t size)
@@ -35,6 +36,7 @@ static inline uint8_t *kv_arena_take(struct kv_arena *arena, size_t size)
     }
     uint8_t *taken = arena->last->bytes + arena->used;
     arena->used += size;
+    arena->taken += size;
     return taken;
 }
 
@@ -56,6 +58,7 @@ static inline void kv_arena_reset(struct kv_arena *arena)
     }
     arena->last = arena->first;
     arena->used = 0;
+    arena->taken = 0;
 }
 
 static inline void kv_arena_close(struct kv_arena *arena)

@@ -65,11 +65,25 @@ static bool step_is_done(const struct wire_step *step, enum wire_verdict verdict
             (step->kind == WIRE_STEP_GET || step->kind == WIRE_STEP_DELETE));
 }
 
+/* [V3] The step cannot be done, or what it would make has no room. */
+static bool branch_ends(const struct kv_machine *machine, const struct wire_step *step,
+                        enum wire_verdict *verdict, bool bounded, size_t bytes, size_t taken)
+{
+    if (!step_is_done(step, *verdict)) {
+        return true;
+    }
+    const bool too_large = bounded && (bytes > KV_BODY_BYTES_MAX ||
+                                       machine->arena.taken - taken > KV_BRANCH_BYTES_MAX);
+    *verdict = too_large ? WIRE_VERDICT_TOO_LARGE : *verdict;
+    return too_large;
+}
+
 void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bool *mine,
-                   struct placement_result *rows, struct placement_branch *ret)
+                   bool bounded, struct placement_result *rows, struct placement_branch *ret)
 {
     const struct wire_command *command = &machine->command;
     const uint32_t steps = wire_command_steps(command, branch);
+    const size_t taken = machine->arena.taken;
     *ret = (struct placement_branch){.verdict = WIRE_VERDICT_OK};
     branch_begin(machine, mine);
     for (uint32_t s = 0; s < steps; s++) {
@@ -87,13 +101,14 @@ void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bo
             .value = outcome.row_present && written ? kv_arena_copy(&machine->arena, outcome.row)
                                                     : outcome.row,
         };
-        if (!step_is_done(&step, outcome.verdict)) {
+        ret->bytes +=
+            (uint32_t)(outcome.row_present ? outcome.row.size : 0) + KV_ANSWER_ROW_OVERHEAD_MAX;
+        if (branch_ends(machine, &step, &outcome.verdict, bounded, ret->bytes, taken)) {
+            rows[s].present = rows[s].present && outcome.verdict != WIRE_VERDICT_TOO_LARGE;
             ret->verdict = outcome.verdict;
             ret->step = s;
             return;
         }
-        ret->bytes +=
-            (uint32_t)(outcome.row_present ? outcome.row.size : 0) + KV_ANSWER_ROW_OVERHEAD_MAX;
         if (outcome.changed) {
             pending->changed = true;
             pending->state = outcome.after;

@@ -43,8 +43,7 @@ static void add_votes(struct kv_machine *machine, const struct machine_vote *vot
 
 static void take_in(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version)
 {
-    struct kv_state state;
-    KV_ASSERT(kv_presence_of(machine, key, &state) != KV_OWNED); /* P1 */
+    /* [P1] It is not here; another group that votes against the rules could make it come twice, and then the later one is it. */
     kv_map_put(machine->map, key, value, version);
     kv_moved_drop(&machine->moved, key);
 }
@@ -109,7 +108,8 @@ static void execute_exchange(struct kv_machine *machine)
 {
     struct placement_branch met;
     const enum wire_branch branch = placement_branch_of(&machine->tally);
-    kv_branch_run(machine, branch, machine->mine, machine->results[branch], &met);
+    kv_branch_run(machine, branch, machine->mine, true, machine->results[branch], &met);
+    KV_ASSERT(met.verdict == WIRE_VERDICT_OK); /* it was, for the vote */
     for (uint32_t i = 0; i < machine->command.key_count; i++) {
         const unsigned duties = duties_here(machine, i);
         if ((duties & WIRE_DUTY_OWNER) != 0) {
@@ -138,7 +138,7 @@ static void run_for_all(struct kv_machine *machine, struct placement_branch *ret
                                               .version = key->version});
         }
     }
-    kv_branch_run(machine, branch, NULL, tally->rows[branch], ret);
+    kv_branch_run(machine, branch, NULL, false, tally->rows[branch], ret);
 }
 
 static void execute_move(struct kv_machine *machine)
@@ -234,26 +234,50 @@ void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buf
     placement_vote_encode(sent, ret);
 }
 
+/* The verdict that the target reports, and in machine->others what it says of keys. */
+static enum wire_verdict returned_verdict(struct kv_machine *machine,
+                                          const struct machine_vote *votes, uint32_t count)
+{
+    enum wire_verdict verdict = WIRE_VERDICT_UNSUPPORTED;
+    bool said_no = false;
+    for (uint32_t v = 0; v < count; v++) {
+        if (kv_group_equal(votes[v].group, machine->group)) {
+            said_no = true;
+        } else if (wire_is_verdict(votes[v].verdict) &&
+                   (votes[v].verdict != WIRE_VERDICT_OK ||
+                    placement_vote_decode(votes[v].payload, &machine->command, &machine->others) ==
+                        STATUS_OK)) {
+            verdict = votes[v].verdict;
+        }
+    }
+    /* Nobody may say OK against a NO. */
+    return said_no && verdict == WIRE_VERDICT_OK ? WIRE_VERDICT_UNSUPPORTED : verdict;
+}
+
+/* What the own NO says of places: the client hears of this answer, too. */
+static void returned_hints(struct kv_machine *machine, const struct machine_vote *votes,
+                           uint32_t count, struct wire_answer *ret)
+{
+    struct placement_tally *tally = &machine->tally;
+    placement_tally_begin(tally, &machine->command);
+    for (uint32_t v = 0; v < count; v++) {
+        if (kv_group_equal(votes[v].group, machine->group)) {
+            placement_tally_add_payload(tally, &votes[v], &machine->others);
+        }
+    }
+    placement_answer_no(tally, WIRE_VERDICT_STALE, ret);
+}
+
 /* An owner of borrowed keys, or the home of one, takes back what the target reports. */
 static void execute_returned(struct kv_machine *machine, const struct machine_vote *votes,
                              uint32_t count, struct wire_answer *ret)
 {
-    enum wire_verdict verdict = WIRE_VERDICT_UNSUPPORTED;
-    bool said_no = false;
-    struct placement_vote *report = &machine->others;
-    for (uint32_t v = 0; v < count; v++) {
-        if (kv_group_equal(votes[v].group, machine->group)) {
-            said_no = true;
-        } else if (votes[v].verdict != WIRE_VERDICT_OK ||
-                   placement_vote_decode(votes[v].payload, &machine->command, report) ==
-                       STATUS_OK) {
-            verdict = votes[v].verdict;
-        }
-    }
-    if (said_no && verdict == WIRE_VERDICT_OK) {
-        verdict = WIRE_VERDICT_UNSUPPORTED; /* nobody may say OK against a NO */
-    }
+    const enum wire_verdict verdict = returned_verdict(machine, votes, count);
+    const struct placement_vote *report = &machine->others;
     wire_answer_begin(ret, verdict);
+    if (verdict == WIRE_VERDICT_STALE) {
+        returned_hints(machine, votes, count, ret);
+    }
     for (uint32_t i = 0; verdict == WIRE_VERDICT_OK && i < report->item_count; i++) {
         const struct placement_item *item = &report->items[i];
         const kv_slice key = machine->command.keys[item->key];

@@ -21,6 +21,10 @@
 #define KV_ANSWER_OVERHEAD_MAX     64
 #define KV_ANSWER_ROW_OVERHEAD_MAX 16
 
+/* Bytes that the steps of one branch may put together in memory. A step that appends makes the whole value anew, so that 1024 of them
+ * on a large value would take a gigabyte. */
+#define KV_BRANCH_BYTES_MAX (32 * 1024 * 1024)
+
 /* A key's value, or that there is none. */
 struct kv_state {
     bool present;
@@ -87,9 +91,11 @@ void kv_branch_lend(struct kv_machine *machine, uint32_t i, const struct kv_stat
 bool kv_branch_guards(struct kv_machine *machine, const bool *mine);
 
 /* Run the steps of a branch on those keys, leaving their states in machine->pending and their results in `rows`, up to the first one that
- * cannot be done. Values of rows are valid until a key that the command only reads changes, or the arena is reset. */
+ * cannot be done. Values of rows are valid until a key that the command only reads changes, or the arena is reset. `bounded`: what
+ * is put together, and what all rows are, is TOO_LARGE beyond a limit. Once all groups have voted nothing may fail any more, and
+ * each has kept its own part within that limit. */
 void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bool *mine,
-                   struct placement_result *rows, struct placement_branch *ret);
+                   bool bounded, struct placement_result *rows, struct placement_branch *ret);
 
 /* Make the pending state of key i the machine's. */
 void kv_branch_apply(struct kv_machine *machine, uint32_t i);

@@ -59,7 +59,8 @@ static void kv_machine_payload(void *state, kv_group_id to, struct kv_buffer *re
 {
     struct kv_machine *machine = state;
     const bool executes = machine->command.policy == WIRE_POLICY_BORROW &&
-                          kv_group_equal(machine->command.target, machine->group);
+                          kv_group_equal(machine->command.target, machine->group) &&
+                          !kv_group_equal(to, machine->group);
     if (executes) {
         kv_execute_report(machine, to, ret);
     } else {

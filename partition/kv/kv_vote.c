@@ -49,20 +49,29 @@ static size_t vote_presence(struct kv_machine *machine, enum wire_verdict *ret)
     return lent;
 }
 
-/* Rows that whoever answers needs; of a step that cannot be done, too. */
-static void vote_rows(struct kv_machine *machine, enum wire_branch branch)
+/* Rows that whoever answers needs; of a step that cannot be done, too, if there is room. Returns what they take of it. */
+static uint32_t vote_rows(struct kv_machine *machine, enum wire_branch branch, uint32_t room)
 {
     const struct wire_command *command = &machine->command;
     const struct placement_branch *met = &machine->own.branches[branch];
     const uint32_t steps =
         met->verdict == WIRE_VERDICT_OK ? wire_command_steps(command, branch) : met->step + 1;
+    uint32_t used = met->verdict == WIRE_VERDICT_OK ? met->bytes : 0;
     for (uint32_t s = met->verdict == WIRE_VERDICT_OK ? 0 : met->step; s < steps; s++) {
         const struct placement_result *result = &machine->results[branch][s];
-        if (machine->mine[wire_command_step(command, branch, s).key] && result->present) {
-            machine->own.rows[machine->own.row_count++] = (struct placement_row){
-                .branch = branch, .step = s, .present = true, .value = result->value};
+        if (!machine->mine[wire_command_step(command, branch, s).key] || !result->present) {
+            continue;
         }
+        if (met->verdict != WIRE_VERDICT_OK) {
+            used = (uint32_t)result->value.size;
+            if (used > room) {
+                return 0;
+            }
+        }
+        machine->own.rows[machine->own.row_count++] = (struct placement_row){
+            .branch = branch, .step = s, .present = true, .value = result->value};
     }
+    return used;
 }
 
 static void vote_branches(struct kv_machine *machine)
@@ -76,13 +85,12 @@ static void vote_branches(struct kv_machine *machine)
             continue; /* it is not taken, whatever others say */
         }
         struct placement_branch *met = &own->branches[branch];
-        kv_branch_run(machine, branch, machine->mine, machine->results[branch], met);
+        kv_branch_run(machine, branch, machine->mine, true, machine->results[branch], met);
         if (met->verdict == WIRE_VERDICT_OK && met->bytes > room) {
             *met = (struct placement_branch){.verdict = WIRE_VERDICT_TOO_LARGE};
             continue;
         }
-        vote_rows(machine, branch);
-        room -= met->bytes;
+        room -= vote_rows(machine, branch, room);
     }
 }
 

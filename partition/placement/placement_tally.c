@@ -5,7 +5,7 @@
 #include "multicast/base/assert.h"
 #include "partition/placement/placement.h"
 
-/* [V3] The order of NOs; OK is the weakest. What only steps say comes last: it is not compared with others. */
+/* [V3] The order of NOs, a total one; OK is the weakest. */
 static unsigned rank_of(enum wire_verdict verdict)
 {
     switch (verdict) {
@@ -28,13 +28,15 @@ static unsigned rank_of(enum wire_verdict verdict)
     case WIRE_VERDICT_UNSUPPORTED:
         return 9;
     case WIRE_VERDICT_MISMATCH:
-    case WIRE_VERDICT_NOT_A_NUMBER:
-    case WIRE_VERDICT_OVERFLOW:
         return 10;
-    case WIRE_VERDICT_OK:
+    case WIRE_VERDICT_NOT_A_NUMBER:
         return 11;
+    case WIRE_VERDICT_OVERFLOW:
+        return 12;
+    case WIRE_VERDICT_OK:
+        return 13;
     }
-    return 10;
+    KV_UNREACHABLE(); /* what came from others has been checked */
 }
 
 static void strengthen(enum wire_verdict *verdict, enum wire_verdict other)
@@ -62,11 +64,12 @@ void placement_tally_begin(struct placement_tally *tally, const struct wire_comm
     }
 }
 
-/* The first step that cannot be done, whoever met it; all results. */
+/* The first step that cannot be done, whoever met it; all results. Two groups may name the same step: a TOO_LARGE is not about one. */
 static void add_branch(struct placement_branch *sum, const struct placement_branch *other)
 {
     if (other->verdict != WIRE_VERDICT_OK &&
-        (sum->verdict == WIRE_VERDICT_OK || other->step < sum->step)) {
+        (sum->verdict == WIRE_VERDICT_OK || other->step < sum->step ||
+         (other->step == sum->step && rank_of(other->verdict) < rank_of(sum->verdict)))) {
         sum->verdict = other->verdict;
         sum->step = other->step;
     }
@@ -113,22 +116,10 @@ void placement_tally_add(struct placement_tally *tally, enum wire_verdict verdic
     }
 }
 
-/* A verdict is a number from another group. */
-static bool is_verdict(enum wire_verdict verdict)
-{
-    switch (verdict) {
-#define X(NAME, number, text) case WIRE_VERDICT_##NAME:
-        WIRE_VERDICT_MAP(X)
-#undef X
-        return true;
-    }
-    return false;
-}
-
 void placement_tally_add_payload(struct placement_tally *tally, const struct machine_vote *vote,
                                  struct placement_vote *scratch)
 {
-    if (!is_verdict(vote->verdict)) {
+    if (!wire_is_verdict(vote->verdict)) { /* a number from another group */
         placement_tally_add(tally, WIRE_VERDICT_UNSUPPORTED, NULL);
     } else if (vote->payload.size == 0 && vote->verdict != WIRE_VERDICT_OK) {
         placement_tally_add(tally, vote->verdict, NULL);

@@ -86,37 +86,43 @@ void placement_vote_encode(const struct placement_vote *vote, struct kv_buffer *
 
 /* ---- Decoding ---- */
 
-static bool is_verdict(uint64_t number)
+/* A verdict that is one of `allowed`, a set of bits by number. */
+static enum wire_verdict read_verdict(struct wire_reader *reader, uint64_t allowed)
 {
-    switch ((enum wire_verdict)number) {
-#define X(NAME, number_, text) case WIRE_VERDICT_##NAME:
-        WIRE_VERDICT_MAP(X)
-#undef X
-        return true;
-    }
-    return false;
-}
-
-static enum wire_verdict read_verdict(struct wire_reader *reader)
-{
-    const uint64_t verdict = wire_read_uint(reader, UINT8_MAX);
-    wire_reader_require(reader, is_verdict(verdict));
+    const uint64_t verdict = wire_read_uint(reader, 63);
+    wire_reader_require(reader, wire_is_verdict(verdict) && (allowed >> verdict & 1) != 0);
     return (enum wire_verdict)verdict;
 }
 
-static void read_branch(struct wire_reader *reader, struct placement_branch *ret)
+#define BIT(name) (UINT64_C(1) << WIRE_VERDICT_##name)
+
+/* What a step may end with. */
+#define STEP_VERDICTS                                                                              \
+    (BIT(OK) | BIT(NOT_FOUND) | BIT(EXISTS) | BIT(MISMATCH) | BIT(NOT_A_NUMBER) | BIT(OVERFLOW) |  \
+     BIT(TOO_LARGE))
+
+/* What is said of a key that is read or written, and of one that is created, deleted or moved. */
+#define ACCESS_VERDICTS (BIT(OK) | BIT(STALE))
+#define KEY_VERDICTS                                                                               \
+    (BIT(OK) | BIT(NOT_FOUND) | BIT(EXISTS) | BIT(STALE) | BIT(PINNED) | BIT(DEFERRED))
+
+static void read_branch(struct wire_reader *reader, const struct wire_command *command,
+                        enum wire_branch branch, struct placement_branch *ret)
 {
+    const uint32_t steps = wire_op_is_access(command->op) ? wire_command_steps(command, branch) : 0;
     wire_read_arity(reader, BRANCH_FIELDS);
-    ret->verdict = read_verdict(reader);
-    ret->step = (uint32_t)wire_read_uint(reader, KV_TXN_STEPS_MAX - 1);
+    ret->verdict = read_verdict(reader, steps > 0 ? STEP_VERDICTS : BIT(OK));
+    ret->step = (uint32_t)wire_read_uint(reader, steps > 0 ? steps - 1 : 0);
     ret->bytes = (uint32_t)wire_read_uint(reader, UINT32_MAX);
 }
 
-static void read_item(struct wire_reader *reader, uint32_t key_count, struct placement_item *ret)
+static void read_item(struct wire_reader *reader, const struct wire_command *command,
+                      struct placement_item *ret)
 {
     wire_read_arity(reader, ITEM_FIELDS);
-    ret->key = (uint32_t)wire_read_uint(reader, key_count - 1);
-    ret->verdict = read_verdict(reader);
+    ret->key = (uint32_t)wire_read_uint(reader, command->key_count - 1);
+    ret->verdict =
+        read_verdict(reader, wire_op_is_access(command->op) ? ACCESS_VERDICTS : KEY_VERDICTS);
     ret->present = wire_read_bool(reader);
     ret->has_value = !wire_read_nil(reader);
     ret->value = ret->has_value ? wire_read_bytes(reader, KV_VALUE_BYTES_MAX) : (kv_slice){0};
@@ -145,11 +151,12 @@ enum status placement_vote_decode(kv_slice bytes, const struct wire_command *com
     struct wire_reader reader = wire_reader_of(bytes);
     wire_read_arity(&reader, VOTE_FIELDS);
     ret->guards_hold = wire_read_bool(&reader);
-    read_branch(&reader, &ret->branches[WIRE_BRANCH_THEN]);
-    read_branch(&reader, &ret->branches[WIRE_BRANCH_ELSE]);
+    for (uint32_t branch = 0; branch < WIRE_BRANCHES; branch++) {
+        read_branch(&reader, command, (enum wire_branch)branch, &ret->branches[branch]);
+    }
     ret->item_count = wire_read_array(&reader, KV_COMMAND_KEYS_MAX);
     for (uint32_t i = 0; i < ret->item_count && reader.status == STATUS_OK; i++) {
-        read_item(&reader, command->key_count, &ret->items[i]);
+        read_item(&reader, command, &ret->items[i]);
     }
     ret->row_count = wire_read_array(&reader, KV_TXN_STEPS_MAX);
     for (uint32_t i = 0; i < ret->row_count && reader.status == STATUS_OK; i++) {

@@ -201,12 +201,12 @@ mutate(partition/engine/engine_run.c
   "    return PLANTED(VOTES_NOT_AWAITED) || present == (uint32_t)kv_group_set_count(run->awaits);")
 mutate(partition/engine/engine_run.c
   "        const struct engine_signal *signal = &run->signals[i];
-        engine->votes[count++]"
+        engine_run_add_vote("
   "        const struct engine_signal *signal = &run->signals[i];
         if (PLANTED(VOTES_NOT_AWAITED) && !signal->present) {
             continue;
         }
-        engine->votes[count++]")
+        engine_run_add_vote(")
 
 # remote_not_logged
 mutate(partition/engine/engine_signal.c

@@ -103,6 +103,18 @@ static void many_keys_come_in_their_order_and_scans_in_pages(void **state)
     assert_bytes(kv_result_key(result, 1), "missing");
     assert_bytes(kv_result_value(result, 2), "1");
     kv_result_free(result);
+    const kv_bytes again[] = {keys[2], keys[0], keys[2]}; /* not in order, and one of them twice */
+    assert_int_equal(kv_mget(rig->client, again, 3, &result), KV_OK);
+    assert_int_equal(kv_result_count(result), 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_bytes(kv_result_key(result, i), again[i].data);
+        assert_bytes(kv_result_value(result, i), i == 1 ? "2" : "1");
+    }
+    kv_result_free(result);
+    assert_int_equal(kv_mput(rig->client, again, keys, 3), KV_OK); /* the last one holds */
+    assert_int_equal(kv_get(rig->client, again[0], &result), KV_OK);
+    assert_bytes(kv_result_value(result, 0), keys[2].data);
+    kv_result_free(result);
     assert_int_equal(kv_scan(rig->client, text(""), text(""), 1, &result), KV_OK);
     assert_int_equal(kv_result_count(result), 1);
     assert_bytes(kv_result_key(result, 0), "a");

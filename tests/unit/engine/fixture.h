@@ -38,7 +38,7 @@ void fixture_reload(struct fixture *fixture, uint32_t sessions_max);
 kv_session_id fixture_session(uint64_t clock);
 kv_message_id fixture_id(uint64_t session, uint64_t sequence, uint32_t attempt);
 
-/* Deliver the command; returns the verdict of the answer. */
+/* Deliver the command; returns the verdict of the answer, 0: there is none yet. */
 enum wire_verdict fixture_deliver(struct fixture *fixture, kv_message_id id, uint64_t floor);
 
 /* Deliver any bytes. */

@@ -83,6 +83,39 @@ static void a_vote_is_appended_once_while_the_log_is_only_slow(void **state)
     assert_int_equal(together->logs[1].count, entries);
 }
 
+/* V3, C7: the NO of the partition that executes for others is its own, not what an earlier command left. */
+static void the_target_of_a_loan_that_lacks_its_own_key_says_so(void **state)
+{
+    struct together *together = *state;
+    order_borrow_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2);
+    order_move(together, command_id(2, 1), together_key(2, 0), 2, 2);
+    order_create(together, command_id(3, 1), together_key(2, 1), 3, "away");
+    together_settle(together);
+    order_borrow_two(together, command_id(4, 1), together_key(1, 0), 1, together_key(2, 1), 2);
+    together_settle(together);
+    assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_STALE);
+    assert_int_equal(together->answer.place_count, 1);
+    assert_int_equal(together->answer.places[0].group.value, 3);
+    /* And so does an owner that lends. */
+    order_create(together, command_id(5, 1), together_key(1, 1), 3, "away");
+    order_borrow_two(together, command_id(6, 1), together_key(1, 1), 1, together_key(2, 0), 2);
+    together_settle(together);
+    assert_int_equal(verdict_of(together, command_id(6, 1)), WIRE_VERDICT_STALE);
+    uint32_t answers = 0;
+    for (uint32_t i = 0; i < together->answer_count; i++) {
+        const struct together_answer *answer = &together->answers[i];
+        if (kv_message_id_equal(answer->id,
+                                command_id(6, 1))) { /* each of them may reach the client first */
+            assert_int_equal(wire_answer_decode(kv_buffer_slice(&answer->bytes), &together->answer),
+                             STATUS_OK);
+            assert_int_equal(together->answer.place_count, 1);
+            assert_int_equal(together->answer.places[0].group.value, 3);
+            answers++;
+        }
+    }
+    assert_int_equal(answers, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +123,7 @@ int main(void)
         TEST(a_sequence_beyond_the_window_of_one_group_is_refused_by_all),
         TEST(an_id_with_two_sets_of_destinations_blocks_nobody),
         TEST(a_vote_is_appended_once_while_the_log_is_only_slow),
+        TEST(the_target_of_a_loan_that_lacks_its_own_key_says_so),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

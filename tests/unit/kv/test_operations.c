@@ -50,6 +50,34 @@ static void assert_row(const struct script *script, uint32_t row, const char *va
     assert_true(kv_slice_equal(script->answer.rows[row].value, kv_slice_of_text(value)));
 }
 
+/* 1024 copies of a value of 1 MiB would be a gigabyte. */
+static void a_transaction_that_would_take_much_memory_is_too_large(void **state)
+{
+    struct script *script = *state;
+    script_command(script, WIRE_OP_PUT);
+    script_key(script, kv_slice_of_text("k"));
+    script_value(script, kv_slice_of(large, sizeof large - 2 * KV_TXN_STEPS_MAX));
+    assert_int_equal(script_execute(script), VERDICT(OK));
+    for (uint32_t steps = 20; steps <= KV_TXN_STEPS_MAX; steps = KV_TXN_STEPS_MAX) {
+        script_command(script, WIRE_OP_TXN);
+        script_key(script, kv_slice_of_text("k"));
+        for (uint32_t i = 0; i < steps; i++) {
+            script->command.steps[i] =
+                (struct wire_step){.kind = WIRE_STEP_APPEND, .value = kv_slice_of_text("x")};
+        }
+        script->command.branch_count[WIRE_BRANCH_THEN] = steps;
+        wire_command_mark_uses(&script->command);
+        assert_int_equal(script_execute(script), steps == 20 ? VERDICT(OK) : VERDICT(TOO_LARGE));
+        if (steps == KV_TXN_STEPS_MAX) {
+            break;
+        }
+    }
+    script_command(script, WIRE_OP_GET);
+    script_key(script, kv_slice_of_text("k"));
+    assert_int_equal(script_read(script), VERDICT(OK));
+    assert_int_equal(script->answer.rows[0].value.size, sizeof large - 2 * KV_TXN_STEPS_MAX + 20);
+}
+
 static void put_sets_and_replaces(void **state)
 {
     struct script *script = *state;
@@ -438,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_transaction_that_would_take_much_memory_is_too_large),
         TEST(put_sets_and_replaces),
         TEST(put_if_absent_does_not_replace_and_shows_what_is_there),
         TEST(delete_removes_what_is_there),

@@ -152,6 +152,52 @@ static void execute(struct fixture *fixture, const struct machine *machine,
                      MACHINE_DONE);
 }
 
+/* ---- EXEC ---- */
+
+/* It would have to be sent on with an owner for each key. */
+static void an_exec_without_room_for_owners_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t value[KV_VALUE_BYTES_MAX];
+    wire_command_begin(&fixture->command, WIRE_OP_MPUT);
+    fixture->command.exec = true;
+    fixture->command.keys[0] = kv_slice_of_text("a");
+    fixture->command.keys[1] = kv_slice_of_text("b");
+    fixture->command.keys[2] = kv_slice_of_text("c");
+    fixture->command.keys[3] = kv_slice_of_text("d");
+    fixture->command.key_count = fixture->command.value_count = 4;
+    for (uint32_t i = 0; i < 4; i++) {
+        fixture->command.values[i] = kv_slice_of(value, sizeof value - (i == 0 ? 80 : 0));
+    }
+    assert_int_equal(fixture_deliver(fixture, fixture_id(1, 1, 4), 0), WIRE_VERDICT_UNSUPPORTED);
+}
+
+static void execs_beyond_the_bound_are_pinned_and_come_again(void **state)
+{
+    struct fixture *fixture = *state;
+    for (uint64_t i = 1; i <= KV_SESSION_OUTSTANDING_MAX; i++) {
+        fixture_put_text(fixture, "k", "v");
+        fixture->command.exec = true;
+        assert_int_equal(fixture_deliver(fixture, fixture_id(1, i, 4), 0), 0);
+    }
+    fixture_put_text(fixture, "k", "v");
+    fixture->command.exec = true;
+    assert_int_equal(fixture_deliver(fixture, fixture_id(2, 1, 4), 0), WIRE_VERDICT_PINNED);
+}
+
+/* What reads everything has no queue, so it is never ordered. */
+static void counts_and_history_are_not_ordered(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_plain(fixture, WIRE_OP_PARTITIONS);
+    assert_int_equal(fixture_deliver(fixture, fixture_id(1, 1, 1), 0), WIRE_VERDICT_UNSUPPORTED);
+    fixture_plain(fixture, WIRE_OP_HISTORY);
+    fixture->command.limit = 1;
+    assert_int_equal(fixture_deliver(fixture, fixture_id(1, 2, 1), 0), WIRE_VERDICT_UNSUPPORTED);
+    fixture_plain(fixture, WIRE_OP_PARTITIONS);
+    assert_int_equal(fixture_read(fixture), WIRE_VERDICT_OK);
+}
+
 static void the_digest_tells_which_sessions_are_open(void **state)
 {
     struct fixture *fixture = *state;
@@ -359,6 +405,9 @@ int main(void)
         TEST(beyond_the_maximum_the_session_opened_first_ends),
         TEST(the_map_names_its_version_and_the_partitions),
         TEST(keys_do_not_live_here),
+        TEST(an_exec_without_room_for_owners_is_none),
+        TEST(execs_beyond_the_bound_are_pinned_and_come_again),
+        TEST(counts_and_history_are_not_ordered),
         TEST(the_digest_tells_which_sessions_are_open),
         TEST(the_registry_survives_save_and_load),
         TEST(hostile_bytes_are_refused_and_leave_an_empty_registry),

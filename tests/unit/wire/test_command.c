@@ -379,6 +379,28 @@ static void keys_with_a_verdict_of_their_own_ascend(void **state)
     }
 }
 
+/* Who has owners judges each key once. */
+static void no_key_comes_twice_in_a_command_with_placement(void **state)
+{
+    (void)state;
+    for (int placed = 0; placed <= 1; placed++) {
+        wire_command_begin(&command, WIRE_OP_MGET);
+        command.keys[0] = kv_slice_of_text("m");
+        command.keys[1] = kv_slice_of_text("k");
+        command.keys[2] = kv_slice_of_text("l");
+        command.key_count = 3;
+        command.exec = placed == 1;
+        kv_buffer_clear(&bytes);
+        wire_command_encode(&command, &bytes);
+        assert_int_equal(wire_command_decode(kv_buffer_slice(&bytes), &command_again), STATUS_OK);
+        uint8_t *last = memchr(bytes.data, 'l', bytes.size);
+        assert_non_null(last);
+        *last = 'm';
+        assert_int_equal(wire_command_decode(kv_buffer_slice(&bytes), &command_again),
+                         placed == 1 ? STATUS_CORRUPT : STATUS_OK);
+    }
+}
+
 static void the_bytes_of_known_commands_do_not_change_within_a_version(void **state)
 {
     (void)state;
@@ -471,6 +493,7 @@ int main(void)
         cmocka_unit_test(a_placement_says_only_what_its_operation_needs),
         cmocka_unit_test(the_steps_of_a_txn_are_held_to_their_form),
         cmocka_unit_test(keys_with_a_verdict_of_their_own_ascend),
+        cmocka_unit_test(no_key_comes_twice_in_a_command_with_placement),
         cmocka_unit_test(the_bytes_of_known_commands_do_not_change_within_a_version),
         cmocka_unit_test(names_and_properties_are_those_of_the_tables),
         cmocka_unit_test(the_home_of_a_key_is_fixed_for_ever),

@@ -517,7 +517,9 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
             ret->keys[i] = kv_slice_of(random->pool, 1);
         }
     }
-    if (ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op)) {
+    const bool sorted = kv_prng_chance(&random->prng, 1, 2); /* else there may be repeated ones */
+    if (ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op) ||
+        (sorted && ret->op != WIRE_OP_SCAN)) {
         ret->key_count = sort_keys(ret);
         ret->value_count = ret->key_count * rows[row].values;
     }
@@ -529,7 +531,9 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
     ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY
                      ? (uint32_t)kv_prng_between(&random->prng, 1, KV_SCAN_ROWS_MAX)
                      : 0;
-    random_placement(random, ret);
+    if (sorted || ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op)) {
+        random_placement(random, ret);
+    }
     if (ret->op == WIRE_OP_TXN) {
         random_steps(random, ret);
     }
