@@ -79,6 +79,8 @@ static void execute_deliveries(struct node *node, struct node_member *member,
         const struct order_delivery *delivery = &effects->deliveries[i];
         member->commands++;
         member->executed = delivery->entry->index;
+        member->coming = delivery + 1;
+        member->coming_count = effects->delivery_count - i - 1;
         ops->deliver(member->application.state, &port, delivery->entry, delivery->timestamp);
     }
     for (uint32_t i = 0; i < effects->remote_count && ops->remote != NULL; i++) {

@@ -48,6 +48,9 @@ struct node_member {
     uint32_t reads_parked;  /* confirmed, waiting for deliveries */
     uint32_t reads_running; /* the application has them */
     kv_index executed;      /* of the last delivery that was executed: what a stale read has seen */
+    const struct order_delivery
+        *coming; /* deliveries of this step that the application has not had yet */
+    uint32_t coming_count;
     uint64_t commands;
     uint64_t reads_served;
     uint64_t messages;        /* to other members, of this group and of others */

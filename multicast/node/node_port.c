@@ -84,6 +84,11 @@ void node_port_append(const struct node_port *port, const struct order_remote *r
 
 void node_port_submit(const struct node_port *port, const struct order_submit *submit)
 {
+    for (uint32_t i = 0; i < port->member->coming_count; i++) {
+        if (kv_message_id_equal(port->member->coming[i].entry->id, submit->id)) {
+            return; /* it is delivered: the application is about to hear of it */
+        }
+    }
     struct order_event event = {.kind = ORDER_EVENT_SUBMIT, .submit = *submit};
     step(port, &event);
 }

@@ -60,7 +60,7 @@ struct order_submit {
     uint64_t floor;
     kv_slice body;
     bool
-        by_application; /* not a client's: the application knows that it has never been delivered, whatever floors say */
+        by_application; /* not a client's: the application has not seen it delivered, so a floor says nothing about it */
 };
 
 /* What another group has told about a message that this group shares with it; becomes a REMOTE entry. */
@@ -125,7 +125,8 @@ KV_MUST_CHECK enum status order_restore(struct order *order, const struct raft_p
  * STATUS_EXISTS     the message is known and will be delivered; nothing changed.
  * STATUS_NOT_FOUND  the message was delivered before and its record is gone, or its session's ids are no longer known: the
  *                   application knows its answer or refuses it; nothing changed.
- * STATUS_INVALID    destinations do not hold this group, name one that does not exist, or the body is too large. */
+ * STATUS_INVALID    destinations do not hold this group, name one that does not exist, or, with oracle_first, have group 0 among
+ *                   them, and this is another one; or the body is too large. */
 KV_MUST_CHECK enum status order_step(struct order *order, const struct order_event *event,
                                      struct order_effects *effects);
 

@@ -22,6 +22,17 @@ void order_fact_fixed(struct order *order, struct order_message *message, struct
     order_maybe_know_final(order, message);
 }
 
+/* What group 0 has committed stands in the PROPOSE: this group needs it from nobody, whoever leads. */
+void order_take_oracle(struct order *order, struct order_message *message)
+{
+    const kv_clock clock = message->entry->oracle;
+    struct order_fact *fact = order_message_fact(message, KV_GROUP_ORACLE);
+    if (order_waits_for_oracle(order, message->entry->destinations) && fact != NULL &&
+        clock.value != 0 && clock.value < ORDER_CLOCK_MAX) {
+        order_fact_fixed(order, message, fact, (kv_timestamp){clock, KV_GROUP_ORACLE});
+    }
+}
+
 void order_maybe_know_final(struct order *order, struct order_message *message)
 {
     if (message->has_final || !message->committed) {

@@ -84,15 +84,22 @@ kv_clock order_tail_reach(const struct order *order);
 
 /* order_submit.c */
 enum status order_on_submit(struct order *order, const struct order_submit *submit);
-/* The same without the look at forgotten ids; the reach covers at_least (W5). */
-enum status order_propose(struct order *order, const struct order_submit *submit,
-                          kv_clock at_least);
+/* The same without the look at forgotten ids; the reach covers at_least (W5). `oracle`: group 0's proposal, 0: not known. */
+enum status order_propose(struct order *order, const struct order_submit *submit, kv_clock at_least,
+                          kv_clock oracle);
 
 /* order_submit.c */
 enum status order_on_remote(struct order *order, const struct order_remote *remote);
 
 /* order_effects.c: takes over the reference. */
 void order_emit_remote(struct order_effects *effects, struct wire_entry *entry);
+
+/* Whether a message with these destinations is to be ordered by group 0 first, and this is another group. */
+static inline bool order_waits_for_oracle(const struct order *order, kv_group_set destinations)
+{
+    return order->settings.oracle_first && !kv_group_equal(order->group, KV_GROUP_ORACLE) &&
+           kv_group_set_has(destinations, KV_GROUP_ORACLE);
+}
 
 /* Whether this group tells the others of its proposals only when they are committed. */
 static inline bool order_waits_for_commit(const struct order *order)
@@ -136,6 +143,7 @@ void order_scan_committed(struct order *order);
 /* order_facts.c */
 void order_fact_fixed(struct order *order, struct order_message *message, struct order_fact *fact,
                       kv_timestamp lts);
+void order_take_oracle(struct order *order, struct order_message *message);
 void order_maybe_know_final(struct order *order, struct order_message *message);
 void order_final_known(struct order *order, struct order_message *message, kv_timestamp gts);
 void order_maybe_resolve(struct order *order, struct order_message *message);

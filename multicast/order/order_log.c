@@ -36,6 +36,7 @@ static void on_message_entry(struct order *order, struct wire_entry *entry, bool
         return;
     }
     struct order_message *message = order_messages_add(&order->messages, entry, order->group);
+    order_take_oracle(order, message);
     order_question_settled(order, entry->id);
     order_tail_push(
         &order->tail,

@@ -54,8 +54,12 @@ static void propose_unknown(struct order *order, const struct wire_message *mess
                                   .destinations = soft->destinations,
                                   .floor = soft->floor,
                                   .body = soft->body};
-    (void)order_propose(order, &submit,
-                        soft->lts.clock); /* a full log refuses; the SOFT comes again */
+    const kv_clock oracle =
+        order_waits_for_oracle(order, soft->destinations) && soft->oracle.value < ORDER_CLOCK_MAX
+            ? soft->oracle
+            : (kv_clock){0};
+    /* A full log refuses, and so is what group 0 has not committed; the SOFT comes again. */
+    (void)order_propose(order, &submit, soft->lts.clock, oracle);
 }
 
 /* The sender knows what the oracle has committed, and so does this member from now on. */

@@ -105,6 +105,7 @@ static bool load_record(struct order *order, kv_slice *bytes)
             order_candidates_insert(&order->candidates, message,
                                     message->has_final ? message->final : entry->timestamp);
         }
+        order_take_oracle(order, message);
         order_schedule(order, message, ORDER_FOLLOWER_DONE_US);
     }
     wire_entry_drop(&entry);

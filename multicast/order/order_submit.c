@@ -23,7 +23,7 @@ static bool is_valid(const struct order *order, const struct order_submit *submi
 }
 
 static struct wire_entry *make_entry(const struct order *order, const struct order_submit *submit,
-                                     kv_clock at_least)
+                                     kv_clock at_least, kv_clock oracle)
 {
     bool alone = kv_group_set_count(submit->destinations) == 1;
     struct wire_entry *entry =
@@ -35,6 +35,7 @@ static struct wire_entry *make_entry(const struct order *order, const struct ord
     entry->timestamp.clock.value = now > above_tail ? now : above_tail;
     entry->timestamp.group = order->group;
     entry->reach = entry->timestamp.clock;
+    entry->oracle = oracle;
     if (!alone) {
         /* rule 4 and W5: look ahead, and cover the SOFT that caused it, so that it needs no CLOCK behind it */
         uint64_t ahead = now + order->settings.look_ahead_us;
@@ -45,13 +46,15 @@ static struct wire_entry *make_entry(const struct order *order, const struct ord
     return entry;
 }
 
-enum status order_propose(struct order *order, const struct order_submit *submit, kv_clock at_least)
+enum status order_propose(struct order *order, const struct order_submit *submit, kv_clock at_least,
+                          kv_clock oracle)
 {
     if (!order_leads(order)) {
         ORDER_TRACE(order, TRACE_DETAIL, "not the leader -> refuse");
         return STATUS_NOT_LEADER;
     }
-    if (!is_valid(order, submit)) {
+    if (!is_valid(order, submit) ||
+        (order_waits_for_oracle(order, submit->destinations) && oracle.value == 0)) {
         ORDER_TRACE(order, TRACE_DECISION, "destinations or size are not valid -> refuse");
         return STATUS_INVALID;
     }
@@ -59,7 +62,7 @@ enum status order_propose(struct order *order, const struct order_submit *submit
     if (known != NULL) {
         return known->delivered ? STATUS_NOT_FOUND : STATUS_EXISTS; /* O2 */
     }
-    struct wire_entry *entry = make_entry(order, submit, at_least);
+    struct wire_entry *entry = make_entry(order, submit, at_least, oracle);
     KV_ASSERT(entry->timestamp.clock.value > order_tail_reach(order).value); /* O1 */
     ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu is new -> %s with clock %llu, reach %llu",
                 (unsigned long long)submit->id.sequence, wire_entry_kind_name(entry->kind),
@@ -70,15 +73,17 @@ enum status order_propose(struct order *order, const struct order_submit *submit
 
 enum status order_on_submit(struct order *order, const struct order_submit *submit)
 {
-    bool was_here = !submit->by_application &&
-                    order_messages_find(&order->messages, submit->id) == NULL &&
-                    order_sessions_look(&order->sessions, submit->id) != ORDER_ID_NEW;
+    const enum order_id_state state = order_messages_find(&order->messages, submit->id) != NULL
+                                          ? ORDER_ID_NEW
+                                          : order_sessions_look(&order->sessions, submit->id);
+    const bool was_here =
+        state == ORDER_ID_FORGOTTEN || (state == ORDER_ID_BELOW_FLOOR && !submit->by_application);
     if (order_leads(order) && was_here) {
         ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu was here before -> never again",
                     (unsigned long long)submit->id.sequence);
         return STATUS_NOT_FOUND; /* rule 36, X8 */
     }
-    return order_propose(order, submit, (kv_clock){0});
+    return order_propose(order, submit, (kv_clock){0}, (kv_clock){0});
 }
 
 enum status order_on_remote(struct order *order, const struct order_remote *remote)

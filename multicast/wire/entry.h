@@ -39,6 +39,7 @@ struct wire_entry {
     kv_group_set destinations; /* CMD, PROPOSE */
     uint64_t floor; /* CMD, PROPOSE: all sequences of the session up to here are answered (X5) */
     kv_group_id source; /* REMOTE: the group that said it */
+    kv_clock oracle;    /* PROPOSE: the committed proposal of group 0, if it is known; else 0 */
     uint32_t body_size; /* at most KV_BODY_BYTES_MAX */
     uint8_t body[];
 };

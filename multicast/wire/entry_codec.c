@@ -6,8 +6,8 @@
 #include "multicast/base/assert.h"
 #include "multicast/wire/codec_internal.h"
 
-/* kind, term, index, reach, timestamp (2), id (4), destinations, floor, source, body */
-#define ENTRY_FIELDS 14
+/* kind, term, index, reach, timestamp (2), id (4), destinations, floor, source, oracle, body */
+#define ENTRY_FIELDS 15
 
 /* node, voter */
 #define MEMBER_FIELDS 2
@@ -37,6 +37,7 @@ void wire_pack_entry(msgpack_packer *packer, const struct wire_entry *entry)
     wire_pack_uint(packer, entry->destinations.bits);
     wire_pack_uint(packer, entry->floor);
     wire_pack_group(packer, entry->source);
+    wire_pack_uint(packer, entry->oracle.value);
     wire_pack_bytes(packer, wire_entry_body(entry));
 }
 
@@ -60,6 +61,7 @@ struct wire_entry *wire_read_entry(struct wire_reader *reader)
     head.destinations.bits = wire_read_u64(reader);
     head.floor = wire_read_u64(reader);
     head.source = wire_read_group(reader);
+    head.oracle.value = wire_read_u64(reader);
     kv_slice body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
     if (reader->status == STATUS_OK && head.kind == WIRE_ENTRY_CONFIG) {
         struct wire_config
@@ -78,6 +80,7 @@ struct wire_entry *wire_read_entry(struct wire_reader *reader)
     entry->destinations = head.destinations;
     entry->floor = head.floor;
     entry->source = head.source;
+    entry->oracle = head.oracle;
     return entry;
 }
 

@@ -52,6 +52,17 @@ static void carry_sends(struct sim *sim, struct sim_node *node, struct sim_membe
     }
 }
 
+/* Whether a message is delivered in this step, and the engine is about to hear of it. */
+static bool is_coming(const struct sim_member *member, kv_message_id id)
+{
+    for (uint32_t i = 0; i < member->coming_count; i++) {
+        if (kv_message_id_equal(member->coming[i].entry->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void carry_proposals(struct sim *sim, struct sim_node *node, struct sim_member *member)
 {
     const struct engine_effects *effects = &member->executions;
@@ -66,6 +77,9 @@ static void carry_proposals(struct sim *sim, struct sim_node *node, struct sim_m
     }
     for (uint32_t i = 0; i < effects->submit_count; i++) {
         const struct machine_dispatch *submit = &effects->submits[i];
+        if (is_coming(member, submit->id)) {
+            continue;
+        }
         sim->counters.dispatches++;
         (void)!sim_member_step(sim, node, member,
                                (struct order_event){.kind = ORDER_EVENT_SUBMIT,

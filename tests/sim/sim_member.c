@@ -243,6 +243,8 @@ static void carry_once(struct sim *sim, struct sim_node *node, struct sim_member
         sim_execute(sim, node, member, (struct engine_event){.kind = ENGINE_EVENT_TICK});
     }
     for (uint32_t i = 0; i < effects->delivery_count; i++) {
+        member->coming = &effects->deliveries[i] + 1;
+        member->coming_count = effects->delivery_count - i - 1;
         sim_execute_delivery(sim, node, member, &effects->deliveries[i]);
     }
     for (uint32_t i = 0; i < effects->remote_count; i++) {

@@ -65,11 +65,13 @@ struct sim_member {
     struct order_effects effects;
     struct order_effects handled; /* being carried out: what follows from it goes into `effects` */
     bool carrying;
-    struct engine_effects executions; /* of the engine's last step */
-    struct kv_buffer remote;          /* scratch: the body of a REMOTE entry */
-    uint64_t executed;                /* position of the last execution */
-    kv_index executed_index;          /* order_delivered_index may be ahead of it */
-    uint64_t durable;                 /* sequence that the driver knows to be durable */
+    struct engine_effects executions;    /* of the engine's last step */
+    struct kv_buffer remote;             /* scratch: the body of a REMOTE entry */
+    uint64_t executed;                   /* position of the last execution */
+    kv_index executed_index;             /* order_delivered_index may be ahead of it */
+    const struct order_delivery *coming; /* of this step, not yet executed; as in node.c */
+    uint32_t coming_count;
+    uint64_t durable; /* sequence that the driver knows to be durable */
     struct sim_held *held;
     uint32_t held_count, held_capacity;
     struct sim_waiter waiters[SIM_WAITERS_MAX];

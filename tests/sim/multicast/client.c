@@ -97,7 +97,9 @@ static void send_to(struct world *world, uint32_t number, uint32_t member, uint6
 static void send_message(struct world *world, uint32_t c, uint32_t sequence, bool everyone)
 {
     const struct world_client *client = &world->clients[c];
-    uint64_t reached = client->operations[sequence].destinations & client->reach;
+    const uint64_t destinations = client->operations[sequence].destinations;
+    const bool oracle_first = world->parameters.oracle_first != 0 && (destinations & 1) != 0;
+    uint64_t reached = (oracle_first ? 1 : destinations) & client->reach;
     uint32_t replicas = (uint32_t)world->parameters.replicas;
     for (uint32_t g = 0; g < world->parameters.groups; g++) {
         if (((reached >> g) & 1) == 0) {

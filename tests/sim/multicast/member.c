@@ -39,6 +39,7 @@ void world_member_new(struct world *world, struct world_member *member)
         .group_count = (uint32_t)p->groups,
         .groups = world->configs,
         .no_fast_path = !p->fast_path,
+        .oracle_first = p->oracle_first != 0,
     };
     member->trace.level = world->options.trace ? TRACE_DETAIL : TRACE_NONE;
     member->order = order_new(&settings, (kv_instant){world->now});

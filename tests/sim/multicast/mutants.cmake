@@ -296,4 +296,18 @@ mutate(multicast/order/order_on_soft.c
   "        if (!was_granted(order, message)) {"
   "        if (PLANTED(FLOOR_BLOCKS) || !was_granted(order, message)) {")
 
+# oracle_uncommitted
+mutate(multicast/order/order_send.c
+  "    if (order_waits_for_commit(order) && !message->committed) {"
+  "    if (!PLANTED(ORACLE_UNCOMMITTED) && order_waits_for_commit(order) && !message->committed) {")
+mutate(multicast/order/order_send.c
+  "        return message->committed ? message->entry->timestamp.clock : (kv_clock){0};"
+  "        return PLANTED(ORACLE_UNCOMMITTED) || message->committed ? message->entry->timestamp.clock
+                                                                 : (kv_clock){0};")
+
+# oracle_repeated_wrong
+mutate(multicast/order/order_submit.c
+  "    entry->oracle = oracle;"
+  "    entry->oracle = PLANTED(ORACLE_REPEATED_WRONG) && oracle.value != 0 ? entry->timestamp.clock : oracle;")
+
 file(WRITE ${OUT} "${text}")

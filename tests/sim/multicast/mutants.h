@@ -52,7 +52,11 @@
     X(TELL_UNCONFIRMED, tell_unconfirmed, FLOORS, true, 4000,                                      \
       "members that are behind say that a message is unresolved (X9)")                             \
     X(DONE_UNCONFIRMED, done_unconfirmed, FLOORS, true, 40000,                                     \
-      "members that are behind say that a message is resolved (rule 34)")
+      "members that are behind say that a message is resolved (rule 34)")                          \
+    X(ORACLE_UNCOMMITTED, oracle_uncommitted, ORACLE, true, 400,                                   \
+      "group 0 tells others of proposals that it has not committed (decision 0006)")               \
+    X(ORACLE_REPEATED_WRONG, oracle_repeated_wrong, ORACLE, true, 400,                             \
+      "a group writes its own proposal into the log as that of group 0 (decision 0006)")
 
 enum multicast_mutant {
     MULTICAST_MUTANT_NONE,

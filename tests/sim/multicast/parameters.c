@@ -163,6 +163,18 @@ static void floors(struct kv_prng *prng, struct world_parameters *p)
     p->fault_us = kv_prng_between(prng, 50, 400) * MILLISECOND;
 }
 
+static void oracle(struct kv_prng *prng, struct world_parameters *p)
+{
+    p->oracle_first = 1;
+    p->multi_percent = kv_prng_between(prng, 50, 90);
+    p->crash_leader_weight = kv_prng_between(prng, 1, 6);
+    p->crash_group_weight = kv_prng_between(prng, 1, 6);
+    p->own_group_weight = kv_prng_between(prng, 1, 6);
+    p->pair_weight = kv_prng_between(prng, 0, 4);
+    p->fault_us = kv_prng_between(prng, 50, 400) * MILLISECOND;
+    p->sync_us_max = p->sync_us_min + kv_prng_between(prng, 10, 80) * MILLISECOND;
+}
+
 void world_parameters_draw(uint64_t seed, enum world_profile profile, struct world_parameters *ret)
 {
     struct kv_prng prng;
@@ -189,6 +201,9 @@ void world_parameters_draw(uint64_t seed, enum world_profile profile, struct wor
         return;
     case WORLD_PROFILE_FLOORS:
         floors(&prng, ret);
+        return;
+    case WORLD_PROFILE_ORACLE:
+        oracle(&prng, ret);
         return;
     }
 }

@@ -28,6 +28,7 @@
     X(retry_us, "first pause between two SOFTs")                                                   \
     X(look_ahead_us, "look-ahead of a PROPOSE")                                                    \
     X(fast_path, "facts by acknowledgements of a majority")                                        \
+    X(oracle_first, "messages to group 0 and others are ordered by group 0 first")                 \
     X(clock_mode, "wall clocks: 0 none, 1 equal, 2 skewed, 3 standing still")                      \
     X(clock_skew_us, "largest difference of a wall clock from the true time")                      \
     X(loop_us, "longest time from an event to the flush of its batch")                             \
@@ -80,7 +81,8 @@ struct world_parameters {
     X(RESTARTS, restarts, "crashes that lose unsynced records, snapshots, slow disks")             \
     X(FORGETTING, forgetting, "groups that cannot talk to each other while others forget")         \
     X(FLOORS, floors,                                                                              \
-      "old messages come again when floors have passed them; members that are far behind")
+      "old messages come again when floors have passed them; members that are far behind")         \
+    X(ORACLE, oracle, "group 0 orders first what concerns it, and often has no quorum")
 
 enum world_profile {
 #define X(NAME, name, meaning) WORLD_PROFILE_##NAME,

@@ -23,12 +23,15 @@ struct fixture {
     kv_instant now;
 };
 
+static bool oracle_first; /* of the next order */
+
 static struct order *new_order(uint16_t voters, kv_instant now)
 {
     for (uint16_t g = 0; g < 3; g++) {
         groups[g] = (struct wire_config){.count = 1, .members = {{{(uint16_t)(10 + g)}, true}}};
     }
     struct order_settings settings = {.group_count = 3,
+                                      .oracle_first = oracle_first,
                                       .groups = groups,
                                       .raft = {.group = {1},
                                                .self = {1},
@@ -338,6 +341,109 @@ static void a_follower_goes_on_asking_for_done_at_least_every_few_seconds(void *
     assert_int_equal(order_records(f->order), 0);
 }
 
+/* ---- The oracle first (decision 0006) ---- */
+
+static const kv_group_set ORACLE_AND_ONE = {1u << 0 | 1u << 1};
+
+static int set_up_oracle_first(void **state)
+{
+    oracle_first = true;
+    const int result = set_up(state);
+    oracle_first = false;
+    return result;
+}
+
+/* The oracle has committed its proposal with this clock; 0: it has said nothing of it. */
+static struct wire_message soft_of_oracle(uint64_t sequence, uint64_t oracle)
+{
+    struct wire_message message = soft(sequence);
+    message.from = (kv_node_id){10};
+    message.as.soft.speaker = (struct wire_speaker){KV_GROUP_ORACLE, {1}, {10}};
+    message.as.soft.destinations = ORACLE_AND_ONE;
+    message.as.soft.lts = (kv_timestamp){{100}, KV_GROUP_ORACLE};
+    message.as.soft.oracle.value = oracle;
+    return message;
+}
+
+static void what_the_oracle_has_not_committed_is_proposed_by_nobody(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    const struct order_event event = {
+        .kind = ORDER_EVENT_SUBMIT,
+        .submit = {.id = id_of(1), .destinations = ORACLE_AND_ONE, .body = kv_slice_of("body", 4)}};
+    assert_int_equal(step(f, event), STATUS_INVALID);
+    hear(f, soft_of_oracle(1, 0));
+    assert_int_equal(order_records(f->order), 0);
+    hear(f, soft_of_oracle(1, UINT64_MAX));
+    hear(f, soft_of_oracle(1, 100));
+    assert_int_equal(order_records(f->order), 1);
+}
+
+/* The leader that heard of it dies, and the oracle falls silent. */
+static void a_new_leader_needs_no_oracle_for_what_is_in_its_log(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    const kv_instant now = f->now;
+    hear(f, soft_of_oracle(1, 100));
+    struct wire_entry *entry = NULL;
+    for (uint32_t i = 0; i < f->effects.raft.persist_count; i++) {
+        const struct raft_persist *persist = &f->effects.raft.persists[i];
+        if (persist->kind == RAFT_PERSIST_ENTRY && persist->entry->kind == WIRE_ENTRY_PROPOSE) {
+            entry = wire_entry_keep(persist->entry);
+        }
+    }
+    assert_non_null(entry);
+    order_effects_clear(&f->effects);
+    order_destroy(&f->order);
+    oracle_first = true;
+    f->order = new_order(1, now);
+    oracle_first = false;
+    struct raft_persist hard = {.kind = RAFT_PERSIST_HARD_STATE, .term = entry->term};
+    assert_int_equal(order_restore(f->order, &hard), STATUS_OK);
+    struct wire_entry *noop = wire_entry_new(WIRE_ENTRY_NOOP, (kv_slice){0});
+    noop->term = entry->term;
+    noop->reach.value = 1;
+    for (uint64_t i = 1; i <= entry->index.value; i++) { /* NOOPs, then the message */
+        noop->index.value = i;
+        struct raft_persist record = {.kind = RAFT_PERSIST_ENTRY,
+                                      .entry = i == entry->index.value ? entry : noop};
+        assert_int_equal(order_restore(f->order, &record), STATUS_OK);
+        if (i < entry->index.value) {
+            wire_entry_drop(&noop);
+            noop = wire_entry_new(WIRE_ENTRY_NOOP, (kv_slice){0});
+            noop->term = entry->term;
+            noop->reach.value = 1;
+        }
+    }
+    wire_entry_drop(&noop);
+    wire_entry_drop(&entry);
+    lead(f);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), 1);
+}
+
+/* A floor says that nobody waits for the answer of a client's message; what was delivered is delivered all the same. */
+static void the_application_may_order_what_a_floor_covers_but_nothing_twice(void **state)
+{
+    struct fixture *f = *state;
+    const kv_group_set alone = kv_group_set_of((kv_group_id){1});
+    struct order_event event = {.kind = ORDER_EVENT_SUBMIT,
+                                .submit = {.id = id_of(3),
+                                           .destinations = alone,
+                                           .body = kv_slice_of("body", 4),
+                                           .by_application = true}};
+    lead(f);
+    raise_floor(f);
+    assert_int_equal(step(f, event), STATUS_OK); /* 3 is below the floor */
+    event.submit.id = id_of(5);
+    assert_int_equal(step(f, event), STATUS_NOT_FOUND); /* 5 has been delivered */
+    event.submit.by_application = false;
+    event.submit.id = id_of(2);
+    assert_int_equal(step(f, event), STATUS_NOT_FOUND);
+}
+
 #define ORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -350,6 +456,11 @@ int main(void)
         ORDER_TEST(more_messages_below_the_floor_than_questions_are_all_proposed),
         ORDER_TEST(absurd_clocks_of_other_groups_change_nothing),
         ORDER_TEST(a_follower_goes_on_asking_for_done_at_least_every_few_seconds),
+        cmocka_unit_test_setup_teardown(what_the_oracle_has_not_committed_is_proposed_by_nobody,
+                                        set_up_oracle_first, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_leader_needs_no_oracle_for_what_is_in_its_log,
+                                        set_up_oracle_first, tear_down),
+        ORDER_TEST(the_application_may_order_what_a_floor_covers_but_nothing_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

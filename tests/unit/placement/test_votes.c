@@ -69,8 +69,7 @@ static void votes_add_up_to_the_same_in_any_order(void **state)
         for (uint32_t g = 0; g < GROUPS; g++) {
             placement_vote_begin(&votes[g]);
             votes[g].guards_hold = kv_prng_chance(&prng, 3, 4);
-            verdicts[g] =
-                kv_prng_chance(&prng, 1, 4) ? any_verdict(&prng, false) : WIRE_VERDICT_OK;
+            verdicts[g] = kv_prng_chance(&prng, 1, 4) ? any_verdict(&prng, false) : WIRE_VERDICT_OK;
             for (uint32_t b = 0; b < WIRE_BRANCHES; b++) {
                 votes[g].branches[b].verdict = any_verdict(&prng, true);
                 votes[g].branches[b].step = (uint32_t)kv_prng_below(&prng, 2);

@@ -121,9 +121,10 @@ struct entry_form {
 static enum status decode_form(struct entry_form form)
 {
     kv_buffer_clear(&bytes);
-    wire_forge_pack(&bytes, "auuuu uu uuuu uuu x", 14, form.kind, UINT64_C(1), UINT64_C(1),
+    wire_forge_pack(&bytes, "auuuu uu uuuu uuuu x", 15, form.kind, UINT64_C(1), UINT64_C(1),
                     UINT64_C(1), UINT64_C(1), form.timestamp_group, UINT64_C(1), form.session_group,
-                    UINT64_C(1), form.attempt, UINT64_C(1), UINT64_C(1), form.source, form.body);
+                    UINT64_C(1), form.attempt, UINT64_C(1), UINT64_C(1), form.source, UINT64_C(1),
+                    form.body);
     struct wire_entry *entry;
     enum status status = wire_entry_decode(kv_buffer_slice(&bytes), &entry);
     wire_entry_drop(&entry);

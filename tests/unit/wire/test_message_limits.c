@@ -57,9 +57,9 @@ static void pack_config(unsigned members, uint64_t first)
 
 static void pack_entry(uint64_t kind, uint64_t index, size_t body_size)
 {
-    wire_forge_pack(&body, "auuuu uu uuuu uuu x", 14, kind, UINT64_C(1), index, UINT64_C(1),
+    wire_forge_pack(&body, "auuuu uu uuuu uuuu x", 15, kind, UINT64_C(1), index, UINT64_C(1),
                     UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0),
-                    UINT64_C(0), UINT64_C(0), UINT64_C(0), body_size);
+                    UINT64_C(0), UINT64_C(0), UINT64_C(0), UINT64_C(0), body_size);
 }
 
 static bool append_accepted(unsigned count, size_t first_size, size_t last_size)

@@ -275,8 +275,8 @@ static void the_bytes_of_known_messages_do_not_change_within_a_version(void **st
                 "98030103090208"
                 "4d"
                 "91"
-                "9e03030a141401090005020204"
-                "00"
+                "9f03030a141401090005020204"
+                "0000"
                 "c40378797a");
     wire_entry_drop(&entry);
 }

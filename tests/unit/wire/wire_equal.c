@@ -21,7 +21,8 @@ bool wire_entry_equal(const struct wire_entry *a, const struct wire_entry *b)
 {
     return SAME(kind) && SAME(term.value) && SAME(index.value) && SAME(reach.value) &&
            SAME_TIMESTAMP(timestamp) && SAME_ID(id) && SAME(destinations.bits) && SAME(floor) &&
-           SAME(source.value) && kv_slice_equal(wire_entry_body(a), wire_entry_body(b));
+           SAME(source.value) && SAME(oracle.value) &&
+           kv_slice_equal(wire_entry_body(a), wire_entry_body(b));
 }
 
 static bool equal_vote_request(const struct wire_vote_request *a, const struct wire_vote_request *b)

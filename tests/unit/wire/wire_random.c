@@ -170,6 +170,7 @@ struct wire_entry *wire_random_entry(struct wire_random *random, kv_index index)
     entry->destinations.bits = any64(random);
     entry->floor = any64(random);
     entry->source = any_group(random);
+    entry->oracle.value = any64(random);
     return entry;
 }
 
