@@ -149,7 +149,8 @@ enum status log_next(struct log *log, struct log_record *ret, struct log_error *
     }
     bool good = log_record_decode(&reader->records, ret);
     KV_ASSERT(good); /* the walk has checked the same bytes: the hash is the same */
-    return STATUS_OK;
+    ret->segment = reader->segment.number;
+    return (unsigned)ret->kind == LOG_RECORD_BEGIN ? log_next(log, ret, error) : STATUS_OK;
 }
 
 /* Write what was appended. */
@@ -167,9 +168,8 @@ static enum status flush(struct log *log)
     return STATUS_OK;
 }
 
-enum status log_append(struct log *log, const struct log_record *record)
+static enum status append(struct log *log, const struct log_record *record)
 {
-    KV_ASSERT(record->kind >= LOG_RECORD_HARD_STATE && record->kind <= LOG_RECORD_SNAPSHOT);
     KV_ASSERT(record->group.value < KV_GROUPS_MAX);
     if (log->poisoned != STATUS_OK) {
         return log->poisoned;
@@ -193,6 +193,47 @@ enum status log_append(struct log *log, const struct log_record *record)
     kv_buffer_append(&log->batch, record->payload.data, record->payload.size);
     log->record_count++;
     return STATUS_OK;
+}
+
+enum status log_append(struct log *log, const struct log_record *record)
+{
+    KV_ASSERT(record->kind >= LOG_RECORD_HARD_STATE && record->kind <= LOG_RECORD_SNAPSHOT);
+    return append(log, record);
+}
+
+uint64_t log_segment_now(const struct log *log)
+{
+    return log->segment.number;
+}
+
+uint64_t log_segment_first(const struct log *log)
+{
+    return log->first;
+}
+
+enum status log_prune(struct log *log, uint64_t first, struct log_error *error)
+{
+    KV_ASSERT(first >= log->first && first <= log->segment.number);
+    if (first == log->first) {
+        return STATUS_OK;
+    }
+    uint8_t payload[LOG_RECORD_BEGIN_BYTES];
+    log_record_begin_encode(first, payload);
+    const struct log_record record = {.kind = (enum log_record_kind)LOG_RECORD_BEGIN,
+                                      .payload = kv_slice_of(payload, sizeof payload)};
+    enum status status = append(log, &record);
+    if (status == STATUS_OK) {
+        status = log_sync(log, error);
+    }
+    while (status == STATUS_OK && log->first < first) {
+        status = log_segment_remove(&log->directory, log->first, &log->error);
+        if (status != STATUS_OK) {
+            return log_fail(error, poison(log, status), "%s", log->error.text);
+        }
+        log->first++;
+        log->counters.segments--;
+    }
+    return status;
 }
 
 enum status log_sync(struct log *log, struct log_error *error)

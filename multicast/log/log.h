@@ -22,6 +22,8 @@
  *   log_open fails with STATUS_CORRUPT, changes nothing, and error.text names file, offset, groups
  *   if known and what to do. The incarnation rises with every opening, by a batch that also proves
  *   what was recovered.
+ * Pruning. log_prune gives up the segments before one of them. A record says so before a file goes, so a segment that is
+ *   missing is known to have been given up, or it is corruption.
  * Failure. A failed or short write or sync is fatal: the log is poisoned, every later call returns
  *   the same status, and nothing is retried. The node must end (exit status KV_EXIT_DISK in
  *   node.h).
@@ -54,6 +56,7 @@ struct log_record {
     enum log_record_kind kind;
     kv_group_id group;
     kv_slice payload; /* opaque here; node_records.c */
+    uint64_t segment; /* log_next: the number of the segment that it stands in */
 };
 
 struct log_settings {
@@ -95,6 +98,15 @@ KV_MUST_CHECK enum status log_append(struct log *log, const struct log_record *r
 /* Make everything appended durable. No-op when nothing was appended since the last one. */
 KV_MUST_CHECK enum status log_sync(struct log *log, struct log_error *error);
 
+/* The number of the segment that the next batch goes to, unless it does not fit any more; and of the first one that there is.
+ * A record that is appended now and synced in between stands in a segment from the one before to the one after. */
+uint64_t log_segment_now(const struct log *log);
+uint64_t log_segment_first(const struct log *log);
+
+/* Give up all segments before `first`, which is not below log_segment_first and not above log_segment_now: syncs what was
+ * appended, then removes files. Whoever calls it needs no record in them any more. */
+KV_MUST_CHECK enum status log_prune(struct log *log, uint64_t first, struct log_error *error);
+
 /* Bytes of one batch, its header included: several of the largest entries. */
 #define LOG_BATCH_BYTES_MAX (16u * 1024 * 1024)
 
@@ -109,7 +121,7 @@ struct log_counters {
     uint64_t bytes;     /* written, headers and padding included */
     uint64_t recovered; /* records read at open */
     uint64_t cut_bytes; /* of a torn tail, removed at open */
-    uint64_t segments;
+    uint64_t segments;  /* that there are */
 };
 
 struct log_counters log_counters(const struct log *log);
@@ -125,6 +137,7 @@ struct log_verify_result {
     kv_node_id node;
     uint64_t incarnation; /* number of openings */
     uint64_t last_sequence;
+    uint64_t first_segment;
     uint64_t segments;
     uint64_t batches; /* good ones; up to the first damaged one if there is one */
     uint64_t bytes;   /* of them, headers and padding included */

@@ -225,6 +225,21 @@ void log_record_header_encode(const struct log_record *record,
     put_u32(data + 4, (uint32_t)record->payload.size);
 }
 
+void log_record_begin_encode(uint64_t first, uint8_t data[LOG_RECORD_BEGIN_BYTES])
+{
+    put_u64(data, first);
+}
+
+bool log_record_begin_decode(const struct log_record *record, uint64_t *ret_first)
+{
+    if ((unsigned)record->kind != LOG_RECORD_BEGIN ||
+        record->payload.size != LOG_RECORD_BEGIN_BYTES) {
+        return false;
+    }
+    *ret_first = get_u64(record->payload.data);
+    return true;
+}
+
 bool log_record_decode(kv_slice *payload, struct log_record *ret)
 {
     if (payload->size < LOG_RECORD_HEADER_BYTES) {
@@ -233,7 +248,7 @@ bool log_record_decode(kv_slice *payload, struct log_record *ret)
     const uint8_t *data = payload->data;
     uint32_t bytes = get_u32(data + 4);
     uint16_t group = get_u16(data + 2);
-    if (data[0] < LOG_RECORD_HARD_STATE || data[0] > LOG_RECORD_SNAPSHOT || data[1] != 0 ||
+    if (data[0] < LOG_RECORD_HARD_STATE || data[0] > LOG_RECORD_BEGIN || data[1] != 0 ||
         group >= KV_GROUPS_MAX || bytes > payload->size - LOG_RECORD_HEADER_BYTES) {
         return false;
     }

@@ -119,7 +119,15 @@ uint64_t log_payload_hash(const struct log_identity *identity, kv_slice payload)
 void log_record_header_encode(const struct log_record *record,
                               uint8_t data[LOG_RECORD_HEADER_BYTES]);
 
-/* Take the first record off *payload; false if the bytes are none. */
+/* The log's own record: its payload is the number of the first segment that is part of the log. The last one counts. */
+#define LOG_RECORD_BEGIN       4
+#define LOG_RECORD_BEGIN_BYTES 8
+void log_record_begin_encode(uint64_t first, uint8_t data[LOG_RECORD_BEGIN_BYTES]);
+
+/* False if it is not one. */
+bool log_record_begin_decode(const struct log_record *record, uint64_t *ret_first);
+
+/* Take the first record off *payload; false if the bytes are none. It may be one of the log's own. */
 bool log_record_decode(kv_slice *payload, struct log_record *ret);
 
 #endif

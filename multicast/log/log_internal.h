@@ -46,6 +46,7 @@ struct log_segment {
 struct log_scan {
     uint64_t *numbers; /* of the segments, ascending */
     struct log_segment_header *headers;
+    uint64_t *records_in; /* of each segment, without the log's own */
     size_t segment_count;
     struct log_chain chain; /* the last good batch */
     uint32_t last_flags;    /* of it */
@@ -58,7 +59,8 @@ struct log_scan {
     uint64_t batches;
     uint64_t bytes; /* of the batches, headers and padding included */
     uint64_t records;
-    uint64_t records_of_kind[LOG_RECORD_SNAPSHOT + 1];
+    uint64_t records_of_kind[LOG_RECORD_BEGIN + 1];
+    uint64_t begin;          /* the first segment that is part of the log */
     struct kv_buffer buffer; /* scratch: one batch */
 };
 
@@ -78,6 +80,7 @@ struct log {
     enum status poisoned;   /* STATUS_OK, or why nothing works any more */
     struct log_error error; /* text of it */
     struct log_segment segment;
+    uint64_t first;         /* number of the first segment */
     struct log_chain chain; /* the last batch written */
     uint64_t durable;       /* highest sequence known durable */
     bool unproven;          /* the last batch has records and no batch behind it */
@@ -151,7 +154,7 @@ enum status log_directory_open(struct log_directory *ret, const char *path, stru
 /* Release the lock. */
 void log_directory_close(struct log_directory *directory);
 
-/* The numbers of the segments, ascending and without a gap from 1 on; kv_free *ret. */
+/* The numbers of the segments, ascending and without a gap; kv_free *ret. */
 enum status log_directory_list(const struct log_directory *directory, uint64_t **ret,
                                size_t *ret_count, struct log_error *error);
 
@@ -165,6 +168,10 @@ enum status log_wal_path(const struct log_directory *directory, struct log_path 
                          struct log_error *error);
 
 /* --- log_segment.c */
+
+/* Remove a segment, and make that durable. */
+enum status log_segment_remove(const struct log_directory *directory, uint64_t number,
+                               struct log_error *error);
 
 /* Bytes by which a segment grows: a sixty-fourth. */
 uint64_t log_fill_step(uint64_t capacity);

@@ -145,11 +145,11 @@ enum status log_directory_list(const struct log_directory *directory, uint64_t *
     kv_buffer_close(&names);
     qsort(numbers, count, sizeof *numbers, compare_numbers);
     for (size_t i = 0; status == STATUS_OK && i < count; i++) {
-        if (numbers[i] != i + 1) {
+        if (numbers[i] != numbers[0] + i) {
             status = log_fail(error, STATUS_CORRUPT,
-                              "%s/wal: segment %zu is missing, or %08" PRIu64
+                              "%s/wal: segment %" PRIu64 " is missing, or %08" PRIu64
                               ".seg is misnamed; " LOG_ADVICE,
-                              directory->path.text, i + 1, numbers[i]);
+                              directory->path.text, numbers[0] + i, numbers[i]);
         }
     }
     if (status != STATUS_OK) {
@@ -191,12 +191,12 @@ static enum status remove_unused(const struct log_directory *directory, struct l
     if (status != STATUS_OK) {
         return status;
     }
+    bool used = count > 1 || (count == 1 && numbers[0] != 1);
     kv_free(numbers);
     if (count == 0) {
         return STATUS_OK;
     }
     status = log_segment_path(directory, 1, true, &path, error);
-    bool used = count > 1;
     if (status == STATUS_OK && !used) {
         status = log_file_is_unused(directory->io, path.text, &used, error);
         used = !used;

@@ -158,7 +158,13 @@ static bool scan_records(struct log_scan *scan, const struct log_batch_header *h
         if (!log_record_decode(&payload, &record)) {
             return false;
         }
+        const bool own = (unsigned)record.kind == LOG_RECORD_BEGIN;
+        if (own && (!log_record_begin_decode(&record, &scan->begin) || scan->begin < 1 ||
+                    scan->begin > scan->numbers[scan->last])) {
+            return false;
+        }
         scan->records_of_kind[record.kind]++;
+        scan->records_in[scan->last] += own ? 0 : 1;
         count++;
     }
     scan->records += count;
@@ -328,7 +334,7 @@ static enum status check_continues(const struct log_scan *scan, size_t index,
                                    const struct log_segment *segment, struct log_error *error)
 {
     const struct log_segment_header *header = &scan->headers[index];
-    uint64_t incarnation = index == 0 ? 1 : scan->chain.incarnation;
+    const uint64_t incarnation = index == 0 && header->number == 1 ? 1 : scan->chain.incarnation;
     if (header->first_sequence != scan->chain.sequence + 1 ||
         header->previous_hash != scan->chain.hash || header->incarnation != incarnation) {
         return log_fail(error, STATUS_CORRUPT,
@@ -367,6 +373,13 @@ static enum status scan_segment(const struct log_directory *directory, struct lo
     return status;
 }
 
+/* What a segment continues, if nothing before it is left: its header says it. */
+static struct log_chain chain_before(const struct log_segment_header *header)
+{
+    return (struct log_chain){header->incarnation, header->first_sequence - 1,
+                              header->previous_hash};
+}
+
 enum status log_scan_run(const struct log_directory *directory, struct log_scan *scan,
                          struct log_error *error)
 {
@@ -380,6 +393,7 @@ enum status log_scan_run(const struct log_directory *directory, struct log_scan 
                         directory->path.text);
     }
     scan->headers = kv_alloc_zero(scan->segment_count, sizeof *scan->headers);
+    scan->records_in = kv_alloc_zero(scan->segment_count, sizeof *scan->records_in);
     for (size_t i = 0; status == STATUS_OK && i < scan->segment_count; i++) {
         /* All headers first: a foreign file is called foreign, whatever else is wrong. */
         struct log_segment segment;
@@ -389,9 +403,18 @@ enum status log_scan_run(const struct log_directory *directory, struct log_scan 
             log_file_close(directory->io, &segment.handle);
         }
     }
+    if (status == STATUS_OK && scan->headers[0].number > 1) {
+        scan->chain = chain_before(&scan->headers[0]);
+    }
+    scan->begin = 1;
     bool sealed = true;
     for (size_t i = 0; status == STATUS_OK && sealed && i < scan->segment_count; i++) {
         status = scan_segment(directory, scan, i, &sealed, error);
+    }
+    if (status == STATUS_OK && scan->numbers[0] > scan->begin) {
+        status =
+            log_fail(error, STATUS_CORRUPT, "%s/wal: segment %" PRIu64 " is missing; " LOG_ADVICE,
+                     directory->path.text, scan->numbers[0] - 1);
     }
     return status;
 }
@@ -400,6 +423,7 @@ void log_scan_close(struct log_scan *scan)
 {
     kv_free(scan->numbers);
     kv_free(scan->headers);
+    kv_free(scan->records_in);
     kv_buffer_close(&scan->buffer);
     *scan = (struct log_scan){0};
 }
@@ -462,6 +486,19 @@ static enum status cut(struct log *log, const struct log_scan *scan, struct log_
     return status;
 }
 
+/* Segments that were given up and are still there: in order, so that what is left never has a gap. */
+static enum status finish_prune(struct log *log, uint64_t first, uint64_t begin,
+                                struct log_error *error)
+{
+    for (; first < begin; first++) {
+        const enum status status = log_segment_remove(&log->directory, first, error);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* The scan succeeded: continue behind it. */
 static enum status adopt(struct log *log, const struct log_scan *scan, struct log_error *error)
 {
@@ -474,10 +511,21 @@ static enum status adopt(struct log *log, const struct log_scan *scan, struct lo
     log->segment.position = scan->position;
     log->chain = scan->chain;
     log->durable = scan->chain.sequence;
+    log->first = scan->begin;
     log->reader.last_sequence = scan->chain.sequence;
-    log->counters.recovered = scan->records;
+    log->reader.segment.number = scan->begin - 1;
+    if (scan->begin > 1) {
+        log->reader.chain = chain_before(&scan->headers[scan->begin - scan->numbers[0]]);
+    }
+    status = finish_prune(log, scan->numbers[0], scan->begin, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (size_t i = scan->begin - scan->numbers[0]; i <= scan->last; i++) {
+        log->counters.recovered += scan->records_in[i];
+    }
     log->counters.cut_bytes = scan->torn_bytes;
-    log->counters.segments = scan->last + 1;
+    log->counters.segments = scan->numbers[scan->last] - log->first + 1;
     return log_write_mark(log, LOG_BATCH_OPENING, error);
 }
 

@@ -82,6 +82,20 @@ enum status log_segment_create(const struct log_directory *directory,
     return STATUS_OK;
 }
 
+enum status log_segment_remove(const struct log_directory *directory, uint64_t number,
+                               struct log_error *error)
+{
+    struct log_path wal;
+    struct log_path path;
+    enum status status;
+    if ((status = log_wal_path(directory, &wal, error)) != STATUS_OK ||
+        (status = log_segment_path(directory, number, true, &path, error)) != STATUS_OK ||
+        (status = log_file_unlink(directory->io, path.text, error)) != STATUS_OK) {
+        return status;
+    }
+    return log_directory_sync(directory->io, wal.text, error);
+}
+
 /* Keep a step of zeros behind the end of the batch that is about to be written, where the segment
  * has room. */
 static enum status segment_fill(struct log *log, uint64_t end, struct log_error *error)

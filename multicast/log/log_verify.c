@@ -19,6 +19,7 @@ enum status log_verify(const char *directory, struct log_io *io, struct log_veri
     status = log_scan_run(&opened, &scan, &ret->error);
     ret->incarnation = scan.chain.incarnation;
     ret->last_sequence = scan.chain.sequence;
+    ret->first_segment = scan.segment_count > 0 ? scan.numbers[0] : 0;
     ret->segments = scan.segment_count;
     ret->batches = scan.batches;
     ret->bytes = scan.bytes;

@@ -99,14 +99,31 @@ enum status fixture_open(struct log_fixture *fixture)
     return status;
 }
 
+/* The first record that is left if the segments before `begin` were given up. */
+static size_t first_in(const struct log_fixture *fixture, uint64_t begin)
+{
+    size_t first = 0;
+    while (first < fixture->appended && fixture->segments[first] < begin) {
+        first++;
+    }
+    return first;
+}
+
 enum status fixture_read(struct log_fixture *fixture, size_t *ret_count)
 {
     struct kv_buffer scratch = {0};
     struct log_record record;
     struct log_record expected;
     enum status status;
-    size_t count = 0;
+    const uint64_t first_segment = log_segment_first(fixture->log);
+    if (first_segment == fixture->begin_next) { /* the record that says so had got through */
+        fixture->begin = first_segment;
+    }
+    assert_true(first_segment == 1 || first_segment == fixture->begin);
+    size_t count = first_in(fixture, fixture->begin);
     while ((status = log_next(fixture->log, &record, &fixture->error)) == STATUS_OK) {
+        assert_true(record.segment >= first_segment);
+        fixture->segments[count < fixture->appended ? count : 0] = record.segment;
         assert_true(count < fixture->appended);
         make_record(count, fixture->lives[count], &scratch, &expected);
         assert_int_equal(record.kind, expected.kind);
@@ -126,7 +143,8 @@ void fixture_recover(struct log_fixture *fixture, size_t *ret_count)
         fail_msg("%s: %s", status_name(status), fixture->error.text);
     }
     assert_int_equal(fixture_read(fixture, ret_count), STATUS_END);
-    assert_int_equal(log_counters(fixture->log).recovered, *ret_count);
+    assert_int_equal(log_counters(fixture->log).recovered,
+                     *ret_count - first_in(fixture, fixture->begin));
     fixture->appended = *ret_count;
     fixture->acknowledged = *ret_count;
 }
@@ -139,9 +157,21 @@ enum status fixture_append(struct log_fixture *fixture, uint8_t life)
     make_record(fixture->appended, life, &scratch, &record);
     enum status status = log_append(fixture->log, &record);
     if (status == STATUS_OK) {
+        fixture->segments[fixture->appended] = log_segment_now(fixture->log);
         fixture->lives[fixture->appended++] = life;
     }
     kv_buffer_close(&scratch);
+    return status;
+}
+
+enum status fixture_prune(struct log_fixture *fixture, uint64_t first)
+{
+    fixture->begin_next = first;
+    const enum status status = log_prune(fixture->log, first, &fixture->error);
+    if (status == STATUS_OK) {
+        fixture->begin = first;
+        assert_int_equal(log_segment_first(fixture->log), first);
+    }
     return status;
 }
 
@@ -155,6 +185,9 @@ enum status fixture_batch(struct log_fixture *fixture, uint8_t life, size_t coun
     }
     enum status status = log_sync(fixture->log, &fixture->error);
     if (status == STATUS_OK) {
+        for (size_t i = 1; i <= count; i++) {
+            fixture->segments[fixture->appended - i] = log_segment_now(fixture->log);
+        }
         fixture->acknowledged = fixture->appended;
     }
     return status;

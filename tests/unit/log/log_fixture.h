@@ -23,7 +23,10 @@ struct log_fixture {
     struct log_error error;
     uint8_t lives[FIXTURE_RECORDS_MAX]; /* of the records appended, in order */
     size_t appended;
-    size_t acknowledged; /* of them, when log_sync returned STATUS_OK */
+    size_t acknowledged;                    /* of them, when log_sync returned STATUS_OK */
+    uint64_t segments[FIXTURE_RECORDS_MAX]; /* that they stand in */
+    uint64_t begin;                         /* segments before it were given up, 0: none */
+    uint64_t begin_next;                    /* or before this one: nobody knows after a crash */
 };
 
 /* In memory. segment_bytes 0: as in production. */
@@ -43,11 +46,14 @@ enum status fixture_open(struct log_fixture *fixture);
  * forgotten. */
 void fixture_recover(struct log_fixture *fixture, size_t *ret_count);
 
-/* Read what is left with log_next, comparing. */
+/* Read what is left with log_next, comparing. *ret_count: of all records, those given up included. */
 enum status fixture_read(struct log_fixture *fixture, size_t *ret_count);
 
 /* Append a record of this life. */
 enum status fixture_append(struct log_fixture *fixture, uint8_t life);
+
+/* Give up the segments before `first`. */
+enum status fixture_prune(struct log_fixture *fixture, uint64_t first);
 
 /* Append `count` records and sync. */
 enum status fixture_batch(struct log_fixture *fixture, uint8_t life, size_t count);

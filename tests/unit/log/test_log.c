@@ -84,6 +84,38 @@ static void test_what_was_not_synced_is_not_there_after_closing(void **state)
     fixture_close(&fixture);
 }
 
+static void test_what_was_given_up_is_gone_and_the_rest_comes_back(void **state)
+{
+    struct log_fixture fixture;
+    size_t count;
+    init(&fixture, state, 24 * 1024);
+    fixture_recover(&fixture, &count);
+    for (uint8_t life = 0; life < 5; life++) {
+        for (int i = 0; i < 20; i++) {
+            assert_int_equal(fixture_batch(&fixture, life, 3), STATUS_OK);
+        }
+        const uint64_t now = log_segment_now(fixture.log);
+        const uint64_t first = log_segment_first(fixture.log);
+        assert_true(now > first + 2);
+        assert_int_equal(fixture_prune(&fixture, life == 4 ? now : now - 2), STATUS_OK);
+        assert_int_equal(log_counters(fixture.log).segments,
+                         log_segment_now(fixture.log) - log_segment_first(fixture.log) + 1);
+        log_close(&fixture.log);
+        const size_t appended = fixture.appended;
+        fixture_recover(&fixture, &count);
+        assert_int_equal(count, appended);
+    }
+    struct log_verify_result result;
+    const uint64_t first = log_segment_first(fixture.log);
+    log_close(&fixture.log);
+    assert_int_equal(
+        log_verify(fixture.directory[0] != '\0' ? fixture.directory : FIXTURE_DIRECTORY,
+                   fixture.settings.io, &result),
+        STATUS_OK);
+    assert_int_equal(result.first_segment, first);
+    fixture_close(&fixture);
+}
+
 static void test_a_sync_of_nothing_writes_nothing(void **state)
 {
     struct log_fixture fixture;
@@ -116,7 +148,8 @@ static void append_filled(struct log *log, uint8_t fill, size_t size, enum statu
 {
     uint8_t *data = kv_alloc(size);
     memset(data, fill, size);
-    const struct log_record record = {LOG_RECORD_ENTRY, {1}, kv_slice_of(data, size)};
+    const struct log_record record = {
+        .kind = LOG_RECORD_ENTRY, .group = {1}, .payload = kv_slice_of(data, size)};
     assert_int_equal(log_append(log, &record), expected);
     kv_free(data);
 }
@@ -301,6 +334,7 @@ int main(void)
         BOTH(test_records_come_back_in_order_over_many_segments_and_openings),
         BOTH(test_a_new_log_is_empty_and_stays_empty),
         BOTH(test_what_was_not_synced_is_not_there_after_closing),
+        BOTH(test_what_was_given_up_is_gone_and_the_rest_comes_back),
         BOTH(test_a_sync_of_nothing_writes_nothing),
         BOTH(test_one_sync_serves_all_records_of_a_batch),
         BOTH(test_records_of_every_size_up_to_the_largest_come_back),

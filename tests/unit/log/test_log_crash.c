@@ -42,6 +42,11 @@ static enum status run(struct log_fixture *fixture, uint8_t life, int batches)
     }
     for (int i = 0; status == STATUS_OK && i < batches; i++) {
         status = fixture_batch(fixture, life, (size_t)kv_prng_between(&prng, 1, 4));
+        if (status == STATUS_OK && i % 11 == 10) {
+            status = fixture_prune(
+                fixture, log_segment_now(fixture->log) -
+                             (log_segment_now(fixture->log) > log_segment_first(fixture->log)));
+        }
     }
     return status;
 }

@@ -413,6 +413,29 @@ static void test_a_missing_segment_is_refused_wherever_it_is(void **state)
     fixture_close(&whole);
 }
 
+static void test_a_missing_segment_that_was_not_given_up_is_refused(void **state)
+{
+    (void)state;
+    struct log_verify_result result;
+    struct log_fixture whole;
+    size_t count;
+    make_log(&whole, 8, 12, true);
+    fixture_recover(&whole, &count);
+    assert_int_equal(fixture_prune(&whole, 3), STATUS_OK);
+    log_close(&whole.log);
+    fixture_kill(&whole);
+    assert_int_equal(verify(&whole, &result), STATUS_OK);
+    assert_int_equal(result.first_segment, 3);
+    for (unsigned number = 3; number < 3 + result.segments; number++) {
+        struct log_fixture fixture;
+        fixture_clone(&fixture, &whole, number);
+        log_io_fault_remove(fixture.fault, segment_path(number));
+        check_refused(&fixture, STATUS_CORRUPT, "missing");
+        fixture_close(&fixture);
+    }
+    fixture_close(&whole);
+}
+
 static void test_a_segment_shorter_than_its_header_or_of_garbage_is_refused(void **state)
 {
     (void)state;
@@ -664,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_batches_of_an_older_life_behind_the_end_are_never_read),
         cmocka_unit_test(test_a_value_that_looks_like_a_batch_is_not_one),
         cmocka_unit_test(test_a_missing_segment_is_refused_wherever_it_is),
+        cmocka_unit_test(test_a_missing_segment_that_was_not_given_up_is_refused),
         cmocka_unit_test(test_a_segment_shorter_than_its_header_or_of_garbage_is_refused),
         cmocka_unit_test(test_a_segment_that_is_not_the_last_must_be_complete),
         cmocka_unit_test(test_swapped_and_renamed_segments_are_refused),

@@ -69,7 +69,8 @@ static void test_a_batch_and_its_records_of_version_1_have_these_bytes(void **st
         6,    0,    0,    0,    0,    0,    0,    0,    9,    0,    0, 0, 0, 0, 0, 0,
     };
     static const uint8_t golden_record[LOG_RECORD_HEADER_BYTES] = {2, 0, 5, 0, 3, 0, 0, 0};
-    const struct log_record record = {LOG_RECORD_ENTRY, {5}, kv_slice_of("abc", 3)};
+    const struct log_record record = {
+        .kind = LOG_RECORD_ENTRY, .group = {5}, .payload = kv_slice_of("abc", 3)};
     uint8_t payload[LOG_RECORD_HEADER_BYTES + 3] = {0};
     log_record_header_encode(&record, payload);
     assert_memory_equal(payload, golden_record, sizeof golden_record);
@@ -152,7 +153,7 @@ static void test_a_record_is_read_only_when_all_of_it_is_there_and_known(void **
     static const struct {
         size_t at;
         uint8_t value;
-    } bad[] = {{0, 0}, {0, 4}, {1, 1}, {2, 64}, {3, 1}, {7, 0xff}};
+    } bad[] = {{0, 0}, {0, 5}, {1, 1}, {2, 64}, {3, 1}, {7, 0xff}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint8_t changed[sizeof good];
         memcpy(changed, good, sizeof good);
