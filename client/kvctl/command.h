@@ -52,8 +52,16 @@ enum kvctl_exit kvctl_run_pipe(const struct kvctl_command *command,
                                const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_status(const struct kvctl_command *command,
                                  const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_txn(const struct kvctl_command *command,
+                              const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_where(const struct kvctl_command *command,
                                 const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_move(const struct kvctl_command *command,
+                               const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_partition_list(const struct kvctl_command *command,
+                                         const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_partition_history(const struct kvctl_command *command,
+                                            const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_leader_transfer(const struct kvctl_command *command,
                                           const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_cluster_start(const struct kvctl_command *command,

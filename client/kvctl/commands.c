@@ -6,15 +6,26 @@
 
 #include "client/kvctl/command.h"
 #include "client/kvctl/report.h"
+#include "client/kvctl/txn.h"
 #include "multicast/base/limits.h"
 
 #define CLIENT (KVCTL_BIT(ENDPOINTS) | KVCTL_BIT(CLUSTER) | KVCTL_BIT(TIMEOUT))
 #define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL))
 #define READ   (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(STALE))
+#define SPREAD (KVCTL_BIT(POLICY) | KVCTL_BIT(ON))
 #define LOCAL  (KVCTL_BIT(DIR) | KVCTL_BIT(TIMEOUT))
 
-/* Words of one mput or mget; the number of keys is checked where it is known what they are. */
+/* Words of a command with many keys; the number of keys is checked where it is known what they are. */
 #define MANY KVCTL_ARGUMENTS_MAX
+
+#define POLICY_TEXT                                                                                \
+    "Over several partitions, --policy says how: exchange (each does its part), move (the keys "   \
+    "move to one partition first, and stay there: for keys that are used together again) or "      \
+    "borrow (their values are lent to one partition). It changes what it costs, not what it "      \
+    "does. --on is that one partition; default: where most of the keys are.\n"
+
+#define X(code, word, operands, synopsis, text) "  " word " KEY" synopsis "\n      " text "\n"
+#define TXN_TEXT                                "Guards:\n" KVCTL_GUARD_MAP(X) "\nSteps:\n" KVCTL_STEP_MAP(X)
 
 /* name, arguments, least and most of them, options, detail, function, summary, text */
 static const struct kvctl_command commands[] = {
@@ -40,10 +51,21 @@ static const struct kvctl_command commands[] = {
      "Exit code 4 if the key exists; the present value is told if it is small.\n"
      "\n"
      "  kvctl put-if-absent lock:7 me\n"},
-    {"delete", "KEY", 1, 1, WRITE, KV_OP_DELETE, kvctl_run_data, "remove a key",
-     "Exit code 3 if there is none.\n"
+    {"create", "KEY [VALUE]", 1, 2, WRITE | KVCTL_BIT(ON) | KVCTL_BIT(LEAST_LOADED), KV_OP_CREATE,
+     kvctl_run_data, "make a key that does not exist, on a partition of your choice",
+     "Without VALUE the value is empty; VALUE is as in 'kvctl put'. Without --on and "
+     "--least-loaded "
+     "the key lives at home, the partition that its hash names. Exit code 4 if the key exists.\n"
      "\n"
-     "  kvctl delete user:1\n"},
+     "  kvctl create user:1 Ada --on 2\n"
+     "  kvctl create user:2 Bob --least-loaded\n"},
+    {"delete", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING), KV_OP_DELETE, kvctl_run_data,
+     "remove keys",
+     "Of several keys each is removed on its own. Exit code 3 if there is no such key; of several, "
+     "stderr names those that were not there, and the others are gone.\n"
+     "\n"
+     "  kvctl delete user:1\n"
+     "  kvctl delete user:1 user:2\n"},
     {"cas", "KEY EXPECT VALUE", 3, 3, WRITE, KV_OP_CAS, kvctl_run_data,
      "set a key to VALUE if its value is EXPECT",
      "Compare and set. Exit code 4 if the present value is another one (it is told if it is "
@@ -63,18 +85,41 @@ static const struct kvctl_command commands[] = {
      "An absent key counts as empty.\n"
      "\n"
      "  kvctl append log 'one more line'\n"},
-    {"mget", "KEY...", 1, MANY, READ, KV_OP_MGET, kvctl_run_data,
-     "print several keys of one partition, as of one moment",
+    {"mget", "KEY...", 1, MANY, READ | SPREAD, KV_OP_MGET, kvctl_run_data,
+     "print several keys, as of one moment",
      "One line for each key that exists: key, tab, value. Exit code 3 if one does not exist; the "
-     "others are printed all the same. The "
-     "keys must live on one partition (see 'kvctl where').\n"
-     "\n"
+     "others are printed all the same.\n" POLICY_TEXT "\n"
      "  kvctl mget user:1 user:1:mail\n"},
-    {"mput", "KEY VALUE...", 2, MANY, WRITE, KV_OP_MPUT, kvctl_run_data,
-     "set several keys of one partition at one moment",
-     "All of them or none. The keys must live on one partition (see 'kvctl where').\n"
+    {"mput", "KEY VALUE...", 2, MANY, WRITE | SPREAD, KV_OP_MPUT, kvctl_run_data,
+     "set several keys at one moment",
+     "All of them or none.\n" POLICY_TEXT "\n"
+     "  kvctl mput a 1 b 2\n"
+     "  kvctl mput a 1 b 2 --policy move --on 3\n"},
+    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD, KV_OP_TXN, kvctl_run_txn,
+     "run a transaction: if guards hold do these steps, else those",
+     "Read from FILE or stdin as a whole first; all of it is done at one moment, or nothing. One "
+     "guard or step per line; without 'if' there are only steps.\n"
      "\n"
-     "  kvctl mput a 1 b 2\n"},
+     "  kvctl txn <<'END'\n"
+     "  if\n"
+     "    eq account:1 \"open\"                       # comment\n"
+     "    at-least account:1:balance 5\n"
+     "  then\n"
+     "    incr account:1:balance -5\n"
+     "    incr account:2:balance 5\n"
+     "  else\n"
+     "    get account:1:balance\n"
+     "  END\n"
+     "\n" TXN_TEXT "\n"
+     "Words are separated by blanks; '...' is taken as it is, in \"...\" stand \\n \\r \\t \\\\ "
+     "\\\" and \\xNN. Output: a line 'then' or 'else', then a line for each of its steps: the key, "
+     "and behind a tab what get has found and incr has made.\n"
+     "\n"
+     "Exit code 0 if a branch was executed; 4 if the guards do not hold and there is no 'else', or "
+     "if "
+     "put-if-absent, cas or incr could not be done; 3 if cas found no key; 2, with the number of "
+     "the "
+     "line, if the text is not valid. But for 0, nothing was done.\n" POLICY_TEXT},
     {"scan", "[FROM [TO]]", 0, 2, READ | KVCTL_BIT(LIMIT) | KVCTL_BIT(PREFIX), KV_OP_SCAN,
      kvctl_run_data, "print keys and values in the order of the keys",
      "From FROM (inclusive) to TO (exclusive), over all partitions; each partition's part is "
@@ -104,13 +149,27 @@ static const struct kvctl_command commands[] = {
      "  {\"id\":9,\"op\":\"mput\",\"pairs\":{\"a\":\"1\"}}         or [[\"a\",\"1\"]]\n"
      "  {\"id\":10,\"op\":\"scan\",\"from\":\"a\",\"to\":\"b\",\"limit\":10}   result: array of "
      "[key, value]; \"more\"\n"
+     "  {\"id\":11,\"op\":\"create\",\"key\":\"k\",\"value\":\"1\",\"on\":2}   or "
+     "\"on\":\"least-loaded\"; "
+     "\"verdicts\"\n"
+     "  {\"id\":12,\"op\":\"delete\",\"keys\":[\"k\",\"l\"]}       \"verdicts\": one for each key\n"
+     "  {\"id\":13,\"op\":\"move\",\"keys\":[\"a\",\"b\"],\"to\":3}  or \"key\"; \"verdicts\"\n"
+     "  {\"id\":14,\"op\":\"where\",\"keys\":[\"a\",\"b\"]}        or \"key\"; result: array of "
+     "objects\n"
+     "  {\"id\":15,\"op\":\"partitions\"}  {\"id\":16,\"op\":\"history\",\"limit\":10}\n"
+     "  {\"id\":17,\"op\":\"txn\",\"guards\":[[\"eq\",\"a\",\"1\"]],\"ops\":[[\"incr\",\"b\",-5]],"
+     "\"else\":[[\"get\",\"a\"]]}\n"
+     "      \"guards_held\", \"rows\": array of [key, value]; words as in 'kvctl help txn'\n"
      "\n"
-     "Every operation may have \"timeout_ms\", every read \"stale\": true. Bytes that are not "
+     "mget, mput and txn may have \"policy\": \"exchange\", \"move\" or \"borrow\", and with the "
+     "last two "
+     "\"on\". Every operation may have \"timeout_ms\", every read \"stale\": true. Bytes that are "
+     "not "
      "UTF-8 are {\"hex\":\"...\"}, both ways. An "
      "answer has id (as sent), status (ok, failed, in_doubt), result, group, index, and for writes "
      "timestamp; a failed one has error "
      "and text. Exit code 0 if every line has been answered, 6 if one of the answers is "
-     "in_doubt.\n"},
+     "in_doubt. With -v the client's counters are told on stderr at the end.\n"},
     {"status", "", 0, 0, CLIENT | KVCTL_BIT(WATCH) | KVCTL_BIT(INTERVAL), 0, kvctl_run_status,
      "print the nodes, groups and members",
      "What every member says of itself: role, term, log positions, state digest. Exit code 9 if a "
@@ -120,10 +179,39 @@ static const struct kvctl_command commands[] = {
      "  kvctl status\n"
      "  kvctl status -w --interval 500ms\n"
      "  kvctl status -o json\n"},
-    {"where", "KEY", 1, 1, CLIENT | KVCTL_BIT(ENCODING), 0, kvctl_run_where,
-     "print the partition that a key lives in",
+    {"where", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING), KV_OP_WHERE, kvctl_run_where,
+     "ask the oracle which partition keys live in",
+     "A line for each key: key, tab, partition; with -q and one key only the partition. -o table "
+     "also tells whether a key lives at home (the partition that its hash names) or was placed "
+     "elsewhere; one that was placed exists, of one at home the oracle does not know it: 'at home' "
+     "is "
+     "where it would be created.\n"
      "\n"
-     "  kvctl where user:1\n"},
+     "  kvctl where user:1\n"
+     "  kvctl where -o table user:1 user:2\n"},
+    {"move", "KEY... --to PARTITION", 1, MANY,
+     CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(TO) | KVCTL_BIT(DRY_RUN), KV_OP_MOVE, kvctl_run_move,
+     "move keys to a partition",
+     "Each key moves on its own, and commands on it go on meanwhile. A line for each: key, verdict "
+     "(moved, already there, no such key), and the partitions from and to, with tabs between. Exit "
+     "code 3 if there is no such key. --dry-run asks the oracle where the keys are and tells what "
+     "would be moved; whether keys at home exist it does not tell.\n"
+     "\n"
+     "  kvctl move user:1 user:2 --to 3\n"
+     "  kvctl move user:1 --to 3 --dry-run\n"},
+    {"partition list", "", 0, 0, CLIENT, KV_OP_PARTITIONS, kvctl_run_partition_list,
+     "print the partitions: how many keys, how many of them placed, who leads",
+     "KEYS as its leader says (or the member that is ahead); PLACED, as the oracle counts, are "
+     "those "
+     "among them whose home is another partition.\n"
+     "\n"
+     "  kvctl partition list\n"},
+    {"partition history", "", 0, 0, CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LIMIT), KV_OP_HISTORY,
+     kvctl_run_partition_history, "print the last changes of placement, newest first",
+     "A line for each: key, change ('create 2', 'move 1 2', 'delete 2'), timestamp, with tabs "
+     "between. The oracle remembers 1000. A key that is created or deleted at home is no change.\n"
+     "\n"
+     "  kvctl partition history --limit 10\n"},
     {"leader transfer", "GROUP", 1, 1, CLIENT | KVCTL_BIT(TO), 0, kvctl_run_leader_transfer,
      "hand the lead of a group to another node",
      "GROUP is the number of a partition, or 0 or oracle. Waits until another node leads.\n"
@@ -180,6 +268,7 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  source <(kvctl completion bash)\n"},
 };
+#undef X
 
 const struct kvctl_command *kvctl_commands(uint32_t *ret_count)
 {
@@ -218,7 +307,8 @@ struct kvctl_arguments kvctl_arguments_of(const struct kvctl_command *command,
 /* Whether the first word begins two-word commands. */
 static bool is_family(const char *word)
 {
-    return strcmp(word, "cluster") == 0 || strcmp(word, "leader") == 0;
+    return strcmp(word, "cluster") == 0 || strcmp(word, "leader") == 0 ||
+           strcmp(word, "partition") == 0;
 }
 
 static enum kvctl_exit check_command(const struct kvctl_command *command,

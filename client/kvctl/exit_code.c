@@ -83,8 +83,6 @@ const char *kvctl_hint(kv_status status)
         return "try again in a moment";
     case KV_REFUSED:
         return "check --cluster or --endpoints, and that kvctl and kvd are of one release";
-    case KV_CROSS_PARTITION:
-        return "send one command per partition; 'kvctl where KEY' tells the partition of a key";
     case KV_NOT_A_NUMBER:
         return "incr needs a decimal 64-bit integer";
     case KV_OK:
@@ -94,6 +92,7 @@ const char *kvctl_hint(kv_status status)
     case KV_OVERFLOW:
     case KV_TOO_LARGE:
     case KV_INVALID:
+    case KV_CROSS_PARTITION:
     case KV_CLOSED:
     case KV_NETWORK:
         return "";

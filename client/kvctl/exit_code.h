@@ -15,7 +15,7 @@
     X(FAILURE, 1, "failed for a reason that has no code of its own")                               \
     X(USAGE, 2, "the command line is not valid; nothing was done")                                 \
     X(NOT_FOUND, 3, "no such key")                                                                 \
-    X(CONDITION, 4, "the condition does not hold: cas mismatch, key exists, not a number")         \
+    X(CONDITION, 4, "the condition does not hold: mismatch, key exists, not a number, guards")     \
     X(UNAVAILABLE, 5, "no answer in time; not executed")                                           \
     X(IN_DOUBT, 6, "no answer in time; may have been executed, or may yet be")                     \
     X(AUTH, 7, "the cluster does not accept this client")                                          \

@@ -126,11 +126,14 @@ void kvctl_completion_bash(FILE *file)
             "    case $before in\n"
             "    --encoding) list='utf8 hex base64 escape' ;;\n"
             "    -o|--output) list='plain json table' ;;\n"
-            "    --cluster|--dir|--kvd) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n");
+            "    --policy) list='exchange move borrow' ;;\n"
+            "    --cluster|--dir|--kvd|txn) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n");
     fprintf(file, "    cluster) list='");
     print_seconds("cluster", file);
     fprintf(file, "' ;;\n    leader) list='");
     print_seconds("leader", file);
+    fprintf(file, "' ;;\n    partition) list='");
+    print_seconds("partition", file);
     fprintf(file, "' ;;\n    completion) list='bash' ;;\n    *) list='");
     const char *last = "";
     for (uint32_t i = 0; i < count; i++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* operation: JSON requests to kv_op, kv_result to JSON answers. */
-#include "client/kvctl/operation.h"
+/* operation: JSON requests to kv_op. */
+#include "client/kvctl/operation_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "multicast/base/limits.h"
@@ -53,10 +52,6 @@ static bool op_code_parse(const char *name, kv_op_code *ret)
 
 /* ---- Requests ---- */
 
-/* snprintf into error, for the functions below; evaluates to false. */
-#define REFUSE(operation, ...)                                                                     \
-    (snprintf((operation)->error, sizeof((operation)->error), __VA_ARGS__), false)
-
 /* jansson recurses for each bracket, so they are counted before it sees the line. */
 static bool nesting_fits(const char *line, size_t size)
 {
@@ -77,10 +72,8 @@ static bool nesting_fits(const char *line, size_t size)
     return true;
 }
 
-/* A string or {"hex": "..."}. Decoded bytes go behind operation->bytes, which has been made
- * large enough for all of them, so that it does not move. */
-static bool bytes_parse(struct kvctl_operation *operation, const char *field, const json_t *json,
-                        kv_bytes *ret)
+bool operation_bytes(struct kvctl_operation *operation, const char *field, const json_t *json,
+                     kv_bytes *ret)
 {
     if (json_is_string(json)) {
         *ret = kv_bytes_of(json_string_value(json), json_string_length(json));
@@ -107,22 +100,17 @@ static bool field_parse(struct kvctl_operation *operation, const char *field, kv
     if (json == NULL) {
         return REFUSE(operation, "%s needs \"%s\"", kvctl_op_name(operation->op.code), field);
     }
-    return bytes_parse(operation, field, json, ret);
+    return operation_bytes(operation, field, json, ret);
 }
 
-/* A number that may be absent; as a JSON integer, or as a string for those who have only
- * doubles. */
-static bool integer_parse(struct kvctl_operation *operation, const char *field, int64_t min,
-                          int64_t max, int64_t *ret)
+bool operation_integer(struct kvctl_operation *operation, const char *field, const json_t *json,
+                       int64_t min, int64_t max, int64_t *ret)
 {
-    const json_t *json = json_object_get(operation->request, field);
-    if (json == NULL) {
-        return true;
-    }
     int64_t number = 0;
     const bool valid =
         json_is_integer(json) ||
-        (json_is_string(json) && kvctl_integer_parse(json_string_value(json), &number));
+        (json_is_string(json) && strlen(json_string_value(json)) == json_string_length(json) &&
+         kvctl_integer_parse(json_string_value(json), &number));
     if (json_is_integer(json)) {
         number = json_integer_value(json);
     }
@@ -134,17 +122,25 @@ static bool integer_parse(struct kvctl_operation *operation, const char *field, 
     return true;
 }
 
+/* A number that may be absent. */
+static bool integer_parse(struct kvctl_operation *operation, const char *field, int64_t min,
+                          int64_t max, int64_t *ret)
+{
+    const json_t *json = json_object_get(operation->request, field);
+    return json == NULL || operation_integer(operation, field, json, min, max, ret);
+}
+
 static bool keys_parse(struct kvctl_operation *operation)
 {
     const json_t *keys = json_object_get(operation->request, "keys");
     const size_t count = json_array_size(keys);
     if (!json_is_array(keys) || count == 0 || count > KV_COMMAND_KEYS_MAX) {
-        return REFUSE(operation, "mget needs \"keys\": an array of 1 to %d keys",
-                      KV_COMMAND_KEYS_MAX);
+        return REFUSE(operation, "%s needs \"keys\": an array of 1 to %d keys",
+                      kvctl_op_name(operation->op.code), KV_COMMAND_KEYS_MAX);
     }
     operation->keys = kv_alloc_zero(count, sizeof(*operation->keys));
     for (size_t i = 0; i < count; i++) {
-        if (!bytes_parse(operation, "keys", json_array_get(keys, i), &operation->keys[i])) {
+        if (!operation_bytes(operation, "keys", json_array_get(keys, i), &operation->keys[i])) {
             return false;
         }
     }
@@ -169,7 +165,7 @@ static bool pairs_parse(struct kvctl_operation *operation)
     json_object_foreach(pairs, key, value)
     {
         operation->keys[i] = kv_bytes_of(key, strlen(key));
-        if (!bytes_parse(operation, "pairs", value, &operation->values[i++])) {
+        if (!operation_bytes(operation, "pairs", value, &operation->values[i++])) {
             return false;
         }
     }
@@ -179,8 +175,9 @@ static bool pairs_parse(struct kvctl_operation *operation)
         if (json_array_size(value) != 2) {
             return REFUSE(operation, "\"pairs\": each must be [key, value]");
         }
-        if (!bytes_parse(operation, "pairs", json_array_get(value, 0), &operation->keys[i]) ||
-            !bytes_parse(operation, "pairs", json_array_get(value, 1), &operation->values[i++])) {
+        if (!operation_bytes(operation, "pairs", json_array_get(value, 0), &operation->keys[i]) ||
+            !operation_bytes(operation, "pairs", json_array_get(value, 1),
+                             &operation->values[i++])) {
             return false;
         }
     }
@@ -188,19 +185,86 @@ static bool pairs_parse(struct kvctl_operation *operation)
     return true;
 }
 
+static bool limit_parse(struct kvctl_operation *operation)
+{
+    int64_t limit = 0;
+    const bool valid = integer_parse(operation, "limit", 1, UINT32_MAX, &limit);
+    operation->op.limit = (uint32_t)limit;
+    return valid;
+}
+
 static bool scan_parse(struct kvctl_operation *operation)
 {
     const json_t *from = json_object_get(operation->request, "from");
     const json_t *to = json_object_get(operation->request, "to");
-    int64_t limit = 0;
     if ((from != NULL && !json_is_null(from) &&
-         !bytes_parse(operation, "from", from, &operation->op.from)) ||
-        (to != NULL && !json_is_null(to) && !bytes_parse(operation, "to", to, &operation->op.to)) ||
-        !integer_parse(operation, "limit", 1, UINT32_MAX, &limit)) {
+         !operation_bytes(operation, "from", from, &operation->op.from)) ||
+        (to != NULL && !json_is_null(to) &&
+         !operation_bytes(operation, "to", to, &operation->op.to))) {
         return false;
     }
-    operation->op.limit = (uint32_t)limit;
+    return limit_parse(operation);
+}
+
+/* One key, or several that are each on their own. */
+static bool key_or_keys_parse(struct kvctl_operation *operation)
+{
+    const json_t *keys = json_object_get(operation->request, "keys");
+    if (keys != NULL && json_object_get(operation->request, "key") != NULL) {
+        return REFUSE(operation, "%s takes \"key\" or \"keys\", not both",
+                      kvctl_op_name(operation->op.code));
+    }
+    return keys != NULL ? keys_parse(operation) : field_parse(operation, "key", &operation->op.key);
+}
+
+/* The number of a partition. */
+static bool partition_parse(struct kvctl_operation *operation, const char *field)
+{
+    int64_t partition = 0;
+    if (!integer_parse(operation, field, 1, KV_GROUPS_MAX - 1, &partition)) {
+        return false;
+    }
+    operation->op.partition = (uint32_t)partition;
     return true;
+}
+
+/* {"key": bytes, "value": bytes, "on": 2 or "least-loaded"}; the last two may be left out. */
+static bool create_parse(struct kvctl_operation *operation)
+{
+    const json_t *value = json_object_get(operation->request, "value");
+    const json_t *on = json_object_get(operation->request, "on");
+    operation->op.value = kv_bytes_of("", 0);
+    if (!field_parse(operation, "key", &operation->op.key) ||
+        (value != NULL && !operation_bytes(operation, "value", value, &operation->op.value))) {
+        return false;
+    }
+    operation->op.least_loaded =
+        json_is_string(on) && strcmp(json_string_value(on), "least-loaded") == 0;
+    return operation->op.least_loaded || partition_parse(operation, "on");
+}
+
+static bool move_parse(struct kvctl_operation *operation)
+{
+    if (json_object_get(operation->request, "to") == NULL) {
+        return REFUSE(operation, "move needs \"to\": the number of a partition");
+    }
+    return key_or_keys_parse(operation) && partition_parse(operation, "to");
+}
+
+/* How a command on keys of several partitions is executed: {"policy": "move", "on": 2}. */
+static bool policy_parse(struct kvctl_operation *operation)
+{
+    const json_t *policy = json_object_get(operation->request, "policy");
+    if (policy != NULL && !(json_is_string(policy) &&
+                            kvctl_policy_parse(json_string_value(policy), &operation->op.policy))) {
+        return REFUSE(operation, "\"policy\" must be \"exchange\", \"move\" or \"borrow\"");
+    }
+    const bool has_place =
+        operation->op.policy == KV_POLICY_MOVE || operation->op.policy == KV_POLICY_BORROW;
+    if (json_object_get(operation->request, "on") != NULL && !has_place) {
+        return REFUSE(operation, "\"on\" goes with \"policy\": \"move\" or \"borrow\"");
+    }
+    return partition_parse(operation, "on");
 }
 
 static bool fields_parse(struct kvctl_operation *operation)
@@ -208,8 +272,10 @@ static bool fields_parse(struct kvctl_operation *operation)
     kv_op *op = &operation->op;
     switch (op->code) {
     case KV_OP_GET:
-    case KV_OP_DELETE:
         return field_parse(operation, "key", &op->key);
+    case KV_OP_DELETE:
+    case KV_OP_WHERE:
+        return key_or_keys_parse(operation);
     case KV_OP_PUT:
     case KV_OP_PUT_IF_ABSENT:
     case KV_OP_APPEND:
@@ -224,18 +290,21 @@ static bool fields_parse(struct kvctl_operation *operation)
         return field_parse(operation, "key", &op->key) &&
                integer_parse(operation, "by", INT64_MIN, INT64_MAX, &op->number);
     case KV_OP_MGET:
-        return keys_parse(operation);
+        return keys_parse(operation) && policy_parse(operation);
     case KV_OP_MPUT:
-        return pairs_parse(operation);
+        return pairs_parse(operation) && policy_parse(operation);
     case KV_OP_SCAN:
         return scan_parse(operation);
     case KV_OP_TXN:
+        return operation_txn(operation) && policy_parse(operation);
     case KV_OP_CREATE:
+        return create_parse(operation);
     case KV_OP_MOVE:
-    case KV_OP_WHERE:
+        return move_parse(operation);
     case KV_OP_PARTITIONS:
+        return true;
     case KV_OP_HISTORY:
-        return REFUSE(operation, "%s is not known here yet", kvctl_op_name(op->code));
+        return limit_parse(operation);
     }
     return false;
 }
@@ -295,114 +364,8 @@ void kvctl_operation_close(struct kvctl_operation *operation)
     kv_buffer_close(&operation->bytes);
     kv_free(operation->keys);
     kv_free(operation->values);
+    kvctl_txn_close(&operation->txn);
     memset(operation, 0, sizeof(*operation));
-}
-
-/* ---- Answers ---- */
-
-const char *kvctl_outcome(kv_op_code code, kv_status status)
-{
-    if (status == KV_OK) {
-        return "ok";
-    }
-    return kvctl_is_write(code) && kv_status_in_doubt(status) ? "in_doubt" : "failed";
-}
-
-static json_t *rows_json(kv_op_code code, const kv_result *result, enum kvctl_encoding encoding)
-{
-    json_t *rows = json_array();
-    for (uint32_t i = 0; i < kv_result_count(result); i++) {
-        json_t *value = kv_result_present(result, i)
-                            ? kvctl_bytes_json(encoding, kv_result_value(result, i))
-                            : json_null();
-        if (code == KV_OP_SCAN) {
-            json_t *pair = json_array();
-            json_array_append_new(pair, kvctl_bytes_json(encoding, kv_result_key(result, i)));
-            json_array_append_new(pair, value);
-            value = pair;
-        }
-        json_array_append_new(rows, value);
-    }
-    return rows;
-}
-
-static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_encoding encoding)
-{
-    switch (code) {
-    case KV_OP_GET:
-        return kv_result_count(result) > 0 && kv_result_present(result, 0)
-                   ? kvctl_bytes_json(encoding, kv_result_value(result, 0))
-                   : json_null();
-    case KV_OP_INCR:
-        return result == NULL ? json_null() : json_integer(kv_result_number(result));
-    case KV_OP_MGET:
-    case KV_OP_SCAN:
-    case KV_OP_TXN:
-    case KV_OP_PARTITIONS:
-    case KV_OP_HISTORY:
-        return rows_json(code, result, encoding);
-    case KV_OP_PUT:
-    case KV_OP_PUT_IF_ABSENT:
-    case KV_OP_DELETE:
-    case KV_OP_CAS:
-    case KV_OP_APPEND:
-    case KV_OP_MPUT:
-    case KV_OP_CREATE:
-    case KV_OP_MOVE:
-    case KV_OP_WHERE:
-        return json_true();
-    }
-    return json_null();
-}
-
-json_t *kvctl_answer_json(kv_op_code code, kv_status status, const kv_result *result,
-                          enum kvctl_encoding encoding, bool present_or_null)
-{
-    const bool absent = present_or_null && code == KV_OP_GET && status == KV_NOT_FOUND;
-    const bool ok = status == KV_OK || absent;
-    json_t *json = json_object();
-    json_object_set_new(json, "op", json_string(kvctl_op_name(code)));
-    json_object_set_new(json, "status", json_string(ok ? "ok" : kvctl_outcome(code, status)));
-    json_object_set_new(json, "result",
-                        status == KV_OK && (result != NULL || kvctl_is_write(code))
-                            ? result_json(code, result, encoding)
-                            : json_null());
-    if (!ok) {
-        json_object_set_new(json, "error", json_string(kv_status_name(status)));
-        json_object_set_new(json, "text", json_string(kv_status_text(status)));
-    }
-    if (result == NULL) {
-        json_object_set_new(json, "group", json_integer(0));
-        json_object_set_new(json, "index", json_integer(0));
-        return json;
-    }
-    if ((status == KV_MISMATCH || status == KV_EXISTS) && kv_result_count(result) > 0 &&
-        kv_result_present(result, 0)) {
-        json_object_set_new(json, "present",
-                            kvctl_bytes_json(encoding, kv_result_value(result, 0)));
-    }
-    if (code == KV_OP_SCAN && status == KV_OK) {
-        json_object_set_new(json, "more", json_boolean(kv_result_more(result)));
-    }
-    json_object_set_new(json, "group", json_integer(kv_result_group(result)));
-    json_object_set_new(json, "index", json_integer((json_int_t)kv_result_index(result)));
-    if (kv_result_timestamp(result) != 0) {
-        json_object_set_new(
-            json, "timestamp",
-            kvctl_text_json("%llu", (unsigned long long)kv_result_timestamp(result)));
-    }
-    return json;
-}
-
-json_t *kvctl_bad_request_json(const char *error)
-{
-    json_t *json = json_object();
-    json_object_set_new(json, "status", json_string("failed"));
-    json_object_set_new(json, "result", json_null());
-    json_object_set_new(json, "error", json_string("BAD_REQUEST"));
-    json_t *text = json_string(error); /* NULL if jansson cut a character in its own text */
-    json_object_set_new(json, "text", text == NULL ? json_string("not a request") : text);
-    return json;
 }
 
 void kvctl_prefix_end(kv_bytes prefix, struct kv_buffer *end)

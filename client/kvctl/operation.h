@@ -16,12 +16,13 @@
 #include <jansson.h>
 
 #include "client/kvctl/report.h"
+#include "client/kvctl/txn.h"
 
 /* Bytes of one line: the largest command (4 MiB of keys and values) with every byte as two hex
  * digits, or the largest value with every byte as \u00NN, and room for field names. */
 #define KVCTL_LINE_BYTES_MAX (16 * 1024 * 1024)
 
-/* Brackets open at once: requests need three; an id may be any JSON, but not a bomb. */
+/* Brackets open at once: requests need four; an id may be any JSON, but not a bomb. */
 #define KVCTL_NESTING_MAX 16
 
 /* One request. Zero-initialised is valid to close. */
@@ -31,6 +32,7 @@ struct kvctl_operation {
     json_t *request;        /* owns the strings that op borrows */
     struct kv_buffer bytes; /* what {"hex"} decoded to */
     kv_bytes *keys, *values;
+    struct kvctl_txn txn;
     int64_t timeout_ms; /* 0: the default; the caller turns it into a deadline */
     char error[160];    /* why it is not a request */
 };
@@ -43,7 +45,8 @@ void kvctl_operation_close(struct kvctl_operation *operation);
 /* The name of an operation's code, "put_if_absent". */
 const char *kvctl_op_name(kv_op_code code);
 
-/* An answer without id: op, status, result, group, index and the rest. present_or_null:
+/* An answer without id: op, status, result, group, index and the rest; of create, delete and move a
+ * verdict for each key. present_or_null:
  * NOT_FOUND of a get is an answer (null), not a failure. result may be NULL. */
 json_t *kvctl_answer_json(kv_op_code code, kv_status status, const kv_result *result,
                           enum kvctl_encoding encoding, bool present_or_null);

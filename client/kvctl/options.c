@@ -95,64 +95,90 @@ static bool output_parse(const char *text, enum kvctl_output *ret)
     return false;
 }
 
-/* What a number may be at most; 0: the option is not a number. */
-static uint64_t number_max(enum kvctl_option option)
+bool kvctl_policy_parse(const char *text, kv_policy *ret)
 {
-    if (option == KVCTL_OPTION_LIMIT) {
-        return UINT32_MAX;
+    static const char *const names[] = {NULL, "exchange", "move", "borrow"};
+    for (unsigned i = KV_POLICY_EXCHANGE; i <= KV_POLICY_BORROW; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = (kv_policy)i;
+            return true;
+        }
     }
-    if (option == KVCTL_OPTION_TO || option == KVCTL_OPTION_NODES) {
-        return KV_NODES_MAX;
-    }
-    if (option == KVCTL_OPTION_PARTITIONS) {
-        return KV_GROUPS_MAX - 1;
-    }
-    return option == KVCTL_OPTION_REPLICAS ? KV_MEMBERS_MAX : 0;
+    return false;
 }
 
-/* Store one option. False: its argument does not have the form; *ret_form says which it must
+/* Where an option that is a number from 1 to max goes. False: it is not a number. What --to may be
+ * at most is known to the command: a partition or a node. */
+static bool number_of(struct kvctl_options *options, enum kvctl_option option, uint32_t **ret,
+                      uint32_t *ret_max)
+{
+    const struct {
+        enum kvctl_option option;
+        uint32_t *number, max;
+    } numbers[] = {
+        {KVCTL_OPTION_LIMIT, &options->limit, UINT32_MAX},
+        {KVCTL_OPTION_ON, &options->on, KV_GROUPS_MAX - 1},
+        {KVCTL_OPTION_TO, &options->to, KV_NODES_MAX},
+        {KVCTL_OPTION_NODES, &options->nodes, KV_NODES_MAX},
+        {KVCTL_OPTION_PARTITIONS, &options->partitions, KV_GROUPS_MAX - 1},
+        {KVCTL_OPTION_REPLICAS, &options->replicas, KV_MEMBERS_MAX},
+    };
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (numbers[i].option == option) {
+            *ret = numbers[i].number;
+            *ret_max = numbers[i].max;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char **text_of(struct kvctl_options *options, enum kvctl_option option)
+{
+    return option == KVCTL_OPTION_ENDPOINTS ? &options->endpoints
+           : option == KVCTL_OPTION_CLUSTER ? &options->cluster
+           : option == KVCTL_OPTION_PREFIX  ? &options->prefix
+           : option == KVCTL_OPTION_DIR     ? &options->directory
+           : option == KVCTL_OPTION_NAME    ? &options->name
+           : option == KVCTL_OPTION_KVD     ? &options->kvd
+                                            : NULL;
+}
+
+#define FORM_BYTES_MAX 64
+
+/* Store one option. False: its argument does not have the form; form then says which it must
  * have. */
 static bool set_option(struct kvctl_options *options, enum kvctl_option option, const char *value,
-                       const char **ret_form)
+                       char form[FORM_BYTES_MAX])
 {
-    static const char time_form[] = "a time with its unit, as in 500ms, 5s or 2m";
-    const char **text = option == KVCTL_OPTION_ENDPOINTS ? &options->endpoints
-                        : option == KVCTL_OPTION_CLUSTER ? &options->cluster
-                        : option == KVCTL_OPTION_PREFIX  ? &options->prefix
-                        : option == KVCTL_OPTION_DIR     ? &options->directory
-                        : option == KVCTL_OPTION_NAME    ? &options->name
-                        : option == KVCTL_OPTION_KVD     ? &options->kvd
-                                                         : NULL;
+    const char **text = text_of(options, option);
+    uint32_t *number, max;
     options->given |= UINT64_C(1) << option;
     if (text != NULL) {
         *text = value;
-        *ret_form = "a text that is not empty";
+        snprintf(form, FORM_BYTES_MAX, "a text that is not empty");
         return value[0] != '\0' || option == KVCTL_OPTION_PREFIX;
     }
-    if (number_max(option) > 0) {
-        uint32_t *number = option == KVCTL_OPTION_LIMIT        ? &options->limit
-                           : option == KVCTL_OPTION_TO         ? &options->to_node
-                           : option == KVCTL_OPTION_NODES      ? &options->nodes
-                           : option == KVCTL_OPTION_PARTITIONS ? &options->partitions
-                                                               : &options->replicas;
+    if (number_of(options, option, &number, &max)) {
         uint64_t parsed = 0;
-        *ret_form = option == KVCTL_OPTION_LIMIT        ? "a number from 1 on"
-                    : option == KVCTL_OPTION_PARTITIONS ? "a number from 1 to 63"
-                    : option == KVCTL_OPTION_REPLICAS   ? "a number from 1 to 9"
-                                                        : "a number from 1 to 192";
-        const bool valid = kvctl_number_parse(value, number_max(option), &parsed) && parsed > 0;
+        snprintf(form, FORM_BYTES_MAX, "a number from 1 to %u", max);
+        const bool valid = kvctl_number_parse(value, max, &parsed) && parsed > 0;
         *number = (uint32_t)parsed;
         return valid;
     }
     if (option == KVCTL_OPTION_OUTPUT) {
-        *ret_form = "plain, json or table";
+        snprintf(form, FORM_BYTES_MAX, "plain, json or table");
         return output_parse(value, &options->output);
     }
     if (option == KVCTL_OPTION_ENCODING) {
-        *ret_form = "utf8, hex, base64 or escape";
+        snprintf(form, FORM_BYTES_MAX, "utf8, hex, base64 or escape");
         return kvctl_encoding_parse(value, &options->encoding);
     }
-    *ret_form = time_form;
+    if (option == KVCTL_OPTION_POLICY) {
+        snprintf(form, FORM_BYTES_MAX, "exchange, move or borrow");
+        return kvctl_policy_parse(value, &options->policy);
+    }
+    snprintf(form, FORM_BYTES_MAX, "a time with its unit, as in 500ms, 5s or 2m");
     return option == KVCTL_OPTION_TIMEOUT    ? kvctl_time_parse(value, &options->timeout_ms)
            : option == KVCTL_OPTION_INTERVAL ? kvctl_time_parse(value, &options->interval_ms)
                                              : true; /* a switch: its bit says all */
@@ -220,7 +246,7 @@ static void parse(struct kvctl_options *options, int argc, char *const *argv, ch
     while ((code = getopt_long(argc, shadow, letters, longs, NULL)) != -1) {
         const char *last = argv[optind - 1];
         const char *value = optarg == shadow[optind - 1] ? last : optarg;
-        const char *form = "";
+        char form[FORM_BYTES_MAX] = "";
         if (code == 1) {
             options->arguments[options->argument_count++] = value;
         } else if (code == '?') {
@@ -229,7 +255,7 @@ static void parse(struct kvctl_options *options, int argc, char *const *argv, ch
                    last);
         } else if (code == ':') {
             REPORT("option '%s' needs an argument", last);
-        } else if (!set_option(options, (enum kvctl_option)option_of(code), value, &form)) {
+        } else if (!set_option(options, (enum kvctl_option)option_of(code), value, form)) {
             REPORT("--%s takes %s, not '%s'", option_texts[option_of(code)].name, form, value);
         }
     }

@@ -31,7 +31,12 @@
     X(PREFIX, "prefix", 0, "TEXT", "only keys that begin with TEXT")                               \
     X(WATCH, "watch", 'w', NULL, "repeat until interrupted")                                       \
     X(INTERVAL, "interval", 0, "TIME", "time between repetitions; default: 1s")                    \
-    X(TO, "to", 0, "NODE", "the node that shall lead; default: any")                               \
+    X(POLICY, "policy", 0, "NAME",                                                                 \
+      "exchange (default), move or borrow: how a command over several partitions is executed")     \
+    X(ON, "on", 0, "PARTITION", "the partition to create on, or where move and borrow execute")    \
+    X(LEAST_LOADED, "least-loaded", 0, NULL, "create where the fewest placed keys live")           \
+    X(TO, "to", 0, "PARTITION|NODE", "the partition to move to; the node that shall lead")         \
+    X(DRY_RUN, "dry-run", 0, NULL, "tell what would be done, and change nothing")                  \
     X(DIR, "dir", 0, "DIR",                                                                        \
       "directory of the local cluster; default: $KV_CLUSTER, else ./kv-cluster")                   \
     X(NODES, "nodes", 0, "N", "nodes of a new cluster; default: 3")                                \
@@ -71,7 +76,8 @@ struct kvctl_options {
     uint64_t timeout_ms;  /* 0: the default of the command */
     uint64_t interval_ms; /* 0: the default */
     const char *endpoints, *cluster, *prefix, *directory, *name, *kvd; /* NULL: not given */
-    uint32_t limit, to_node, nodes, partitions, replicas;              /* 0: not given */
+    uint32_t limit, on, to, nodes, partitions, replicas;               /* 0: not given */
+    kv_policy policy;
     uint32_t argument_count;
     const char *arguments[KVCTL_ARGUMENTS_MAX]; /* without options, with the words of the command */
 };
@@ -94,6 +100,9 @@ static inline bool kvctl_given(const struct kvctl_options *options, uint64_t bit
  * wanted output form above all) and error holds one line. Strings are borrowed from argv. */
 bool kvctl_options_parse(struct kvctl_options *options, int argc, char *const *argv, char *error,
                          size_t error_size);
+
+/* "exchange", "move" or "borrow". */
+bool kvctl_policy_parse(const char *text, kv_policy *ret);
 
 /* "500ms", "5s", "2m", "1h" in milliseconds, 1..KVCTL_TIME_MS_MAX; a number without unit is
  * refused. */

@@ -297,6 +297,9 @@ static enum kvctl_exit run_pipeline(struct pipeline *pipeline, const struct kvct
             wait_for_something(pipeline, more_lines);
         }
     }
+    if (kvctl_given(options, KVCTL_BIT(VERBOSE))) {
+        fprintf(stderr, "%s\n", kv_client_stats_json(pipeline->client));
+    }
     /* Interrupted or unread: everything that has been started still gets its answer, closed or
      * in doubt. */
     kv_client_close(&pipeline->client);

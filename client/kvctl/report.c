@@ -140,6 +140,11 @@ void kvctl_table_print(struct kvctl_table *table, FILE *file)
         }
         fprintf(file, "%-*s%s", (int)width, cell, last ? "\n" : "  ");
     }
+    kvctl_table_clear(table);
+}
+
+void kvctl_table_clear(struct kvctl_table *table)
+{
     for (uint32_t i = 0; i < table->cell_count; i++) {
         kv_free(table->cells[i]);
     }

@@ -13,7 +13,7 @@
 
 /* Version of the JSON forms of -o json and of kvctl pipe; rises when a field changes its meaning
  * or goes. */
-#define KVCTL_JSON_SCHEMA 1
+#define KVCTL_JSON_SCHEMA 2
 
 /* Say on stderr why the command failed, with what to do. Returns code. */
 enum kvctl_exit kvctl_fail(const struct kvctl_options *options, enum kvctl_exit code,
@@ -47,8 +47,9 @@ struct kvctl_table {
 void kvctl_table_add(struct kvctl_table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Print all rows and forget them. */
+/* Print all rows and forget them, or only forget them. */
 void kvctl_table_print(struct kvctl_table *table, FILE *file);
+void kvctl_table_clear(struct kvctl_table *table);
 
 /* SIGINT and SIGTERM only set a flag, so that what is in flight can be told. SIGPIPE is ignored:
  * a closed stdout shows when it is written. */

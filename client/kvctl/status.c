@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* status: the commands that ask about the cluster as a whole: status, where, leader transfer. */
+/* status: the commands that ask about the cluster as a whole: status, leader transfer. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,63 +79,6 @@ enum kvctl_exit kvctl_run_status(const struct kvctl_command *command,
     return code;
 }
 
-/* ---- where ---- */
-
-static enum kvctl_exit print_where(const struct kvctl_options *options, const char *word,
-                                   kv_bytes key, kv_client **client)
-{
-    uint32_t partition = kv_client_partition_of(*client, key);
-    if (partition == 0) { /* the client knows the map after its first answer */
-        const kv_op read = {.code = KV_OP_GET, .key = key, .stale_ok = true};
-        kv_result *result = NULL;
-        const kv_status status = kvctl_execute(client, &read, &result);
-        kv_result_free(result);
-        if (kvctl_interrupted() && *client == NULL) {
-            return kvctl_fail(options, KVCTL_EXIT_INTERRUPTED, "where: interrupted");
-        }
-        if (status != KV_OK && status != KV_NOT_FOUND) {
-            return kvctl_fail_status(options, *client, status, "where");
-        }
-        partition = kv_client_partition_of(*client, key);
-    }
-    if (partition == 0) {
-        return kvctl_fail(options, KVCTL_EXIT_UNAVAILABLE,
-                          "where: the cluster has not told where keys are; try again");
-    }
-    if (options->output == KVCTL_OUTPUT_JSON) {
-        json_t *json = json_object();
-        json_object_set_new(json, "key", kvctl_bytes_json(options->encoding, key));
-        json_object_set_new(json, "group", json_integer(partition));
-        kvctl_print_json(stdout, json);
-    } else if (options->output == KVCTL_OUTPUT_TABLE) {
-        printf("KEY  PARTITION\n%s  %u\n", word, partition);
-    } else {
-        printf("%u\n", partition);
-    }
-    return KVCTL_EXIT_OK;
-}
-
-enum kvctl_exit kvctl_run_where(const struct kvctl_command *command,
-                                const struct kvctl_options *options)
-{
-    const char *word = kvctl_arguments_of(command, options).words[0];
-    struct kv_buffer key = {0};
-    const char *error = "";
-    if (!kvctl_decode(options->encoding, kv_bytes_of(word, strlen(word)), &key, &error)) {
-        kv_buffer_close(&key);
-        return kvctl_fail(options, KVCTL_EXIT_USAGE, "where: the key is not valid %s: %s",
-                          kvctl_encoding_name(options->encoding), error);
-    }
-    kv_client *client = NULL;
-    enum kvctl_exit code = kvctl_connect_any(options, &client);
-    if (code == KVCTL_EXIT_OK) {
-        code = print_where(options, word, kv_bytes_of(key.data, key.size), &client);
-    }
-    kv_client_close(&client);
-    kv_buffer_close(&key);
-    return kvctl_flush(options, code);
-}
-
 /* ---- leader transfer ---- */
 
 /* The leader of a group, 0 if there is none or nobody answers. */
@@ -160,24 +103,23 @@ static enum kvctl_exit transfer(const struct kvctl_options *options, kv_client *
     const uint64_t end_us = kv_now_us() + timeout_ms * 1000;
     const uint32_t before = leader_of(client, group);
     uint32_t leader = before;
-    if (before == 0 || before != options->to_node) {
-        const kv_status status = kv_transfer_leader(client, group, options->to_node, timeout_ms);
+    if (before == 0 || before != options->to) {
+        const kv_status status = kv_transfer_leader(client, group, options->to, timeout_ms);
         if (status != KV_OK) {
             return kvctl_fail_status(options, client, status, "leader transfer");
         }
         do {
             kvctl_pause(TRANSFER_POLL_MS);
             leader = leader_of(client, group);
-        } while ((leader == 0 || leader == before ||
-                  (options->to_node != 0 && leader != options->to_node)) &&
+        } while ((leader == 0 || leader == before || (options->to != 0 && leader != options->to)) &&
                  kv_now_us() < end_us && !kvctl_interrupted());
     }
     if (kvctl_interrupted()) {
         return kvctl_fail(options, KVCTL_EXIT_INTERRUPTED,
                           "leader transfer: interrupted; the hand-over may still happen");
     }
-    if (leader == 0 || (options->to_node == 0 && leader == before) ||
-        (options->to_node != 0 && leader != options->to_node)) {
+    if (leader == 0 || (options->to == 0 && leader == before) ||
+        (options->to != 0 && leader != options->to)) {
         return kvctl_fail(
             options, KVCTL_EXIT_UNAVAILABLE,
             "leader transfer: group %u is not led by another node yet (leader now: node %u); "

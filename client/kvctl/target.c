@@ -100,7 +100,7 @@ static void on_done(void *context, kv_status status, kv_result *result)
     completion->result = result == NULL ? NULL : kv_result_keep(result);
 }
 
-kv_status kvctl_execute(kv_client **client, const kv_op *op, kv_result **ret_result)
+static kv_status execute_once(kv_client **client, const kv_op *op, kv_result **ret_result)
 {
     struct completion completion = {.status = KV_CLOSED};
     *ret_result = NULL;
@@ -116,6 +116,18 @@ kv_status kvctl_execute(kv_client **client, const kv_op *op, kv_result **ret_res
     }
     *ret_result = completion.result;
     return completion.status;
+}
+
+kv_status kvctl_execute(kv_client **client, const kv_op *op, kv_result **ret_result)
+{
+    const kv_status status = execute_once(client, op, ret_result);
+    if (status != KV_REFUSED || op->partition == 0 || *client == NULL) {
+        return status;
+    }
+    /* A client that has not heard yet how many partitions there are cannot say what is wrong. Now it
+     * has, and a partition that does not exist is not valid. Nothing was executed. */
+    kv_result_free(*ret_result);
+    return execute_once(client, op, ret_result);
 }
 
 enum kvctl_exit kvctl_fail_status(const struct kvctl_options *options, const kv_client *client,

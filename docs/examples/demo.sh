@@ -28,7 +28,7 @@ run kvctl put-if-absent greeting "never stored" || echo "   exit status $?: it e
 run kvctl scan "" "" --limit 10
 
 step "The leader of the partition that holds 'greeting' is killed with kill -9"
-partition="$(kvctl where greeting)"
+partition="$(kvctl where -q greeting)"
 leader="$(kvctl status -o json | jq -r --argjson g "$partition" \
     '.groups[] | select(.group == $g).leader')"
 run kvctl cluster kill "$leader"

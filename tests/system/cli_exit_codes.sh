@@ -30,7 +30,7 @@ expect 0 kvctl put-if-absent p 1
 expect 0 kvctl delete p
 expect 0 kvctl get a --stale
 expect 0 kvctl scan; same "scan" $'a\t2x\nn\t-2' "$out"
-expect 0 kvctl where a; has "where" "$out" "1 2"
+expect 0 kvctl where -q a; has "where" "$out" "1 2"
 
 say "values are exact: stdin, files, empty, binary"
 head -c 100000 /dev/urandom >"$work/bytes"
@@ -62,9 +62,9 @@ expect 8 kvctl put large "@$work/large"
 expect 0 kvctl get big; same "after overflow" "9223372036854775807" "$out"
 
 say "keys of one command may be of one partition or of several"
-a="$(kvctl where a)" other="" mate=""
+a="$(kvctl where -q a)" other="" mate=""
 for key in k1 k2 k3 k4 k5 k6 k7 k8 k9 k10 k11 k12; do
-    if [ "$(kvctl where $key)" = "$a" ]; then mate=$key; else other=$key; fi
+    if [ "$(kvctl where -q $key)" = "$a" ]; then mate=$key; else other=$key; fi
 done
 expect 0 kvctl mput a 1 "$mate" 2
 expect 0 kvctl mget a "$mate"; same "mget" "a"$'\t'"1"$'\n'"$mate"$'\t'"2" "$out"

@@ -79,7 +79,7 @@ feed() {
 }
 feed | kvctl pipe >"$work/answers" 2>"$work/err" &
 load=$!
-group="$(kvctl where survivor)"
+group="$(kvctl where -q survivor)"
 await 10 test -s "$work/answers"
 leader="$(kvctl status -o json | jq ".groups[] | select(.group==$group) | .leader")"
 expect 0 kvctl cluster kill "$leader"
@@ -90,7 +90,7 @@ expect 0 kvctl get survivor; same "survivor" 3000 "$out"
 expect 0 kvctl cluster restart "$leader"
 
 say "without a majority a write that was sent is in doubt: status in_doubt, exit code 6"
-group="$(kvctl where doubt)"
+group="$(kvctl where -q doubt)"
 leader="$(kvctl status -o json | jq ".groups[] | select(.group==$group) | .leader")"
 coproc talk { kvctl pipe; }
 pid="$talk_PID"

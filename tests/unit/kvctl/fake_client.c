@@ -20,6 +20,7 @@ struct fake fake;
 struct row {
     struct kv_buffer key, value;
     bool present;
+    uint32_t partition; /* 0: at home */
 };
 
 static struct row rows[ROWS_MAX];
@@ -33,6 +34,8 @@ struct kv_result {
     int64_t number;
     bool more;
     uint64_t index, timestamp;
+    uint32_t place_count;
+    kv_place *places;
 };
 
 /* A submitted operation, already executed: only its completion is late. */
@@ -212,8 +215,7 @@ static kv_status write_one(const kv_op *op, kv_result *result)
 {
     uint32_t at;
     const bool found = find(op->key, &at);
-    const bool wants_key = op->code == KV_OP_DELETE || op->code == KV_OP_CAS;
-    if (wants_key && !found) {
+    if (op->code == KV_OP_CAS && !found) {
         return KV_NOT_FOUND;
     }
     const bool differs =
@@ -225,12 +227,7 @@ static kv_status write_one(const kv_op *op, kv_result *result)
     if (op->code == KV_OP_INCR) {
         return add_number(op, found, at, result);
     }
-    if (op->code == KV_OP_DELETE) {
-        kv_buffer_close(&rows[at].key);
-        kv_buffer_close(&rows[at].value);
-        row_count--;
-        memmove(&rows[at], &rows[at + 1], (row_count - at) * sizeof(rows[0]));
-    } else if (op->code == KV_OP_APPEND && found) {
+    if (op->code == KV_OP_APPEND && found) {
         kv_buffer_append(&rows[at].value, op->value.data, op->value.size);
     } else {
         set(op->key, op->value);
@@ -254,6 +251,158 @@ static kv_status scan(const kv_op *op, kv_result *result)
         add_row(result, key, true, bytes_of(&rows[at].value));
     }
     return KV_OK;
+}
+
+/* ---- Placement ---- */
+
+/* Where all keys are that were not placed elsewhere. */
+#define HOME 1
+
+static void add_place(kv_result *result, kv_status status, uint32_t partition)
+{
+    result->places =
+        kv_realloc(result->places, (result->place_count + 1) * sizeof(*result->places));
+    result->places[result->place_count++] =
+        (kv_place){.status = status,
+                   .partition = status == KV_OK && partition == 0 ? HOME : partition,
+                   .version = partition == 0 ? 0 : 77};
+}
+
+static kv_status place_one(const kv_op *op, kv_bytes key, kv_result *result)
+{
+    uint32_t at;
+    const bool found = find(key, &at);
+    if (op->partition > fake.partitions) {
+        return KV_INVALID;
+    }
+    if (op->code == KV_OP_WHERE) {
+        add_place(result, KV_OK, found ? rows[at].partition : 0);
+        return KV_OK;
+    }
+    if (found == (op->code == KV_OP_CREATE)) {
+        add_place(result, found ? KV_EXISTS : KV_NOT_FOUND, 0);
+        return found ? KV_EXISTS : KV_NOT_FOUND;
+    }
+    if (op->code == KV_OP_DELETE) {
+        add_place(result, KV_OK, 0);
+        kv_buffer_close(&rows[at].key);
+        kv_buffer_close(&rows[at].value);
+        row_count--;
+        memmove(&rows[at], &rows[at + 1], (row_count - at) * sizeof(rows[0]));
+        return KV_OK;
+    }
+    if (op->code == KV_OP_CREATE) {
+        set(key, op->value);
+        find(key, &at);
+    }
+    rows[at].partition = op->least_loaded ? 2 : op->partition == HOME ? 0 : op->partition;
+    add_place(result, KV_OK, rows[at].partition);
+    return KV_OK;
+}
+
+static kv_status place(const kv_op *op, kv_result *result)
+{
+    kv_status status = op->count == 0 ? place_one(op, op->key, result) : KV_OK;
+    for (uint32_t i = 0; i < op->count; i++) {
+        const kv_status one = place_one(op, op->keys[i], result);
+        status = status == KV_OK ? one : status;
+    }
+    return status;
+}
+
+static void add_text(kv_result *result, const char *key, const char *value)
+{
+    add_row(result, kv_bytes_of(key, strlen(key)), true, kv_bytes_of(value, strlen(value)));
+}
+
+static kv_status count_placed(kv_result *result)
+{
+    for (uint32_t p = 1; p <= fake.partitions; p++) {
+        char number[16], count[16];
+        uint32_t placed = 0;
+        for (uint32_t i = 0; i < row_count; i++) {
+            placed += rows[i].partition == p ? 1 : 0;
+        }
+        snprintf(number, sizeof(number), "%u", p);
+        snprintf(count, sizeof(count), "%u", placed);
+        add_text(result, number, count);
+    }
+    return KV_OK;
+}
+
+static kv_status tell_history(const kv_op *op, kv_result *result)
+{
+    static const char *const changes[] = {"delete 2", "move 1 2", "create 1"};
+    const uint32_t limit = op->limit == 0 ? 1000 : op->limit;
+    for (uint32_t i = 0; i < 3 && i < limit; i++) {
+        add_text(result, "k", changes[i]);
+        add_place(result, KV_OK, 2);
+    }
+    result->more = limit < 3;
+    return KV_OK;
+}
+
+/* ---- Transactions ---- */
+
+static kv_status execute(const kv_op *op, kv_result *result);
+
+static bool holds(const kv_step *guard)
+{
+    uint32_t at;
+    const bool found = find(guard->key, &at);
+    const bool equal = found && compare(bytes_of(&rows[at].value), guard->value) == 0;
+    return guard->code == KV_GUARD_EXISTS   ? found
+           : guard->code == KV_GUARD_ABSENT ? !found
+           : guard->code == KV_GUARD_EQ     ? equal
+                                            : !equal;
+}
+
+static kv_status run_step(const kv_step *step, kv_result *result)
+{
+    static const kv_op_code codes[] = {[KV_STEP_GET] = KV_OP_GET,
+                                       [KV_STEP_PUT] = KV_OP_PUT,
+                                       [KV_STEP_PUT_IF_ABSENT] = KV_OP_PUT_IF_ABSENT,
+                                       [KV_STEP_DELETE] = KV_OP_DELETE,
+                                       [KV_STEP_CAS] = KV_OP_CAS,
+                                       [KV_STEP_INCR] = KV_OP_INCR,
+                                       [KV_STEP_APPEND] = KV_OP_APPEND};
+    const kv_op op = {.code = codes[step->code],
+                      .key = step->key,
+                      .value = step->value,
+                      .expect = step->expect,
+                      .number = step->number};
+    kv_result one = {0};
+    const kv_status status = execute(&op, &one);
+    char sum[32];
+    snprintf(sum, sizeof(sum), "%" PRId64, one.number);
+    const bool get = step->code == KV_STEP_GET && status == KV_OK;
+    add_row(result, step->key, get || step->code == KV_STEP_INCR,
+            get ? bytes_of(&one.rows[0].value) : kv_bytes_of(sum, strlen(sum)));
+    for (uint32_t i = 0; i < one.count; i++) {
+        kv_buffer_close(&one.rows[i].key);
+        kv_buffer_close(&one.rows[i].value);
+    }
+    kv_free(one.rows);
+    kv_free(one.places);
+    return status == KV_NOT_FOUND && (step->code == KV_STEP_GET || step->code == KV_STEP_DELETE)
+               ? KV_OK
+               : status;
+}
+
+/* Without undoing the steps before one that fails: it is only a fake. */
+static kv_status run_txn(const kv_op *op, kv_result *result)
+{
+    kv_status status = KV_OK;
+    result->number = 1;
+    for (uint32_t i = 0; i < op->guard_count; i++) {
+        result->number = result->number != 0 && holds(&op->guards[i]) ? 1 : 0;
+    }
+    const kv_step *steps = result->number != 0 ? op->steps : op->otherwise;
+    const uint32_t count = result->number != 0 ? op->step_count : op->otherwise_count;
+    for (uint32_t i = 0; i < count && status == KV_OK; i++) {
+        status = run_step(&steps[i], result);
+    }
+    return status;
 }
 
 static kv_status execute(const kv_op *op, kv_result *result)
@@ -281,18 +430,21 @@ static kv_status execute(const kv_op *op, kv_result *result)
         return scan(op, result);
     case KV_OP_PUT:
     case KV_OP_PUT_IF_ABSENT:
-    case KV_OP_DELETE:
     case KV_OP_CAS:
     case KV_OP_INCR:
     case KV_OP_APPEND:
         return write_one(op, result);
     case KV_OP_TXN:
+        return run_txn(op, result);
+    case KV_OP_DELETE:
     case KV_OP_CREATE:
     case KV_OP_MOVE:
     case KV_OP_WHERE:
+        return place(op, result);
     case KV_OP_PARTITIONS:
+        return count_placed(result);
     case KV_OP_HISTORY:
-        return KV_INVALID;
+        return tell_history(op, result);
     }
     return KV_INVALID;
 }
@@ -303,6 +455,12 @@ kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *cont
 {
     const uint32_t most = fake.outstanding_max == 0 ? PENDING_MAX : fake.outstanding_max;
     fake.stale_seen = op->stale_ok;
+    fake.policy_seen = op->policy;
+    fake.partition_seen = op->partition;
+    fake.submissions++;
+    if (op->partition > fake.partitions && fake.partitions_known) {
+        return KV_INVALID;
+    }
     if (op->key.size > 480) {
         return KV_TOO_LARGE;
     }
@@ -314,11 +472,19 @@ kv_status kv_submit(kv_client *client, const kv_op *op, kv_done done, void *cont
         return KV_BUSY;
     }
     struct pending *pending = &client->pending[client->pending_count++];
-    const bool write = op->code != KV_OP_GET && op->code != KV_OP_MGET && op->code != KV_OP_SCAN;
+    const bool write = op->code != KV_OP_GET && op->code != KV_OP_MGET && op->code != KV_OP_SCAN &&
+                       op->code < KV_OP_WHERE;
     *pending = (struct pending){.done = done, .context = context, .write = write};
+    if (op->code == KV_OP_MOVE && fake.status_of_move != KV_OK) {
+        fake.next_status = fake.status_of_move;
+        fake.status_of_move = KV_OK;
+    }
     if (fake.next_status != KV_OK) {
         pending->status = fake.next_status;
         fake.next_status = KV_OK;
+    } else if (op->partition > fake.partitions) {
+        pending->status = KV_REFUSED; /* and the client has learnt how many there are */
+        fake.partitions_known = true;
     } else {
         pending->result = kv_alloc_zero(1, sizeof(*pending->result));
         pending->result->references = 1;
@@ -370,23 +536,44 @@ int kv_client_timeout_ms(const kv_client *client)
     return client->pending_count > 0 ? 1 : -1;
 }
 
-uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key)
-{
-    (void)client;
-    (void)key;
-    return 1;
-}
-
 /* ---- Results ---- */
 
 uint32_t kv_result_count(const kv_result *result)
 {
-    return result->count;
+    return result == NULL ? 0 : result->count;
+}
+
+uint32_t kv_result_places(const kv_result *result)
+{
+    return result == NULL ? 0 : result->place_count;
+}
+
+kv_place kv_result_place(const kv_result *result, uint32_t i)
+{
+    return i < kv_result_places(result) ? result->places[i] : (kv_place){.status = KV_INVALID};
+}
+
+uint32_t kv_result_partitions(const kv_result *result)
+{
+    (void)result;
+    return 1;
+}
+
+bool kv_result_via_oracle(const kv_result *result)
+{
+    (void)result;
+    return false;
+}
+
+const char *kv_client_stats_json(kv_client *client)
+{
+    (void)client;
+    return "{\"submitted\":0}";
 }
 
 bool kv_result_present(const kv_result *result, uint32_t row)
 {
-    return result->rows[row].present;
+    return row < kv_result_count(result) && result->rows[row].present;
 }
 
 kv_bytes kv_result_key(const kv_result *result, uint32_t row)
@@ -445,6 +632,7 @@ void kv_result_free(kv_result *result)
         kv_buffer_close(&result->rows[i].value);
     }
     kv_free(result->rows);
+    kv_free(result->places);
     kv_free(result);
 }
 

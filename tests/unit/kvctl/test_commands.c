@@ -254,7 +254,7 @@ static void help_tells_every_command_option_and_exit_code(void **state)
     assert_non_null(strstr(got.out, "put-if-absent"));
     assert_int_equal(run("completion", "fish").code, 2);
     got = run("version", "-o", "json");
-    assert_int_equal(json_integer_value(json_object_get(json_line(got.out, 0), "json_schema")), 1);
+    assert_int_equal(json_integer_value(json_object_get(json_line(got.out, 0), "json_schema")), 2);
 }
 
 int main(void)

@@ -81,6 +81,106 @@ static void every_op_is_read_with_its_fields(void **state)
     assert_int_equal(op->limit, 0);
 }
 
+static void placement_is_read_with_its_fields(void **state)
+{
+    (void)state;
+    const kv_op *op = &operation.op;
+    assert_true(parse("{\"op\":\"create\",\"key\":\"a\"}"));
+    assert_int_equal(op->code, KV_OP_CREATE);
+    assert_int_equal(op->value.size + op->partition, 0);
+    assert_true(parse("{\"op\":\"create\",\"key\":\"a\",\"value\":\"1\",\"on\":\"3\"}"));
+    assert_int_equal(op->partition, 3);
+    assert_bytes(op->value, "1", 1);
+    assert_true(parse("{\"op\":\"create\",\"key\":\"a\",\"on\":\"least-loaded\"}"));
+    assert_true(op->least_loaded);
+    assert_true(parse("{\"op\":\"delete\",\"keys\":[\"a\",{\"hex\":\"ff\"}]}"));
+    assert_int_equal(op->count, 2);
+    assert_bytes(op->keys[1], "\xff", 1);
+    assert_true(parse("{\"op\":\"move\",\"key\":\"a\",\"to\":2}"));
+    assert_bytes(op->key, "a", 1);
+    assert_int_equal(op->partition, 2);
+    assert_true(parse("{\"op\":\"where\",\"keys\":[\"a\"]}"));
+    assert_int_equal(op->count, 1);
+    assert_true(parse("{\"op\":\"partitions\"}"));
+    assert_true(parse("{\"op\":\"history\",\"limit\":7}"));
+    assert_int_equal(op->limit, 7);
+    assert_true(parse("{\"op\":\"mget\",\"keys\":[\"a\"],\"policy\":\"move\",\"on\":2}"));
+    assert_int_equal(op->policy, KV_POLICY_MOVE);
+    assert_int_equal(op->partition, 2);
+    assert_refused("{\"op\":\"create\"}", "\"key\"");
+    assert_refused("{\"op\":\"create\",\"key\":\"a\",\"on\":0}", "\"on\"");
+    assert_refused("{\"op\":\"create\",\"key\":\"a\",\"on\":64}", "from 1 to 63");
+    assert_refused("{\"op\":\"create\",\"key\":\"a\",\"on\":\"most\"}", "\"on\"");
+    assert_refused("{\"op\":\"create\",\"key\":\"a\",\"on\":\"3\\u0000x\"}", "\"on\"");
+    assert_refused("{\"op\":\"create\",\"key\":\"a\",\"value\":null}", "\"value\"");
+    assert_refused("{\"op\":\"move\",\"key\":\"a\"}", "\"to\"");
+    assert_refused("{\"op\":\"move\",\"to\":1}", "\"key\"");
+    assert_refused("{\"op\":\"move\",\"key\":\"a\",\"keys\":[\"a\"],\"to\":1}", "not both");
+    assert_refused("{\"op\":\"delete\",\"keys\":[]}", "keys");
+    assert_refused("{\"op\":\"where\",\"keys\":\"a\"}", "keys");
+    assert_refused("{\"op\":\"history\",\"limit\":-1}", "limit");
+    assert_refused("{\"op\":\"mget\",\"keys\":[\"a\"],\"policy\":\"lend\"}", "policy");
+    assert_refused("{\"op\":\"mget\",\"keys\":[\"a\"],\"policy\":1}", "policy");
+    assert_refused("{\"op\":\"mget\",\"keys\":[\"a\"],\"on\":1}", "\"on\" goes with");
+}
+
+static void a_transaction_is_read_with_its_guards_and_branches(void **state)
+{
+    (void)state;
+    const kv_op *op = &operation.op;
+    assert_true(
+        parse("{\"op\":\"txn\",\"guards\":[[\"eq\",\"a\",\"1\"],[\"at_least\",\"a\",\"5\"]],"
+              "\"ops\":[[\"get\",{\"hex\":\"00\"}],[\"incr\",\"b\",-5],[\"incr\",\"b\"],"
+              "[\"cas\",\"c\",\"\",{\"hex\":\"ff\"}],[\"put-if-absent\",\"d\",\"1\"]],"
+              "\"else\":[[\"delete\",\"e\"]]}"));
+    assert_int_equal(op->code, KV_OP_TXN);
+    assert_int_equal(op->guard_count, 2);
+    assert_int_equal(op->guards[1].code, KV_GUARD_AT_LEAST);
+    assert_int_equal(op->guards[1].number, 5);
+    assert_int_equal(op->step_count, 5);
+    assert_bytes(op->steps[0].key, "\0", 1);
+    assert_int_equal(op->steps[1].number, -5);
+    assert_int_equal(op->steps[2].number, 1);
+    assert_int_equal(op->steps[3].expect.size, 0);
+    assert_bytes(op->steps[3].value, "\xff", 1);
+    assert_int_equal(op->otherwise_count, 1);
+    assert_true(parse("{\"op\":\"txn\",\"guards\":[[\"exists\",\"a\"]]}"));
+    static const char *const refused[][2] = {
+        {"", "\"ops\" or"},
+        {",\"ops\":[]", "\"ops\" or"},
+        {",\"ops\":{}", "an array"},
+        {",\"ops\":[7]", "\"ops\"[0] must be"},
+        {",\"ops\":[[]]", "\"ops\"[0] must be"},
+        {",\"ops\":[[7,\"a\"]]", "\"ops\"[0] must be"},
+        {",\"ops\":[[\"get\",\"a\"],[\"frob\",\"a\"]]", "\"ops\"[1]: there is no step"},
+        {",\"ops\":[[\"eq\",\"a\",\"1\"]]", "no step \"eq\""},
+        {",\"guards\":[[\"get\",\"a\"]]", "no guard \"get\""},
+        {",\"ops\":[[\"get\"]]", "usage: get KEY"},
+        {",\"ops\":[[\"get\",\"a\",\"b\"]]", "usage: get KEY"},
+        {",\"ops\":[[\"cas\",\"a\",\"b\"]]", "usage: cas KEY EXPECT VALUE"},
+        {",\"ops\":[[\"get\",7]]", "\"ops\"[0]: keys and values"},
+        {",\"ops\":[[\"put\",\"a\",[]]]", "keys and values"},
+        {",\"ops\":[[\"incr\",\"a\",1.5]]", "64-bit integer"},
+        {",\"ops\":[[\"incr\",\"a\",\"x\"]]", "64-bit integer"},
+        {",\"guards\":[[\"at-least\",\"a\"]]", "usage: at-least KEY N"},
+        {",\"ops\":[[\"get\",\"a\"]],\"else\":[[\"get\",\"a\"]]", "without \"guards\""},
+    };
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        char line[256];
+        snprintf(line, sizeof(line), "{\"op\":\"txn\"%s}", refused[i][0]);
+        assert_refused(line, refused[i][1]);
+    }
+    struct kv_buffer many = {0};
+    static const char head[] = "{\"op\":\"txn\",\"ops\":[[\"get\",\"a\"]";
+    kv_buffer_append(&many, head, strlen(head));
+    for (int i = 0; i < KV_TXN_STEPS_MAX; i++) {
+        kv_buffer_append(&many, ",[\"get\",\"a\"]", 12);
+    }
+    kv_buffer_append(&many, "]}", 3);
+    assert_refused((const char *)many.data, "more than 1024");
+    kv_buffer_close(&many);
+}
+
 static void incr_is_exact_to_64_bits_and_adds_one_by_default(void **state)
 {
     (void)state;
@@ -196,13 +296,20 @@ static void random_damage_never_does_harm(void **state)
         "{\"op\":\"mput\",\"pairs\":{\"a\":\"1\",\"b\":{\"hex\":\"00\"}},\"stale\":false}",
         "{\"op\":\"scan\",\"from\":\"a\",\"to\":{\"hex\":\"ff\"},\"limit\":10}",
         "{\"op\":\"incr\",\"key\":\"n\",\"by\":\"-7\",\"timeout_ms\":9}",
+        "{\"op\":\"txn\",\"guards\":[[\"eq\",\"a\",\"1\"]],\"ops\":[[\"incr\",\"b\",-5],[\"get\","
+        "\"c\"]]}",
+        "{\"op\":\"txn\",\"ops\":[[\"cas\",\"a\",\"1\",{\"hex\":\"00\"}]],\"policy\":\"move\","
+        "\"on\":2}",
+        "{\"op\":\"move\",\"keys\":[\"a\",\"b\"],\"to\":2}",
+        "{\"op\":\"create\",\"key\":\"a\",\"on\":\"least-loaded\"}",
     };
     static const char marks[] = "{}[]\",:\\0123456789-abfhx \xff";
     struct kv_prng prng;
     kv_prng_init(&prng, 11);
     for (int round = 0; round < 20000; round++) {
         char line[128];
-        snprintf(line, sizeof(line), "%s", seeds[kv_prng_below(&prng, 5)]);
+        snprintf(line, sizeof(line), "%s",
+                 seeds[kv_prng_below(&prng, sizeof(seeds) / sizeof(seeds[0]))]);
         const size_t size = strlen(line);
         for (uint64_t damage = kv_prng_between(&prng, 1, 3); damage > 0; damage--) {
             line[kv_prng_below(&prng, size)] = marks[kv_prng_below(&prng, sizeof(marks) - 1)];
@@ -244,6 +351,8 @@ int main(void)
     json_set_alloc_funcs(kv_alloc, kv_free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_op_is_read_with_its_fields),
+        cmocka_unit_test(placement_is_read_with_its_fields),
+        cmocka_unit_test(a_transaction_is_read_with_its_guards_and_branches),
         cmocka_unit_test(incr_is_exact_to_64_bits_and_adds_one_by_default),
         cmocka_unit_test(binary_keys_and_values_come_as_hex_objects),
         cmocka_unit_test(reads_and_deadlines_have_their_options),

@@ -54,7 +54,9 @@ static void every_operation_has_its_answer(void **state)
                    "\"timestamp\":\"9007199254740995\"}\n");
     assert_answers("{\"id\":5,\"op\":\"delete\",\"key\":\"b\"}\n",
                    "{\"id\":5,\"op\":\"delete\",\"status\":\"failed\",\"result\":null,"
-                   "\"error\":\"NOT_FOUND\",\"text\":\"no such key\",\"group\":1,\"index\":3,"
+                   "\"error\":\"NOT_FOUND\",\"text\":\"no such key\","
+                   "\"verdicts\":[{\"status\":\"failed\",\"error\":\"NOT_FOUND\"}],"
+                   "\"group\":1,\"index\":3,"
                    "\"timestamp\":\"9007199254740996\"}\n");
     assert_answers("{\"id\":6,\"op\":\"incr\",\"key\":\"a\",\"by\":9223372036854775806}\n",
                    "{\"id\":6,\"op\":\"incr\",\"status\":\"ok\",\"result\":9223372036854775807,"
@@ -73,6 +75,44 @@ static void every_operation_has_its_answer(void **state)
                    "{\"id\":null,\"op\":\"scan\",\"status\":\"ok\","
                    "\"result\":[[\"a\",\"9223372036854775807\"]],\"more\":true,\"group\":1,"
                    "\"index\":5}\n");
+}
+
+static void placement_and_transactions_have_their_answers(void **state)
+{
+    (void)state;
+    assert_answers("{\"id\":1,\"op\":\"create\",\"key\":\"a\",\"value\":\"1\",\"on\":2}\n",
+                   "{\"id\":1,\"op\":\"create\",\"status\":\"ok\",\"result\":true,\"verdicts\":["
+                   "{\"status\":\"ok\",\"partition\":2}],\"group\":1,\"index\":1,"
+                   "\"timestamp\":\"9007199254740994\"}\n");
+    assert_answers("{\"id\":2,\"op\":\"where\",\"keys\":[\"a\",\"b\"]}\n",
+                   "{\"id\":2,\"op\":\"where\",\"status\":\"ok\",\"result\":["
+                   "{\"partition\":2,\"placed\":true,\"exists\":true,\"since\":\"77\"},"
+                   "{\"partition\":1,\"placed\":false,\"exists\":null,\"since\":null}],"
+                   "\"group\":1,\"index\":1}\n");
+    assert_answers("{\"id\":3,\"op\":\"move\",\"keys\":[\"a\",\"b\"],\"to\":\"1\"}\n",
+                   "{\"id\":3,\"op\":\"move\",\"status\":\"failed\",\"result\":null,\"error\":"
+                   "\"NOT_FOUND\",\"text\":\"no such key\",\"verdicts\":["
+                   "{\"status\":\"ok\",\"partition\":1},"
+                   "{\"status\":\"failed\",\"error\":\"NOT_FOUND\"}],\"group\":1,\"index\":2,"
+                   "\"timestamp\":\"9007199254740995\"}\n");
+    assert_answers("{\"id\":4,\"op\":\"partitions\"}\n",
+                   "{\"id\":4,\"op\":\"partitions\",\"status\":\"ok\",\"result\":["
+                   "{\"partition\":1,\"placed\":0},{\"partition\":2,\"placed\":0}],\"group\":1,"
+                   "\"index\":2}\n");
+    assert_answers("{\"id\":5,\"op\":\"history\",\"limit\":1}\n",
+                   "{\"id\":5,\"op\":\"history\",\"status\":\"ok\",\"result\":["
+                   "{\"key\":\"k\",\"change\":\"delete\",\"from\":2,\"to\":null,"
+                   "\"timestamp\":\"77\"}],\"more\":true,\"group\":1,\"index\":2}\n");
+    assert_answers("{\"id\":6,\"op\":\"txn\",\"guards\":[[\"eq\",\"a\",\"1\"]],\"ops\":["
+                   "[\"get\",\"a\"],[\"incr\",\"b\",-5],[\"get\",\"z\"]],\"policy\":\"borrow\"}\n",
+                   "{\"id\":6,\"op\":\"txn\",\"status\":\"ok\",\"result\":true,"
+                   "\"guards_held\":true,\"rows\":[[\"a\",\"1\"],[\"b\",\"-5\"],[\"z\",null]],"
+                   "\"group\":1,\"index\":3,\"timestamp\":\"9007199254740996\"}\n");
+    assert_int_equal(fake.policy_seen, KV_POLICY_BORROW);
+    assert_answers("{\"id\":7,\"op\":\"delete\",\"keys\":[\"a\",\"b\"]}\n",
+                   "{\"id\":7,\"op\":\"delete\",\"status\":\"ok\",\"result\":true,\"verdicts\":["
+                   "{\"status\":\"ok\",\"partition\":1},{\"status\":\"ok\",\"partition\":1}],"
+                   "\"group\":1,\"index\":4,\"timestamp\":\"9007199254740997\"}\n");
 }
 
 static void a_malformed_line_is_answered_and_the_next_one_runs(void **state)
@@ -302,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_operation_has_its_answer, set_up),
+        cmocka_unit_test_setup(placement_and_transactions_have_their_answers, set_up),
         cmocka_unit_test_setup(a_malformed_line_is_answered_and_the_next_one_runs, set_up),
         cmocka_unit_test_setup(a_line_that_is_too_long_is_answered_once_and_skipped, set_up),
         cmocka_unit_test_setup(writes_in_doubt_end_with_6_and_failed_ones_with_0, set_up),

@@ -181,14 +181,6 @@ static void silence_of_all_nodes_is_a_cluster_that_is_not_healthy(void **state)
     assert_int_equal(run("status").code, 7);
 }
 
-static void where_prints_the_number_of_the_partition(void **state)
-{
-    (void)state;
-    assert_string_equal(run("where", "a").out, "1\n");
-    assert_string_equal(run("where", "a", "-o", "json").out, "{\"key\":\"a\",\"group\":1}\n");
-    assert_int_equal(run("where").code, 2);
-}
-
 static void a_transfer_waits_until_the_other_node_leads(void **state)
 {
     (void)state;
@@ -216,7 +208,6 @@ int main(void)
         cmocka_unit_test_setup(members_that_differ_at_the_same_position_are_told, set_up),
         cmocka_unit_test_setup(the_size_of_a_group_comes_from_the_cluster_file, set_up),
         cmocka_unit_test_setup(silence_of_all_nodes_is_a_cluster_that_is_not_healthy, set_up),
-        cmocka_unit_test_setup(where_prints_the_number_of_the_partition, set_up),
         cmocka_unit_test_setup(a_transfer_waits_until_the_other_node_leads, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
