@@ -89,9 +89,8 @@ void engine_scan_advance(struct engine *engine)
     } else if (engine->waiting_count == 0) {
         engine_scan_answer(engine, engine->delivered, engine->cursor);
     }
-    const bool may_close =
-        !engine->gate.closed && engine->gate.at.us == KV_INSTANT_NEVER.us &&
-        TAILQ_EMPTY(&engine->ready); /* who has his turn will have had it */
+    const bool may_close = !engine->gate.closed && engine->gate.at.us == KV_INSTANT_NEVER.us &&
+                           TAILQ_EMPTY(&engine->ready); /* who has his turn will have had it */
     if (TAILQ_EMPTY(&engine->scans)) {
         if (engine->gate.closed) {
             engine_gate_open(engine);
