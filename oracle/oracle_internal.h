@@ -17,7 +17,7 @@
 
 #include "multicast/base/assert.h"
 #include "oracle/oracle_machine.h"
-#include "partition/kv/kv_map.h"
+#include "partition/store/store.h"
 #include "partition/placement/placement.h"
 
 /* XXH3-64, for the tables and the digest. */
@@ -77,7 +77,7 @@ struct oracle_change {
 };
 
 struct oracle_places {
-    struct kv_map
+    struct store
         *placed; /* a value is one byte, the partition; a version that of the last change */
     uint64_t counts[KV_GROUPS_MAX];
     struct oracle_change *history; /* a ring, ascending version: those with the largest */
@@ -222,9 +222,11 @@ void oracle_read(struct oracle_machine *machine, struct wire_answer *ret);
 
 /* ---- oracle_save.c ---- */
 
-void oracle_save(const struct oracle_machine *machine, struct kv_buffer *ret);
+/* With the placed keys, or with a sum of them only. */
+void oracle_save(const struct oracle_machine *machine, bool rows, struct kv_buffer *ret);
 
-/* False: the bytes are no saved state of this cluster's oracle; a part of them is loaded. */
-bool oracle_load(struct oracle_machine *machine, kv_slice bytes);
+/* With the placed keys (base NULL), or on a base that has them. False: the bytes are no saved state of this cluster's oracle, or
+ * of another base; a part of them is loaded. */
+bool oracle_load(struct oracle_machine *machine, kv_slice bytes, const struct store_base *base);
 
 #endif

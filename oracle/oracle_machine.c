@@ -129,19 +129,26 @@ static uint64_t oracle_machine_digest(const void *state)
 {
     const struct oracle_machine *machine = state;
     const uint64_t parts[] = {machine->sessions.digest, machine->partitions, ORACLE_MAP_VERSION,
-                              kv_map_digest(machine->places.placed), machine->pins.digest};
+                              store_digest(machine->places.placed), machine->pins.digest};
     return oracle_hash(parts, sizeof(parts));
 }
 
 static uint64_t oracle_machine_keys(const void *state)
 {
     const struct oracle_machine *machine = state;
-    return kv_map_count(machine->places.placed);
+    return store_count(machine->places.placed);
 }
 
-static void oracle_machine_save(const void *state, struct kv_buffer *ret)
+static uint32_t oracle_machine_stores(void *state, struct machine_store ret[MACHINE_STORES_MAX])
 {
-    oracle_save(state, ret);
+    const struct oracle_machine *machine = state;
+    ret[0] = (struct machine_store){.name = "placed", .store = machine->places.placed};
+    return 1;
+}
+
+static void oracle_machine_save(const void *state, bool rows, struct kv_buffer *ret)
+{
+    oracle_save(state, rows, ret);
 }
 
 static void oracle_machine_clear(struct oracle_machine *machine)
@@ -151,11 +158,11 @@ static void oracle_machine_clear(struct oracle_machine *machine)
     oracle_places_clear(&machine->places);
 }
 
-static enum status oracle_machine_load(void *state, kv_slice bytes)
+static enum status oracle_machine_load(void *state, kv_slice bytes, const struct store_base *bases)
 {
     struct oracle_machine *machine = state;
     oracle_machine_clear(machine);
-    if (!oracle_load(machine, bytes)) {
+    if (!oracle_load(machine, bytes, bases)) {
         oracle_machine_clear(machine);
         return STATUS_CORRUPT;
     }
@@ -179,6 +186,7 @@ static const struct machine_ops oracle_machine_ops = {
     .dispatch = oracle_machine_dispatch,
     .digest = oracle_machine_digest,
     .keys = oracle_machine_keys,
+    .stores = oracle_machine_stores,
     .save = oracle_machine_save,
     .load = oracle_machine_load,
     .destroy = oracle_machine_destroy,

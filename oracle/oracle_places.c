@@ -9,34 +9,34 @@
 
 void oracle_places_init(struct oracle_places *places)
 {
-    *places = (struct oracle_places){.placed = kv_map_new()};
+    *places = (struct oracle_places){.placed = store_new()};
     places->history = kv_alloc(ORACLE_HISTORY_MAX * sizeof(*places->history));
 }
 
 void oracle_places_clear(struct oracle_places *places)
 {
-    kv_map_clear(places->placed);
+    store_clear(places->placed, /* base */ NULL);
     memset(places->counts, 0, sizeof(places->counts));
     places->history_count = 0;
 }
 
 void oracle_places_close(struct oracle_places *places)
 {
-    kv_map_destroy(&places->placed);
+    store_destroy(&places->placed);
     kv_free(places->history);
 }
 
 bool oracle_is_placed(const struct oracle_machine *machine, kv_slice key)
 {
     struct kv_map_row row;
-    return kv_map_get(machine->places.placed, key, &row);
+    return store_get(machine->places.placed, key, &row);
 }
 
 kv_group_id oracle_place_of(const struct oracle_machine *machine, kv_slice key,
                             kv_timestamp *ret_version)
 {
     struct kv_map_row row;
-    if (kv_map_get(machine->places.placed, key, &row)) {
+    if (store_get(machine->places.placed, key, &row)) {
         *ret_version = row.version;
         return (kv_group_id){row.value.data[0]};
     }
@@ -72,17 +72,17 @@ void oracle_place(struct oracle_machine *machine, kv_slice key, kv_group_id grou
         .version = machine->context.timestamp, .to = group, .key_size = (uint16_t)key.size};
     struct kv_map_row row;
     memcpy(change.key, key.data, key.size);
-    if (kv_map_get(places->placed, key, &row)) {
+    if (store_get(places->placed, key, &row)) {
         change.from.value = row.value.data[0];
         places->counts[change.from.value]--;
     } else if (machine->command.op != WIRE_OP_CREATE) {
         change.from = home;
     }
     if (group.value == 0 || kv_group_equal(group, home)) {
-        (void)kv_map_remove(places->placed, key);
+        (void)store_remove(places->placed, key);
     } else {
         const uint8_t value = (uint8_t)group.value;
-        kv_map_put(places->placed, key, kv_slice_of(&value, sizeof(value)), change.version);
+        store_put(places->placed, key, kv_slice_of(&value, sizeof(value)), change.version);
         places->counts[group.value]++;
     }
     oracle_remember(places, &change);

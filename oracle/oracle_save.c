@@ -4,13 +4,15 @@
  *   u8 form (2)  u32 partitions
  *   u32 sessions, then for each in the order of opening: u64+u16 id  u64 nonce
  *   u64 placed keys, then for each by ascending key: u16 bytes of key  key  u64+u16 version  u8 partition
+ *     or, where a checkpoint keeps them elsewhere (form 3): u64 placed keys  u64 digest, then for each partition: u64 its placed keys
  *   u32 changes, then for each by ascending version: u16 bytes of key  key  u64+u16 version  u16 from  u16 to
  *   u32 EXECs, then for each in the order of their turns:
  *     u64+u16 session  u64 sequence  u32 attempt  u64 floor  u32 dispatches  u32 bytes of command  command */
 #include "oracle/oracle_internal.h"
 #include "partition/engine/state_bytes.h"
 
-#define ORACLE_SAVE_FORM 2
+#define ORACLE_SAVE_FORM      2
+#define ORACLE_SAVE_FORM_HEAD 3
 
 static void oracle_save_key(kv_slice key, struct kv_buffer *ret)
 {
@@ -18,17 +20,30 @@ static void oracle_save_key(kv_slice key, struct kv_buffer *ret)
     kv_buffer_append(ret, key.data, key.size);
 }
 
-static void oracle_save_places(const struct oracle_places *places, struct kv_buffer *ret)
+static void oracle_save_placed(const struct oracle_places *places, struct kv_buffer *ret)
 {
-    struct kv_map_cursor cursor;
+    struct store_cursor cursor;
     struct kv_map_row row;
-    state_write_u64(ret, kv_map_count(places->placed));
-    kv_map_seek(places->placed, kv_slice_of(NULL, 0), &cursor);
-    while (kv_map_next(&cursor, &row)) {
+    state_write_u64(ret, store_count(places->placed));
+    store_seek(places->placed, kv_slice_of(NULL, 0), &cursor);
+    while (store_next(&cursor, &row)) {
         oracle_save_key(row.key, ret);
         state_write_timestamp(ret, row.version);
         state_write_u8(ret, row.value.data[0]);
     }
+}
+
+static void oracle_save_counts(const struct oracle_machine *machine, struct kv_buffer *ret)
+{
+    state_write_u64(ret, store_count(machine->places.placed));
+    state_write_u64(ret, store_digest(machine->places.placed));
+    for (uint32_t p = 1; p <= machine->partitions; p++) {
+        state_write_u64(ret, machine->places.counts[p]);
+    }
+}
+
+static void oracle_save_history(const struct oracle_places *places, struct kv_buffer *ret)
+{
     state_write_u32(ret, places->history_count);
     for (uint32_t i = 0; i < places->history_count; i++) {
         const struct oracle_change *change = oracle_change_at(places, i);
@@ -55,9 +70,9 @@ static void oracle_save_pins(const struct oracle_pins *pins, struct kv_buffer *r
     }
 }
 
-void oracle_save(const struct oracle_machine *machine, struct kv_buffer *ret)
+void oracle_save(const struct oracle_machine *machine, bool rows, struct kv_buffer *ret)
 {
-    state_write_u8(ret, ORACLE_SAVE_FORM);
+    state_write_u8(ret, rows ? ORACLE_SAVE_FORM : ORACLE_SAVE_FORM_HEAD);
     state_write_u32(ret, machine->partitions);
     state_write_u32(ret, machine->sessions.count);
     for (const struct oracle_session *session = machine->sessions.by_id; session != NULL;
@@ -65,7 +80,12 @@ void oracle_save(const struct oracle_machine *machine, struct kv_buffer *ret)
         state_write_timestamp(ret, oracle_session_id(session).registered);
         state_write_u64(ret, session->nonce);
     }
-    oracle_save_places(&machine->places, ret);
+    if (rows) {
+        oracle_save_placed(&machine->places, ret);
+    } else {
+        oracle_save_counts(machine, ret);
+    }
+    oracle_save_history(&machine->places, ret);
     oracle_save_pins(&machine->pins, ret);
 }
 
@@ -127,11 +147,30 @@ static bool oracle_load_placed(struct oracle_machine *machine, struct state_read
             wire_home_of(key, machine->partitions).value == group) {
             return false; /* P1: the map is of keys away from home */
         }
-        kv_map_put(machine->places.placed, key, kv_slice_of(&group, sizeof(group)), version);
+        store_put(machine->places.placed, key, kv_slice_of(&group, sizeof(group)), version);
         machine->places.counts[group]++;
         before = key;
     }
     return true;
+}
+
+/* The base has what was there when the bytes were saved. */
+static bool oracle_load_counts(struct oracle_machine *machine, const struct store_base *base,
+                               struct state_reader *reader)
+{
+    const uint64_t count = state_read_u64(reader);
+    const uint64_t digest = state_read_u64(reader);
+    uint64_t sum = 0;
+    for (uint32_t p = 1; p <= machine->partitions; p++) {
+        machine->places.counts[p] = state_read_u64(reader);
+        if (machine->places.counts[p] > count - sum) {
+            return false;
+        }
+        sum += machine->places.counts[p];
+    }
+    store_clear(machine->places.placed, base);
+    return !reader->failed && sum == count && count == base->sum.count &&
+           digest == base->sum.digest;
 }
 
 static bool oracle_load_history(struct oracle_machine *machine, struct state_reader *reader)
@@ -176,14 +215,16 @@ static bool oracle_load_pins(struct oracle_machine *machine, struct state_reader
     return true;
 }
 
-bool oracle_load(struct oracle_machine *machine, kv_slice bytes)
+bool oracle_load(struct oracle_machine *machine, kv_slice bytes, const struct store_base *base)
 {
     struct state_reader reader = {bytes, false};
-    if (state_read_u8(&reader) != ORACLE_SAVE_FORM ||
+    if (state_read_u8(&reader) != (base == NULL ? ORACLE_SAVE_FORM : ORACLE_SAVE_FORM_HEAD) ||
         state_read_u32(&reader) != machine->partitions) {
         return false;
     }
-    return oracle_load_sessions(machine, &reader) && oracle_load_placed(machine, &reader) &&
+    return oracle_load_sessions(machine, &reader) &&
+           (base == NULL ? oracle_load_placed(machine, &reader)
+                         : oracle_load_counts(machine, base, &reader)) &&
            oracle_load_history(machine, &reader) && oracle_load_pins(machine, &reader) &&
            state_reader_is_done(&reader);
 }

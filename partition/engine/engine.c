@@ -120,6 +120,18 @@ uint64_t engine_keys(const struct engine *engine)
     return engine->machine.ops->keys(engine->machine.state);
 }
 
+enum status engine_status(const struct engine *engine)
+{
+    struct machine_store stores[MACHINE_STORES_MAX];
+    const uint32_t count = engine->machine.ops->stores(engine->machine.state, stores);
+    for (uint32_t i = 0; i < count; i++) {
+        if (store_status(stores[i].store) != STATUS_OK) {
+            return store_status(stores[i].store);
+        }
+    }
+    return STATUS_OK;
+}
+
 uint64_t engine_sessions(const struct engine *engine)
 {
     return engine->sessions.count;

@@ -181,6 +181,16 @@ uint64_t engine_sessions(const struct engine *engine);
 void engine_save(const struct engine *engine, struct kv_buffer *ret);
 KV_MUST_CHECK enum status engine_load(struct engine *engine, kv_slice bytes);
 
+/* The same without the rows of the machine's stores, as a checkpoint keeps it; and back onto bases that have them, one for each store in
+ * their order. No base of before is used any more, whatever comes of it. */
+void engine_save_head(const struct engine *engine, struct kv_buffer *ret);
+KV_MUST_CHECK enum status engine_load_head(struct engine *engine, kv_slice bytes,
+                                           const struct store_base *bases);
+
+/* OK, or the damage that a store has met (store.h): then the effects and answers of the last call are void, and so is the state.
+ * Ask behind each step, read and admission. */
+enum status engine_status(const struct engine *engine);
+
 /* Assert E2, E3, E5-E8 over the whole state; slow, for tests and the simulator. */
 void engine_check(const struct engine *engine);
 

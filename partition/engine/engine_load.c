@@ -45,7 +45,7 @@ void engine_clear(struct engine *engine)
     engine->dispatch_at = KV_INSTANT_NEVER;
     /* No bytes are no state: whether the machine refuses them or takes them, it is empty
      * afterwards. */
-    (void)engine->machine.ops->load(engine->machine.state, kv_slice_of(NULL, 0));
+    (void)engine->machine.ops->load(engine->machine.state, kv_slice_of(NULL, 0), /* bases */ NULL);
 }
 
 static bool engine_load_is_verdict(uint8_t number)
@@ -128,10 +128,9 @@ static bool engine_load_session(struct engine *engine, struct state_reader *read
     return true;
 }
 
-static bool engine_load_sessions(struct engine *engine, struct state_reader *reader)
+static bool engine_load_sessions(struct engine *engine, uint32_t magic, struct state_reader *reader)
 {
-    if (state_read_u32(reader) != ENGINE_SAVE_MAGIC ||
-        state_read_u16(reader) != engine->group.value) {
+    if (state_read_u32(reader) != magic || state_read_u16(reader) != engine->group.value) {
         return false;
     }
     engine->cursor = state_read_timestamp(reader);
@@ -339,8 +338,9 @@ static bool engine_load_runs(struct engine *engine, struct state_reader *reader)
 
 /* ---- All of it ---- */
 
-static bool engine_load_all(struct engine *engine, kv_slice bytes)
+static bool engine_load_all(struct engine *engine, kv_slice bytes, const struct store_base *bases)
 {
+    const uint32_t magic = bases == NULL ? ENGINE_SAVE_MAGIC : ENGINE_SAVE_MAGIC_HEAD;
     if (bytes.size < sizeof(uint64_t)) {
         return false;
     }
@@ -350,13 +350,13 @@ static bool engine_load_all(struct engine *engine, kv_slice bytes)
         return false;
     }
     struct state_reader reader = {{bytes.data, size}, false};
-    if (!engine_load_sessions(engine, &reader) || !engine_load_runs(engine, &reader)) {
+    if (!engine_load_sessions(engine, magic, &reader) || !engine_load_runs(engine, &reader)) {
         return false;
     }
     const uint64_t digest = state_read_u64(&reader);
     const uint64_t machine = state_read_u64(&reader);
     if (reader.failed || machine != reader.rest.size ||
-        engine->machine.ops->load(engine->machine.state, reader.rest) != STATUS_OK) {
+        engine->machine.ops->load(engine->machine.state, reader.rest, bases) != STATUS_OK) {
         return false;
     }
     return engine_digest(engine) == digest;
@@ -374,10 +374,11 @@ static void engine_load_reads(struct engine *engine)
     }
 }
 
-enum status engine_load(struct engine *engine, kv_slice bytes)
+static enum status engine_load_state(struct engine *engine, kv_slice bytes,
+                                     const struct store_base *bases)
 {
     engine_clear(engine);
-    const bool loaded = engine_load_all(engine, bytes);
+    const bool loaded = engine_load_all(engine, bytes, bases);
     if (!loaded) {
         engine_clear(engine);
     }
@@ -386,4 +387,15 @@ enum status engine_load(struct engine *engine, kv_slice bytes)
         engine->wake = engine->now; /* whoever waited for a read that is gone has his turn now */
     }
     return loaded ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status engine_load(struct engine *engine, kv_slice bytes)
+{
+    return engine_load_state(engine, bytes, /* bases */ NULL);
+}
+
+enum status engine_load_head(struct engine *engine, kv_slice bytes, const struct store_base *bases)
+{
+    KV_ASSERT(bases != NULL);
+    return engine_load_state(engine, bytes, bases);
 }

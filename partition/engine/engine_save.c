@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine_save: the whole state as bytes.
+/* engine_save: the state as bytes, with or without the rows of the machine's stores.
  *
- *   u32 magic "KVE2"  u16 group  u64+u16 cursor  u64+u16 session floor
+ *   u32 magic "KVE2", without rows "KVH2"  u16 group  u64+u16 cursor  u64+u16 session floor
  *   u32 sessions, then for each, oldest delivery first:
  *     u64+u16 id  u64 floor  u64+u16 last delivery
  *     u32 records, then for each by ascending sequence:
@@ -126,11 +126,11 @@ static void engine_save_runs(const struct engine *engine, struct kv_buffer *ret)
     kv_buffer_close(&scratch);
 }
 
-void engine_save(const struct engine *engine, struct kv_buffer *ret)
+static void engine_save_state(const struct engine *engine, bool rows, struct kv_buffer *ret)
 {
     const struct engine_sessions *sessions = &engine->sessions;
     const size_t start = ret->size;
-    state_write_u32(ret, ENGINE_SAVE_MAGIC);
+    state_write_u32(ret, rows ? ENGINE_SAVE_MAGIC : ENGINE_SAVE_MAGIC_HEAD);
     state_write_u16(ret, engine->group.value);
     state_write_timestamp(ret, engine->cursor);
     state_write_timestamp(ret, sessions->floor.registered);
@@ -144,8 +144,18 @@ void engine_save(const struct engine *engine, struct kv_buffer *ret)
     state_write_u64(ret, engine_digest(engine));
     const size_t size_at = ret->size;
     state_write_u64(ret, 0);
-    engine->machine.ops->save(engine->machine.state, ret);
+    engine->machine.ops->save(engine->machine.state, rows, ret);
     const uint64_t size = htole64(ret->size - size_at - sizeof(uint64_t));
     memcpy(ret->data + size_at, &size, sizeof(size));
     state_write_u64(ret, engine_hash(ret->data + start, ret->size - start));
+}
+
+void engine_save(const struct engine *engine, struct kv_buffer *ret)
+{
+    engine_save_state(engine, /* rows */ true, ret);
+}
+
+void engine_save_head(const struct engine *engine, struct kv_buffer *ret)
+{
+    engine_save_state(engine, /* rows */ false, ret);
 }

@@ -6,6 +6,8 @@
 #include "partition/engine/engine_internal.h"
 
 #define ENGINE_SAVE_MAGIC UINT32_C(0x3245564b) /* "KVE2" */
+#define ENGINE_SAVE_MAGIC_HEAD                                                                     \
+    UINT32_C(0x3248564b) /* "KVH2": without the rows of the machine's stores */
 
 /* Flags of a run. */
 #define ENGINE_SAVED_HAS_SESSION 1u

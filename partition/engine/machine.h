@@ -15,6 +15,7 @@
 #define KV_ENGINE_MACHINE_H
 
 #include "multicast/wire/command.h"
+#include "partition/store/store.h"
 
 /* What a command is told about itself. */
 struct machine_context {
@@ -65,6 +66,15 @@ struct machine_dispatch {
     kv_slice body;  /* borrows until the machine's next change */
 };
 
+/* Stores of a machine at most. */
+#define MACHINE_STORES_MAX 2
+
+/* Where a machine keeps rows. */
+struct machine_store {
+    const char *name; /* of its table on disk: a fixed string */
+    struct store *store;
+};
+
 /* Slots are called by one thread at a time, never block and never fail but by their answer. */
 struct machine_ops {
     /* Decode a command. False: it is none, or may not go to these destinations; the same at every destination. */
@@ -75,7 +85,8 @@ struct machine_ops {
     /* What `to` needs of the vote just given, or, behind execute, of its outcome; at most KV_BODY_BYTES_MAX - 1 bytes. `to` may be
      * this group: then what has to be remembered of a NO. */
     void (*payload)(void *state, kv_group_id to, struct kv_buffer *ret);
-    /* Do it, or not if a vote is a NO; votes come in the order of their groups; fill *ret (begun with OK; rows may borrow from the machine's state until the next call).
+    /* Do it, or not if a vote is a NO; votes come in the order of their groups. Fill *ret (begun with OK; rows may borrow from the machine's
+     * state until the next call, so from a store only those of keys that did not change: store.h, "Ownership").
      * `votes`: of all groups that were awaited, and this group's own if it is a NO. The variables are held, unless the own vote
      * is a NO. */
     enum machine_outcome (*execute)(void *state, const struct machine_vote *votes, uint32_t count,
@@ -89,10 +100,14 @@ struct machine_ops {
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */
     uint64_t (*keys)(const void *state);
-    /* Append the whole content; load replaces the content. load: STATUS_CORRUPT leaves the machine
-     * empty. */
-    void (*save)(const void *state, struct kv_buffer *ret);
-    enum status (*load)(void *state, kv_slice bytes);
+    /* Its stores, always the same ones in the same order; returns how many. Whoever drives the machine freezes and thaws them
+     * between two calls, all at once, and asks for their status behind each call (engine_status). */
+    uint32_t (*stores)(void *state, struct machine_store ret[MACHINE_STORES_MAX]);
+    /* Append the whole content, or, without `rows`, all but the rows of its stores. Of damaged stores: bytes that no load takes. */
+    void (*save)(const void *state, bool rows, struct kv_buffer *ret);
+    /* Replace the content by one that was saved with rows (bases NULL), or by one saved without them and the bases of its stores,
+     * in their order. STATUS_CORRUPT leaves the machine empty. Either way it uses no base of before any more. */
+    enum status (*load)(void *state, kv_slice bytes, const struct store_base *bases);
     void (*destroy)(void *state);
 };
 

@@ -23,7 +23,7 @@ static void alone_single(struct kv_machine *machine, struct wire_answer *ret)
         ret->row_count = 1;
     }
     if (outcome.changed) {
-        kv_map_put(machine->map, command->keys[0], outcome.after.value, machine->context.timestamp);
+        store_put(machine->rows, command->keys[0], outcome.after.value, machine->context.timestamp);
     }
 }
 
@@ -68,7 +68,7 @@ static void alone_several(struct kv_machine *machine, struct wire_answer *ret)
 static void alone_delete(struct kv_machine *machine, struct wire_answer *ret)
 {
     const kv_slice key = machine->command.keys[0];
-    if (kv_map_remove(machine->map, key)) {
+    if (store_remove(machine->rows, key)) {
         return;
     }
     struct kv_state unused;

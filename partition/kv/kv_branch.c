@@ -125,8 +125,8 @@ void kv_branch_apply(struct kv_machine *machine, uint32_t i)
         return;
     }
     if (pending->state.present) {
-        kv_map_put(machine->map, key, pending->state.value, pending->state.version);
+        store_put(machine->rows, key, pending->state.value, pending->state.version);
     } else {
-        (void)kv_map_remove(machine->map, key);
+        (void)store_remove(machine->rows, key);
     }
 }

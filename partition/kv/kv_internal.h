@@ -12,7 +12,7 @@
 #include "multicast/base/assert.h"
 #include "partition/kv/kv_arena.h"
 #include "partition/kv/kv_machine.h"
-#include "partition/kv/kv_map.h"
+#include "partition/store/store.h"
 #include "partition/kv/kv_moved.h"
 #include "partition/placement/placement.h"
 
@@ -50,9 +50,9 @@ struct kv_pending {
 };
 
 struct kv_machine {
-    struct kv_map *map; /* the keys that are here */
-    struct kv_map *
-        stubs; /* of keys whose home this is: where they are; the value is the partition's number */
+    struct store *rows; /* the keys that are here */
+    struct store
+        *stubs; /* keys of this home that are elsewhere; the value is the partition's number */
     struct kv_moved moved; /* hints; not part of the state */
     kv_group_id group;
     uint32_t partitions;
@@ -91,7 +91,8 @@ void kv_branch_lend(struct kv_machine *machine, uint32_t i, const struct kv_stat
 bool kv_branch_guards(struct kv_machine *machine, const bool *mine);
 
 /* Run the steps of a branch on those keys, leaving their states in machine->pending and their results in `rows`, up to the first one that
- * cannot be done. Values of rows are valid until a key that the command only reads changes, or the arena is reset. `bounded`: what
+ * cannot be done. Values of rows are valid until a key that the command only reads changes, or the arena is reset:
+ * applying the branch leaves them. `bounded`: what
  * is put together, and what all rows are, is TOO_LARGE beyond a limit. Once all groups have voted nothing may fail any more, and
  * each has kept its own part within that limit. */
 void kv_branch_run(struct kv_machine *machine, enum wire_branch branch, const bool *mine,
@@ -155,9 +156,16 @@ size_t kv_number_format(int64_t number, char ret[KV_NUMBER_BYTES_MAX]);
 
 /* ---- kv_save.c ---- */
 
-void kv_save(const struct kv_machine *machine, struct kv_buffer *ret);
+/* With the rows, or with a sum of them only. */
+void kv_save(const struct kv_machine *machine, bool rows, struct kv_buffer *ret);
 
-/* False: the bytes are no saved state of this partition; the maps hold a part of them. */
-bool kv_load(struct kv_machine *machine, kv_slice bytes);
+/* With the rows (bases NULL), or on bases that have them. False: the bytes are no saved state of this partition, or of other
+ * bases; the stores hold a part of them. */
+bool kv_load(struct kv_machine *machine, kv_slice bytes, const struct store_base *bases);
+
+/* ---- kv_machine.c ---- */
+
+/* What was looked up cannot be relied on: the driver will not let anybody hear of it (store.h, "Damage"). */
+bool kv_is_damaged(const struct kv_machine *machine);
 
 #endif

@@ -90,33 +90,46 @@ static uint64_t kv_machine_digest(const void *state)
 {
     const struct kv_machine *machine = state;
     /* An odd factor: a stub and a row with the same hash must not look alike. */
-    return kv_map_digest(machine->map) +
-           kv_map_digest(machine->stubs) * UINT64_C(0x9e3779b97f4a7c15);
+    return store_digest(machine->rows) +
+           store_digest(machine->stubs) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static uint64_t kv_machine_keys(const void *state)
 {
     const struct kv_machine *machine = state;
-    return kv_map_count(machine->map);
+    return store_count(machine->rows);
 }
 
-static void kv_machine_save(const void *state, struct kv_buffer *ret)
+static uint32_t kv_machine_stores(void *state, struct machine_store ret[MACHINE_STORES_MAX])
 {
-    kv_save(state, ret);
+    const struct kv_machine *machine = state;
+    ret[0] = (struct machine_store){.name = "rows", .store = machine->rows};
+    ret[1] = (struct machine_store){.name = "stubs", .store = machine->stubs};
+    return 2;
+}
+
+bool kv_is_damaged(const struct kv_machine *machine)
+{
+    return store_status(machine->rows) != STATUS_OK || store_status(machine->stubs) != STATUS_OK;
+}
+
+static void kv_machine_save(const void *state, bool rows, struct kv_buffer *ret)
+{
+    kv_save(state, rows, ret);
 }
 
 static void kv_machine_clear(struct kv_machine *machine)
 {
-    kv_map_clear(machine->map);
-    kv_map_clear(machine->stubs);
+    store_clear(machine->rows, /* base */ NULL);
+    store_clear(machine->stubs, /* base */ NULL);
     kv_moved_clear(&machine->moved);
 }
 
-static enum status kv_machine_load(void *state, kv_slice bytes)
+static enum status kv_machine_load(void *state, kv_slice bytes, const struct store_base *bases)
 {
     struct kv_machine *machine = state;
     kv_machine_clear(machine);
-    if (!kv_load(machine, bytes)) {
+    if (!kv_load(machine, bytes, bases)) {
         kv_machine_clear(machine);
         return STATUS_CORRUPT;
     }
@@ -127,8 +140,8 @@ static void kv_machine_destroy(void *state)
 {
     struct kv_machine *machine = state;
     kv_machine_clear(machine);
-    kv_map_destroy(&machine->map);
-    kv_map_destroy(&machine->stubs);
+    store_destroy(&machine->rows);
+    store_destroy(&machine->stubs);
     kv_arena_close(&machine->arena);
     kv_free(machine);
 }
@@ -141,6 +154,7 @@ static const struct machine_ops kv_machine_ops = {
     .read = kv_machine_read,
     .digest = kv_machine_digest,
     .keys = kv_machine_keys,
+    .stores = kv_machine_stores,
     .save = kv_machine_save,
     .load = kv_machine_load,
     .destroy = kv_machine_destroy,
@@ -151,8 +165,8 @@ struct machine kv_machine_new(kv_group_id group, uint32_t partitions)
     KV_ASSERT(partitions >= 1 && partitions < KV_GROUPS_MAX);
     KV_ASSERT(group.value >= 1 && group.value <= partitions);
     struct kv_machine *machine = kv_alloc_zero(1, sizeof(*machine));
-    machine->map = kv_map_new();
-    machine->stubs = kv_map_new();
+    machine->rows = store_new();
+    machine->stubs = store_new();
     machine->group = group;
     machine->partitions = partitions;
     return (struct machine){.ops = &kv_machine_ops, .state = machine};

@@ -12,14 +12,14 @@ kv_group_id kv_home_of(const struct kv_machine *machine, kv_slice key)
 bool kv_has_stub(const struct kv_machine *machine, kv_slice key)
 {
     struct kv_map_row row;
-    return kv_map_count(machine->stubs) > 0 && kv_map_get(machine->stubs, key, &row);
+    return store_count(machine->stubs) > 0 && store_get(machine->stubs, key, &row);
 }
 
 enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
                                 struct kv_state *ret)
 {
     struct kv_map_row row;
-    if (kv_map_get(machine->map, key, &row)) {
+    if (store_get(machine->rows, key, &row)) {
         *ret = (struct kv_state){.present = true, .value = row.value, .version = row.version};
         return KV_OWNED;
     }
@@ -33,7 +33,7 @@ struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key)
 {
     struct wire_place place = {.verdict = WIRE_VERDICT_STALE, .group = kv_home_of(machine, key)};
     struct kv_map_row row;
-    if (kv_map_get(machine->stubs, key, &row)) {
+    if (store_get(machine->stubs, key, &row)) {
         place.group.value = row.value.data[0];
         place.version = row.version;
     } else {
@@ -46,10 +46,10 @@ void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group)
 {
     const uint8_t value = (uint8_t)group.value;
     _Static_assert(KV_GROUPS_MAX <= UINT8_MAX, "a group is one byte of a stub");
-    kv_map_put(machine->stubs, key, kv_slice_of(&value, sizeof(value)), machine->context.timestamp);
+    store_put(machine->stubs, key, kv_slice_of(&value, sizeof(value)), machine->context.timestamp);
 }
 
 void kv_drop_stub(struct kv_machine *machine, kv_slice key)
 {
-    (void)kv_map_remove(machine->stubs, key);
+    (void)store_remove(machine->stubs, key);
 }

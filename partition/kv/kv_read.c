@@ -25,11 +25,11 @@ void kv_read_scan(const struct kv_machine *machine, struct wire_answer *ret)
 {
     const struct wire_command *command = &machine->command;
     const kv_slice to = command->keys[1];
-    struct kv_map_cursor cursor;
+    struct store_cursor cursor;
     struct kv_map_row row;
     size_t bytes = 0;
-    kv_map_seek(machine->map, command->keys[0], &cursor);
-    while (kv_map_next(&cursor, &row)) {
+    store_seek(machine->rows, command->keys[0], &cursor);
+    while (store_next(&cursor, &row)) {
         if (to.size > 0 && kv_slice_compare(row.key, to) >= 0) {
             return;
         }

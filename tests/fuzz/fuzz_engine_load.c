@@ -26,9 +26,9 @@ static void load_machine(bool oracle, kv_slice bytes)
 {
     struct machine machine = new_machine(oracle);
     const uint64_t empty = machine.ops->digest(machine.state);
-    if (machine.ops->load(machine.state, bytes) == STATUS_OK) {
+    if (machine.ops->load(machine.state, bytes, /* bases */ NULL) == STATUS_OK) {
         struct kv_buffer again = {0};
-        machine.ops->save(machine.state, &again);
+        machine.ops->save(machine.state, /* rows */ true, &again);
         KV_ASSERT(kv_slice_equal(kv_buffer_slice(&again), bytes));
         kv_buffer_close(&again);
     } else {

@@ -42,7 +42,7 @@ static void write_machine(const char *directory, const char *name, uint8_t kind,
                           struct machine machine)
 {
     struct kv_buffer saved = {0};
-    machine.ops->save(machine.state, &saved);
+    machine.ops->save(machine.state, /* rows */ true, &saved);
     write_seed(directory, name, kind, kv_buffer_slice(&saved));
     kv_buffer_close(&saved);
 }

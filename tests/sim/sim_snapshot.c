@@ -64,7 +64,7 @@ static struct sim_snapshot *snapshot_new(const struct sim_member *member,
 static void put_state(struct sim *sim, const struct sim_member *member, struct kv_buffer *bytes)
 {
     if (sim->options.mutant == SIM_MUTANT_SNAPSHOT_WITHOUT_SESSIONS) {
-        member->machine.ops->save(member->machine.state, bytes);
+        member->machine.ops->save(member->machine.state, /* rows */ true, bytes);
     } else {
         engine_save(member->engine, bytes);
     }
@@ -77,7 +77,7 @@ static enum status load_state(struct sim *sim, struct sim_member *member, kv_sli
     }
     engine_destroy(&member->engine);
     member->machine = sim_machine_new(sim, member->group);
-    enum status status = member->machine.ops->load(member->machine.state, bytes);
+    enum status status = member->machine.ops->load(member->machine.state, bytes, /* bases */ NULL);
     member->engine =
         engine_new(member->group, member->machine, (uint32_t)sim->parameters.sessions_max);
     return status;

@@ -297,10 +297,10 @@ mutate(partition/kv/kv_vote.c
 
 # move_keeps_source
 mutate(partition/kv/kv_execute.c
-  "    (void)kv_map_remove(machine->map, key);
+  "    (void)store_remove(machine->rows, key);
     kv_moved_put"
   "    if (!PLANTED(MOVE_KEEPS_SOURCE)) {
-        (void)kv_map_remove(machine->map, key);
+        (void)store_remove(machine->rows, key);
     }
     kv_moved_put")
 

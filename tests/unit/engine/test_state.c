@@ -13,6 +13,7 @@
 #include "partition/engine/engine_internal.h"
 #include "partition/kv/kv_machine.h"
 #include "tests/unit/engine/fixture.h"
+#include "tests/unit/store/memory_checkpoint.h"
 
 #define SESSIONS_MAX 4
 #define FLIPS        20000
@@ -247,6 +248,95 @@ static void every_prefix_and_extension_is_refused_and_leaves_an_empty_engine(voi
     kv_buffer_close(&saved);
 }
 
+/* A head, and the bases that it belongs to. */
+static void checkpoint(struct fixture *fixture, struct memory_checkpoint *taken,
+                       struct kv_buffer *head, struct store_base *bases)
+{
+    engine_save_head(fixture->engine, head);
+    memory_checkpoint_freeze(taken, &fixture->machine);
+    memory_checkpoint_thaw(taken, &fixture->machine);
+    memory_checkpoint_bases(taken, bases);
+}
+
+static void a_head_on_its_bases_is_the_whole_state(void **state)
+{
+    struct fixture *fixture = *state;
+    struct memory_checkpoint taken = {0};
+    struct kv_buffer head = {0};
+    struct store_base bases[MACHINE_STORES_MAX];
+    checkpoint(fixture, &taken, &head, bases);
+    struct engine *copy = empty_engine(1, 1);
+    assert_int_equal(engine_load(copy, kv_buffer_slice(&head)), STATUS_CORRUPT);
+    assert_int_equal(engine_load_head(copy, kv_buffer_slice(&head), bases), STATUS_OK);
+    engine_check(copy);
+    assert_int_equal(engine_digest(copy), engine_digest(fixture->engine));
+    struct kv_buffer a = {0};
+    struct kv_buffer b = {0};
+    engine_save(fixture->engine, &a);
+    engine_save(copy, &b);
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.data, b.data, a.size);
+    assert_int_equal(engine_load_head(copy, kv_buffer_slice(&a), bases), STATUS_CORRUPT);
+    engine_destroy(&copy);
+
+    /* The engine itself is on them, too, and goes on. */
+    fixture_put_text(fixture, "another", "value");
+    fixture_deliver(fixture, fixture_id(77, 1, 1), 0);
+    assert_string_equal(fixture_value(fixture, "another"), "value");
+    assert_int_equal(engine_status(fixture->engine), STATUS_OK);
+    assert_int_equal(engine_load(fixture->engine, kv_buffer_slice(&b)), STATUS_OK);
+    memory_checkpoint_close(&taken);
+    kv_buffer_close(&head);
+    kv_buffer_close(&a);
+    kv_buffer_close(&b);
+}
+
+static void a_head_is_refused_on_other_bases_and_in_parts(void **state)
+{
+    struct fixture *fixture = *state;
+    struct memory_checkpoint taken = {0};
+    struct kv_buffer old = {0};
+    struct kv_buffer head = {0};
+    struct store_base bases[MACHINE_STORES_MAX];
+    checkpoint(fixture, &taken, &old, bases);
+    fixture_put_text(fixture, "another", "value");
+    fixture_deliver(fixture, fixture_id(77, 1, 1), 0);
+    checkpoint(fixture, &taken, &head, bases);
+    struct engine *engine = empty_engine(1, 1);
+    const uint64_t empty = engine_digest(engine);
+    assert_int_equal(engine_load_head(engine, kv_buffer_slice(&old), bases), STATUS_CORRUPT);
+    assert_empty(engine, empty);
+    for (size_t size = 0; size < head.size; size++) {
+        assert_int_equal(engine_load_head(engine, kv_slice_of(head.data, size), bases),
+                         STATUS_CORRUPT);
+        assert_empty(engine, empty);
+    }
+    engine_destroy(&engine);
+    fixture_destroy(&fixture);
+    *state = fixture_new(SESSIONS_MAX);
+    memory_checkpoint_close(&taken);
+    kv_buffer_close(&old);
+    kv_buffer_close(&head);
+}
+
+static void damage_of_a_base_shows_in_the_status_of_the_engine(void **state)
+{
+    struct fixture *fixture = *state;
+    struct memory_checkpoint taken = {0};
+    struct kv_buffer head = {0};
+    struct store_base bases[MACHINE_STORES_MAX];
+    checkpoint(fixture, &taken, &head, bases);
+    memory_base_damage(taken.bases[0], kv_slice_of_text("key"));
+    assert_int_equal(engine_status(fixture->engine), STATUS_OK);
+    fixture_get(fixture, "key");
+    fixture_read(fixture);
+    assert_int_equal(engine_status(fixture->engine), STATUS_CORRUPT);
+    fixture_destroy(&fixture);
+    *state = fixture_new(SESSIONS_MAX);
+    memory_checkpoint_close(&taken);
+    kv_buffer_close(&head);
+}
+
 /* Make the checksum right, as an adversary would. */
 static void seal(struct kv_buffer *bytes)
 {
@@ -321,6 +411,9 @@ int main(void)
         TEST(a_state_of_another_group_or_cluster_is_refused),
         TEST(a_state_with_more_sessions_than_allowed_is_refused),
         TEST(every_prefix_and_extension_is_refused_and_leaves_an_empty_engine),
+        TEST(a_head_on_its_bases_is_the_whole_state),
+        TEST(a_head_is_refused_on_other_bases_and_in_parts),
+        TEST(damage_of_a_base_shows_in_the_status_of_the_engine),
         TEST(no_damage_goes_unnoticed_even_under_a_right_checksum),
         TEST(destroying_nothing_is_fine),
 #undef TEST

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The KV machine against a naive one: thousands of random commands, every answer compared; saves
- * and loads in between; and loads of hostile bytes. */
+/* The KV machine against a naive one: thousands of random commands, every answer compared; saves,
+ * loads and checkpoints in between; and loads of hostile bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@
 #include "partition/engine/state_bytes.h"
 #include "partition/kv/kv_machine.h"
 #include "tests/unit/kv/script.h"
+#include "tests/unit/store/memory_checkpoint.h"
 
 #define KEYS     300
 #define RUNS     20
@@ -32,6 +33,7 @@ struct run {
     struct kv_prng prng;
     struct script *script;
     struct naive naive;
+    struct memory_checkpoint checkpoint;
     char texts[KV_COMMAND_KEYS_MAX][8]; /* of the command's keys */
     char values[KV_COMMAND_KEYS_MAX][VALUE];
     uint32_t picks[KV_COMMAND_KEYS_MAX];
@@ -277,18 +279,47 @@ static void do_scan(struct run *run)
 }
 
 /* The run goes on with a machine that has loaded what this one saves. */
-static void do_reload(struct run *run)
+static void go_on_with(struct run *run, struct kv_buffer *saved, const struct store_base *bases)
 {
     struct machine *machine = &run->script->machine;
-    struct kv_buffer saved = {0};
-    machine->ops->save(machine->state, &saved);
     struct machine loaded = kv_machine_new((kv_group_id){1}, 1);
-    assert_int_equal(loaded.ops->load(loaded.state, kv_buffer_slice(&saved)), STATUS_OK);
+    assert_int_equal(loaded.ops->load(loaded.state, kv_buffer_slice(saved), bases), STATUS_OK);
     assert_int_equal(loaded.ops->digest(loaded.state), machine->ops->digest(machine->state));
     assert_int_equal(loaded.ops->keys(loaded.state), machine->ops->keys(machine->state));
     machine->ops->destroy(machine->state);
     *machine = loaded;
-    kv_buffer_close(&saved);
+    kv_buffer_close(saved);
+}
+
+static void do_reload(struct run *run)
+{
+    const struct machine *machine = &run->script->machine;
+    struct kv_buffer saved = {0};
+    machine->ops->save(machine->state, /* rows */ true, &saved);
+    go_on_with(run, &saved, /* bases */ NULL);
+    memory_checkpoint_close(&run->checkpoint);
+}
+
+/* The next step of a checkpoint, or a restart from the one just taken. */
+static void do_checkpoint(struct run *run)
+{
+    const struct machine *machine = &run->script->machine;
+    struct memory_checkpoint *checkpoint = &run->checkpoint;
+    struct store_base bases[MACHINE_STORES_MAX];
+    struct kv_buffer saved = {0};
+    if (checkpoint->frozen && kv_prng_chance(&run->prng, 1, 4)) {
+        memory_checkpoint_abandon(checkpoint, machine);
+    } else if (checkpoint->frozen) {
+        memory_checkpoint_thaw(checkpoint, machine);
+    } else if (kv_prng_chance(&run->prng, 1, 4)) {
+        machine->ops->save(machine->state, /* rows */ false, &saved);
+        memory_checkpoint_freeze(checkpoint, machine);
+        memory_checkpoint_thaw(checkpoint, machine);
+        memory_checkpoint_bases(checkpoint, bases);
+        go_on_with(run, &saved, bases);
+    } else {
+        memory_checkpoint_freeze(checkpoint, machine);
+    }
 }
 
 static void the_machine_answers_like_a_naive_one(void **state)
@@ -308,8 +339,12 @@ static void the_machine_answers_like_a_naive_one(void **state)
             if (kv_prng_chance(&run.prng, 1, 500)) {
                 do_reload(&run);
             }
+            if (seed % 2 == 0 && kv_prng_chance(&run.prng, 1, 20)) {
+                do_checkpoint(&run);
+            }
         }
         script_destroy(&run.script);
+        memory_checkpoint_close(&run.checkpoint);
     }
     static const enum wire_verdict seen[] = {WIRE_VERDICT_OK,           WIRE_VERDICT_NOT_FOUND,
                                              WIRE_VERDICT_EXISTS,       WIRE_VERDICT_MISMATCH,
@@ -334,16 +369,18 @@ static void every_prefix_is_refused_and_leaves_an_empty_machine(void **state)
     struct script *script = script_new(1, 1);
     struct kv_buffer saved = {0};
     fill(script);
-    script->machine.ops->save(script->machine.state, &saved);
+    script->machine.ops->save(script->machine.state, /* rows */ true, &saved);
     for (size_t size = 0; size < saved.size; size++) {
         const kv_slice prefix = kv_slice_of(saved.data, size);
-        assert_int_equal(script->machine.ops->load(script->machine.state, prefix), STATUS_CORRUPT);
+        assert_int_equal(script->machine.ops->load(script->machine.state, prefix, /* bases */ NULL),
+                         STATUS_CORRUPT);
         assert_int_equal(script_digest(script), 0);
         assert_int_equal(script->machine.ops->keys(script->machine.state), 0);
     }
     kv_buffer_append(&saved, "", 1);
-    assert_int_equal(script->machine.ops->load(script->machine.state, kv_buffer_slice(&saved)),
-                     STATUS_CORRUPT);
+    assert_int_equal(
+        script->machine.ops->load(script->machine.state, kv_buffer_slice(&saved), /* bases */ NULL),
+        STATUS_CORRUPT);
     kv_buffer_close(&saved);
     script_destroy(&script);
 }
@@ -358,19 +395,20 @@ static void whatever_bytes_load_save_as_the_same_bytes(void **state)
     struct kv_prng prng;
     uint32_t loaded = 0;
     fill(script);
-    script->machine.ops->save(script->machine.state, &saved);
+    script->machine.ops->save(script->machine.state, /* rows */ true, &saved);
     kv_prng_init(&prng, 3);
     for (uint32_t i = 0; i < 5000; i++) {
         kv_buffer_clear(&bad);
         kv_buffer_append(&bad, saved.data, saved.size);
         bad.data[kv_prng_below(&prng, bad.size)] ^= (uint8_t)kv_prng_between(&prng, 1, 255);
-        if (script->machine.ops->load(script->machine.state, kv_buffer_slice(&bad)) != STATUS_OK) {
+        if (script->machine.ops->load(script->machine.state, kv_buffer_slice(&bad),
+                                      /* bases */ NULL) != STATUS_OK) {
             assert_int_equal(script->machine.ops->keys(script->machine.state), 0);
             continue;
         }
         loaded++;
         kv_buffer_clear(&again);
-        script->machine.ops->save(script->machine.state, &again);
+        script->machine.ops->save(script->machine.state, /* rows */ true, &again);
         assert_int_equal(again.size, bad.size);
         assert_memory_equal(again.data, bad.data, bad.size);
     }
@@ -398,7 +436,8 @@ static enum status load_two(struct script *script, const char *first, const char
     }
     state_write_u64(&saved, 0); /* stubs */
     const struct machine *machine = &script->machine;
-    const enum status status = machine->ops->load(machine->state, kv_buffer_slice(&saved));
+    const enum status status =
+        machine->ops->load(machine->state, kv_buffer_slice(&saved), /* bases */ NULL);
     kv_buffer_close(&saved);
     return status;
 }

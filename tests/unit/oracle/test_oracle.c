@@ -11,6 +11,7 @@
 #include "oracle/oracle_machine.h"
 #include "partition/engine/state_bytes.h"
 #include "tests/unit/engine/fixture.h"
+#include "tests/unit/store/memory_checkpoint.h"
 
 #define PARTITIONS   5
 #define SESSIONS_MAX 3
@@ -248,6 +249,37 @@ static void the_registry_survives_save_and_load(void **state)
     assert_int_equal(end_session(fixture, sessions[1], 1), WIRE_VERDICT_OK);
 }
 
+/* Prefixes and flips of a saved registry. */
+static void load_hostile(const struct machine *source, bool rows, const struct store_base *bases)
+{
+    struct kv_buffer saved = {0};
+    struct kv_buffer again = {0};
+    source->ops->save(source->state, rows, &saved);
+    for (size_t size = 0; size < saved.size; size++) {
+        assert_int_equal(source->ops->load(source->state, kv_slice_of(saved.data, size), bases),
+                         STATUS_CORRUPT);
+        assert_int_equal(oracle_machine_sessions(source), 0);
+    }
+    struct kv_prng prng;
+    kv_prng_init(&prng, 1);
+    for (uint32_t i = 0; i < 20000; i++) {
+        const uint64_t at = kv_prng_below(&prng, saved.size);
+        const uint8_t with = (uint8_t)kv_prng_between(&prng, 1, 255);
+        saved.data[at] ^= with;
+        if (source->ops->load(source->state, kv_buffer_slice(&saved), bases) == STATUS_OK) {
+            kv_buffer_clear(&again);
+            source->ops->save(source->state, rows, &again);
+            assert_memory_equal(again.data, saved.data, saved.size);
+        } else {
+            assert_int_equal(oracle_machine_sessions(source), 0);
+        }
+        saved.data[at] ^= with;
+    }
+    assert_int_equal(source->ops->load(source->state, kv_buffer_slice(&saved), bases), STATUS_OK);
+    kv_buffer_close(&saved);
+    kv_buffer_close(&again);
+}
+
 static void hostile_bytes_are_refused_and_leave_an_empty_registry(void **state)
 {
     struct fixture *fixture = *state;
@@ -263,32 +295,15 @@ static void hostile_bytes_are_refused_and_leave_an_empty_registry(void **state)
         context.id.sequence++;
         execute(fixture, &source, &context);
     }
-    struct kv_buffer saved = {0};
-    struct kv_buffer again = {0};
-    source.ops->save(source.state, &saved);
-    for (size_t size = 0; size < saved.size; size++) {
-        assert_int_equal(source.ops->load(source.state, kv_slice_of(saved.data, size)),
-                         STATUS_CORRUPT);
-        assert_int_equal(oracle_machine_sessions(&source), 0);
-    }
-    struct kv_prng prng;
-    kv_prng_init(&prng, 1);
-    for (uint32_t i = 0; i < 20000; i++) {
-        const uint64_t at = kv_prng_below(&prng, saved.size);
-        const uint8_t with = (uint8_t)kv_prng_between(&prng, 1, 255);
-        saved.data[at] ^= with;
-        if (source.ops->load(source.state, kv_buffer_slice(&saved)) == STATUS_OK) {
-            kv_buffer_clear(&again);
-            source.ops->save(source.state, &again);
-            assert_memory_equal(again.data, saved.data, saved.size);
-        } else {
-            assert_int_equal(oracle_machine_sessions(&source), 0);
-        }
-        saved.data[at] ^= with;
-    }
-    kv_buffer_close(&saved);
-    kv_buffer_close(&again);
+    load_hostile(&source, /* rows */ true, /* bases */ NULL);
+    struct memory_checkpoint taken = {0};
+    struct store_base bases[MACHINE_STORES_MAX];
+    memory_checkpoint_freeze(&taken, &source);
+    memory_checkpoint_thaw(&taken, &source);
+    memory_checkpoint_bases(&taken, bases);
+    load_hostile(&source, /* rows */ false, bases);
     source.ops->destroy(source.state);
+    memory_checkpoint_close(&taken);
 }
 
 /* A saved registry of two sessions. */
@@ -306,7 +321,8 @@ static enum status load_two(const struct machine *machine, kv_timestamp first, u
     state_write_u64(&saved, 0); /* placed keys, changes, EXECs */
     state_write_u32(&saved, 0);
     state_write_u32(&saved, 0);
-    const enum status status = machine->ops->load(machine->state, kv_buffer_slice(&saved));
+    const enum status status =
+        machine->ops->load(machine->state, kv_buffer_slice(&saved), /* bases */ NULL);
     kv_buffer_close(&saved);
     return status;
 }

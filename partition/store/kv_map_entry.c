@@ -11,7 +11,7 @@
 
 #include "multicast/base/assert.h"
 #include "multicast/base/limits.h"
-#include "partition/kv/kv_map_internal.h"
+#include "partition/store/kv_map_internal.h"
 
 /* Values up to this size are kept with their key. */
 #define KV_MAP_VALUE_NEAR_MAX 256
@@ -86,13 +86,25 @@ void kv_map_entry_set(struct kv_map_entry *entry, kv_slice value)
     entry->value_size = (uint32_t)value.size;
 }
 
-uint64_t kv_map_entry_hash(const struct kv_map_entry *entry)
+uint64_t kv_map_row_hash(kv_slice key, kv_slice value, kv_timestamp version)
 {
     const uint64_t parts[] = {
-        XXH3_64bits(entry->key, entry->key_size),
-        XXH3_64bits(entry->value, entry->value_size),
-        entry->version.clock.value,
-        entry->version.group.value,
+        XXH3_64bits(key.data, key.size),
+        XXH3_64bits(value.data, value.size),
+        version.clock.value,
+        version.group.value,
     };
     return XXH3_64bits(parts, sizeof(parts));
+}
+
+uint64_t kv_map_entry_hash(const struct kv_map_entry *entry)
+{
+    return entry->tombstone ? 0
+                            : kv_map_row_hash(kv_map_entry_key(entry), kv_map_entry_value(entry),
+                                              entry->version);
+}
+
+size_t kv_map_entry_bytes(const struct kv_map_entry *entry)
+{
+    return sizeof(*entry) + entry->key_size + entry->value_capacity;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_map: the ways through the tree; the nodes themselves are in kv_map_node.c. */
 #include "multicast/base/assert.h"
-#include "partition/kv/kv_map_internal.h"
+#include "partition/store/kv_map_internal.h"
 
 struct kv_map *kv_map_new(void)
 {
@@ -22,6 +22,7 @@ void kv_map_destroy(struct kv_map **map)
 
 void kv_map_clear(struct kv_map *map)
 {
+    KV_ASSERT(!map->sealed);
     kv_map_node_free(map->root);
     *map = (struct kv_map){.root = kv_map_node_new(/* level */ 0)};
 }
@@ -41,6 +42,8 @@ static void kv_map_row_of(const struct kv_map_entry *entry, struct kv_map_row *r
         .key = kv_map_entry_key(entry),
         .value = kv_map_entry_value(entry),
         .version = entry->version,
+        .hash = entry->hash,
+        .tombstone = entry->tombstone,
     };
 }
 
@@ -86,27 +89,47 @@ static struct kv_map_node *kv_map_make_room(struct kv_map *map, kv_slice key)
     return node;
 }
 
-void kv_map_put(struct kv_map *map, kv_slice key, kv_slice value, kv_timestamp version)
+/* The entry of a key, out of the sums, with a new value; made if there is none. */
+static struct kv_map_entry *kv_map_take(struct kv_map *map, kv_slice key, kv_slice value)
 {
+    KV_ASSERT(!map->sealed);
     struct kv_map_node *leaf = kv_map_find_leaf(map, key);
     uint32_t position = kv_map_leaf_position(leaf, key);
-    struct kv_map_entry *entry;
     if (kv_map_leaf_has(leaf, position, key)) {
-        entry = leaf->keys[position];
+        struct kv_map_entry *entry = leaf->keys[position];
         map->digest -= entry->hash;
+        map->count -= entry->tombstone ? 0 : 1;
+        map->bytes -= kv_map_entry_bytes(entry);
         kv_map_entry_set(entry, value);
-    } else {
-        if (leaf->count == KV_MAP_NODE_MAX) {
-            leaf = kv_map_make_room(map, key);
-            position = kv_map_leaf_position(leaf, key);
-        }
-        entry = kv_map_entry_new(key, value);
-        kv_map_leaf_insert(leaf, position, entry);
-        map->count++;
+        return entry;
     }
+    if (leaf->count == KV_MAP_NODE_MAX) {
+        leaf = kv_map_make_room(map, key);
+        position = kv_map_leaf_position(leaf, key);
+    }
+    struct kv_map_entry *entry = kv_map_entry_new(key, value);
+    kv_map_leaf_insert(leaf, position, entry);
+    return entry;
+}
+
+void kv_map_put(struct kv_map *map, kv_slice key, kv_slice value, kv_timestamp version)
+{
+    struct kv_map_entry *entry = kv_map_take(map, key, value);
+    entry->tombstone = false;
     entry->version = version;
     entry->hash = kv_map_entry_hash(entry);
     map->digest += entry->hash;
+    map->count++;
+    map->bytes += kv_map_entry_bytes(entry);
+}
+
+void kv_map_bury(struct kv_map *map, kv_slice key)
+{
+    struct kv_map_entry *entry = kv_map_take(map, key, kv_slice_of(NULL, 0));
+    entry->tombstone = true;
+    entry->version = (kv_timestamp){0};
+    entry->hash = 0;
+    map->bytes += kv_map_entry_bytes(entry);
 }
 
 /* A node on the way down, and the position of the next one in it. */
@@ -120,6 +143,7 @@ bool kv_map_remove(struct kv_map *map, kv_slice key)
 {
     struct kv_map_step way[KV_MAP_LEVELS_MAX];
     uint32_t steps = 0;
+    KV_ASSERT(!map->sealed);
     struct kv_map_node *node = map->root;
     struct kv_map_fences fences = {NULL, NULL};
     while (node->level > 0) {
@@ -136,7 +160,8 @@ bool kv_map_remove(struct kv_map *map, kv_slice key)
     }
     struct kv_map_entry *entry = node->keys[position];
     map->digest -= entry->hash;
-    map->count--;
+    map->count -= entry->tombstone ? 0 : 1;
+    map->bytes -= kv_map_entry_bytes(entry);
     kv_map_leaf_remove(node, position);
     kv_map_entry_free(entry);
     while (steps > 0) {
@@ -186,4 +211,19 @@ uint64_t kv_map_count(const struct kv_map *map)
 uint64_t kv_map_digest(const struct kv_map *map)
 {
     return map->digest;
+}
+
+uint64_t kv_map_bytes(const struct kv_map *map)
+{
+    return map->bytes;
+}
+
+void kv_map_seal(struct kv_map *map)
+{
+    map->sealed = true;
+}
+
+void kv_map_unseal(struct kv_map *map)
+{
+    map->sealed = false;
 }

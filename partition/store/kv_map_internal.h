@@ -15,10 +15,10 @@
  * 3. A full node is split on the way down of an insertion. A node that has become small is merged
  *    with a neighbour on the way up of a removal, if both fit well into one; rows are never moved
  *    between neighbours. */
-#ifndef KV_KV_MAP_INTERNAL_H
-#define KV_KV_MAP_INTERNAL_H
+#ifndef KV_STORE_KV_MAP_INTERNAL_H
+#define KV_STORE_KV_MAP_INTERNAL_H
 
-#include "partition/kv/kv_map.h"
+#include "partition/store/kv_map.h"
 
 /* Keys of a leaf and children of an inner node: heads fill eight cache lines. */
 #define KV_MAP_NODE_MAX 64
@@ -35,10 +35,11 @@
 struct kv_map_entry {
     uint8_t *value; /* inside of the entry, behind the key, or on the heap; of a separator: NULL */
     kv_timestamp version;
-    uint64_t hash; /* its share in the digest */
+    uint64_t hash; /* its share in the digest; of a tombstone: 0 */
     uint32_t value_size;
     uint32_t value_capacity;
     uint16_t key_size;
+    bool tombstone;
     uint8_t key[];
 };
 
@@ -63,6 +64,8 @@ struct kv_map {
     struct kv_map_node *root;
     uint64_t count;
     uint64_t digest;
+    uint64_t bytes; /* of all entries */
+    bool sealed;
 };
 
 static inline kv_slice kv_map_entry_key(const struct kv_map_entry *entry)
@@ -84,6 +87,9 @@ void kv_map_entry_set(struct kv_map_entry *entry, kv_slice value);
 
 /* The row's share in the digest. */
 uint64_t kv_map_entry_hash(const struct kv_map_entry *entry);
+
+/* What it costs in memory. */
+size_t kv_map_entry_bytes(const struct kv_map_entry *entry);
 
 /* ---- kv_map_node.c ---- */
 

@@ -12,7 +12,7 @@
 
 #include "multicast/base/limits.h"
 #include "multicast/base/prng.h"
-#include "partition/kv/kv_map.h"
+#include "partition/store/kv_map.h"
 
 #define KEYS      6000
 #define KEY_BYTES 48

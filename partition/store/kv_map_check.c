@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_map_check: asserts M1-M3 over a whole map. */
 #include "multicast/base/assert.h"
-#include "partition/kv/kv_map_internal.h"
+#include "partition/store/kv_map_internal.h"
 
 /* What the walk has seen so far, in key order. */
 struct kv_map_walk {
@@ -9,6 +9,7 @@ struct kv_map_walk {
     kv_slice last_key;
     uint64_t count;
     uint64_t digest;
+    uint64_t bytes;
 };
 
 /* M3 */
@@ -34,7 +35,8 @@ static void kv_map_check_leaf(const struct kv_map_node *leaf, struct kv_map_fenc
         KV_ASSERT(entry->hash == kv_map_entry_hash(entry));
         KV_ASSERT(entry->value_size <= entry->value_capacity);
         walk->digest += entry->hash;
-        walk->count++;
+        walk->count += entry->tombstone ? 0 : 1;
+        walk->bytes += kv_map_entry_bytes(entry);
     }
 }
 
@@ -63,4 +65,5 @@ void kv_map_check(const struct kv_map *map)
     kv_map_check_node(map->root, (struct kv_map_fences){NULL, NULL}, &walk);
     KV_ASSERT(walk.last_leaf != NULL && walk.last_leaf->next == NULL);
     KV_ASSERT(walk.count == map->count && walk.digest == map->digest); /* M2 */
+    KV_ASSERT(walk.bytes == map->bytes);
 }

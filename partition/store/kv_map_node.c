@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-#include "partition/kv/kv_map_internal.h"
+#include "partition/store/kv_map_internal.h"
 
 struct kv_map_node *kv_map_node_new(uint16_t level)
 {
