@@ -21,7 +21,7 @@ deps:
 deps-checks:
 	@cmake/install-dependencies.sh --checks
 
-demo: all ## a real 3-node cluster: commands, a YCSB load, a node killed; cleans up
+demo: all ## a real 3-node cluster: commands over partitions, a YCSB load, a node killed
 	@docs/examples/demo.sh $(BUILD)/bin
 
 test: deps-checks ## every test of the main job; ends with "N passed, N failed"

@@ -119,7 +119,7 @@ static const struct kvctl_command commands[] = {
      "if "
      "put-if-absent, cas or incr could not be done; 3 if cas found no key; 2, with the number of "
      "the "
-     "line, if the text is not valid. But for 0, nothing was done.\n" POLICY_TEXT},
+     "line, if the text is not valid. With 2, 3 and 4 nothing was done.\n" POLICY_TEXT},
     {"scan", "[FROM [TO]]", 0, 2, READ | KVCTL_BIT(LIMIT) | KVCTL_BIT(PREFIX), KV_OP_SCAN,
      kvctl_run_data, "print keys and values in the order of the keys",
      "From FROM (inclusive) to TO (exclusive), over all partitions; each partition's part is "

@@ -186,6 +186,7 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     assert_refused("put a \"\\x0\"", "a backslash");
     assert_refused("put a \"\\x0", "a backslash");
     assert_refused("put a \"\\", "a backslash");
+    kvctl_txn_close(&txn);
     assert_false(kvctl_txn_parse(&txn, KVCTL_ENCODING_UTF8, "get a\0b", 7));
     assert_non_null(strstr(txn.error, "NUL"));
     assert_refused("\x1b[31m\xff a", "'\\x1b[31m\\xff'");
@@ -195,6 +196,7 @@ static void more_guards_and_steps_than_a_transaction_takes_are_refused(void **st
 {
     (void)state;
     struct kv_buffer text = {0};
+    kvctl_txn_close(&txn);
     for (int i = 0; i < KV_TXN_STEPS_MAX; i++) {
         kv_buffer_append(&text, "get a\n", 6);
     }
