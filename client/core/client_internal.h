@@ -106,6 +106,7 @@ struct client {
     kv_instant hello_last;
     uint64_t hello_us; /* patience with the next one */
     uint32_t hello_turn;
+    kv_node_id hello_node; /* that was greeted last */
     char refusal[CLIENT_REFUSAL_BYTES_MAX];
 
     enum wire_policy policy;

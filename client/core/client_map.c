@@ -52,13 +52,13 @@ static uint32_t client_connect_endpoint(struct client *client, uint32_t i)
     return i;
 }
 
-/* A node that answers, each time another one, or none. */
+/* A node that answers, all of them in turn, or none: what one of them knows of a group may be old. */
 static kv_node_id client_some_node(struct client *client)
 {
-    const uint32_t start = (uint32_t)kv_prng_below(&client->prng, KV_NODES_MAX);
     for (uint32_t i = 0; i < KV_NODES_MAX; i++) {
-        const kv_node_id node = {(uint16_t)(1 + (start + i) % KV_NODES_MAX)};
+        const kv_node_id node = {(uint16_t)(1 + (client->hello_node.value + i) % KV_NODES_MAX)};
         if (client->nodes[node.value].known && !client_is_silent(client, node)) {
+            client->hello_node = node;
             return node;
         }
     }

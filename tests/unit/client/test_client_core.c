@@ -357,6 +357,33 @@ static void a_no_that_teaches_nothing_makes_it_ask_for_the_map(void **state)
     assert_int_equal(bench_expect_send(bench).kind, WIRE_MESSAGE_HELLO);
 }
 
+/* What one node knows of a group may be old for ever: it may have left it. */
+static void the_map_is_asked_of_all_nodes_in_turn(void **state)
+{
+    struct bench *bench = *state;
+    uint32_t asked[BENCH_NODES + 1] = {0};
+    bench_begin(bench, 1);
+    assert_int_equal(bench_submit(bench, 1, WIRE_OP_GET, "k", 100 * SECOND), STATUS_OK);
+    for (uint32_t hellos = 0, i = 0; hellos < 2 * BENCH_NODES; i++) {
+        assert_in_range(i, 0, 10000);
+        bench_advance(bench, CLIENT_REFRESH_US / 10);
+        struct bench_send send;
+        while (bench->send_next < bench->send_count) {
+            send = bench_expect_send(bench);
+            if (send.kind == WIRE_MESSAGE_HELLO) {
+                asked[send.to.value]++;
+                hellos++;
+                bench_welcome(bench, 1, 64);
+            } else {
+                bench_refuse(bench, &send, WIRE_OUTCOME_NOT_LEADER, 0);
+            }
+        }
+    }
+    for (uint32_t node = 1; node <= BENCH_NODES; node++) {
+        assert_int_equal(asked[node], 2);
+    }
+}
+
 static void the_rows_of_a_txn_carry_the_keys_of_their_steps(void **state)
 {
     struct bench *bench = *state;
@@ -585,6 +612,7 @@ int main(void)
         TEST(a_busy_group_is_asked_again_after_growing_pauses),
         TEST(a_stale_read_may_go_to_any_member),
         TEST(a_no_that_teaches_nothing_makes_it_ask_for_the_map),
+        TEST(the_map_is_asked_of_all_nodes_in_turn),
         TEST(the_rows_of_a_txn_carry_the_keys_of_their_steps),
         TEST(what_makes_no_sense_is_counted_and_changes_nothing),
         TEST(a_scan_merges_all_partitions_in_key_order),
