@@ -233,6 +233,7 @@ static int run_node(const struct options *options, const struct node_config *con
         .trace = options->trace ? TRACE_DECISION : TRACE_NONE,
         .election_timeout_us = options->dev ? DEV_ELECTION_TIMEOUT_US : 0,
         .log_bytes_max = options->log_bytes_max,
+        .oracle_first = true, /* docs/decisions/0006-oracle-first.md */
         .application = application_new,
         .application_context = (void *)(uintptr_t)config,
         .report = report,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oracle_away: a client that learns where keys are, waits for a line on stdin, and uses them again.
  *
- * Before the line keys are put and one is moved; behind it everything is done to them, and to keys that nobody has heard of. Prints
- * how many requests went to the oracle behind the line, and fails if an operation did. */
+ * Before the line keys are put and one is moved; behind it another client asks an oracle that cannot commit to create keys, then
+ * everything is done to the known ones, and to keys that nobody has heard of. Prints how many requests went to the oracle for that,
+ * and fails if an operation did. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,26 +59,47 @@ static void use(kv_client *client, int round)
     must(client, kv_delete(client, text(fresh)), "delete of a key at home");
 }
 
+/* The oracle's leader takes it, and has no quorum: no partition may hear of it, or it would wait. */
+static void create_in_vain(kv_client *client)
+{
+    for (uint32_t partition = 1; partition <= 2; partition++) {
+        const kv_op create = {.code = KV_OP_CREATE,
+                              .key = text(partition == 1 ? "vain1" : "vain2"),
+                              .value = text("1"),
+                              .partition = partition,
+                              .deadline_us = kv_now_us() + 300000};
+        const kv_status status = kv_execute(client, &create, NULL);
+        if (kv_client_partition_of(client, create.key) != partition && status == KV_OK) {
+            fprintf(stderr, "an oracle without a quorum has created a key\n");
+            exit(1);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const kv_client_options options = {.struct_size = sizeof options, .timeout_ms = 20000};
-    kv_client *client = NULL;
+    kv_client *client = NULL, *other = NULL;
     char line[16];
-    if (argc != 2 || kv_client_open(argv[1], &options, &client) != KV_OK) {
+    if (argc != 2 || kv_client_open(argv[1], &options, &client) != KV_OK ||
+        kv_client_open(argv[1], &options, &other) != KV_OK) {
         fprintf(stderr, "usage: oracle_away HOST:PORT,...\n");
         return 2;
     }
     learn(client);
+    must(other, kv_put(other, text("other"), text("1")), "put of another client");
     printf("ready\n");
     fflush(stdout);
     if (fgets(line, sizeof line, stdin) == NULL) {
         return 2;
     }
+    create_in_vain(other);
     const unsigned long before = oracle_requests(client);
     for (int round = 0; round < ROUNDS; round++) {
         use(client, round);
     }
     printf("%lu\n", oracle_requests(client) - before);
     kv_client_close(&client);
+    kv_client_close(&other);
     return 0;
 }

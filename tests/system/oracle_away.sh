@@ -27,6 +27,7 @@ exec 3>"$work/go" 4<"$work/said"
 read -r said <&4
 same "the client is ready: $(cat "$work/complaints")" ready "$said"
 expect 0 kvctl put placed 1
+expect 0 kvctl leader transfer oracle --to 6
 expect 0 kvctl cluster kill 4 5
 
 say "1200 operations on known keys and on fresh ones at home, without a request to the oracle"
