@@ -28,6 +28,10 @@ _Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS
 /* Pauses of one leg until the map is asked for again. */
 #define CLIENT_PAUSES_REFRESH 3
 
+/* A group that says so often that it does not know the session of a message to several groups has forgotten what became of it, and
+ * so may have the one that answers: with the pauses in between, a few seconds for the others to tell. */
+#define CLIENT_UNKNOWN_MAX 16
+
 /* Bytes of the text of a refusal that are kept. */
 #define CLIENT_REFUSAL_BYTES_MAX 160
 

@@ -105,7 +105,8 @@ static void client_on_session_ended(struct client *client, struct client_operati
         client_restart(client, operation);
         return;
     }
-    if (outcome && leg != NULL && !client_is_unresolved(leg) && !operation->doubt) {
+    if (outcome && leg != NULL && !client_is_unresolved(leg) && !operation->doubt &&
+        leg->unknown++ < CLIENT_UNKNOWN_MAX) {
         client_pause(client, operation, leg); /* another leg may have been ordered, and will tell */
         return;
     }

@@ -79,6 +79,8 @@ struct client_leg {
     uint64_t timeout_us;
     uint32_t pauses;
     uint32_t busy;
+    uint32_t
+        unknown; /* sendings that were not ordered because its group does not know the session */
     uint32_t hops;
     uint32_t target_count;
     struct client_target targets[KV_MEMBERS_MAX];

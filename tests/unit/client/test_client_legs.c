@@ -248,6 +248,26 @@ static void a_silent_leg_is_resent_to_the_next_member_until_there_is_an_answer(v
     bench_assert_completed(bench, 1, CLIENT_ANSWERED);
 }
 
+/* The group that answers has dropped the session, and with it the answer; the others do not tell. */
+static void a_session_that_one_group_has_forgotten_ends_in_doubt_and_not_never(void **state)
+{
+    struct bench *bench = *state;
+    struct bench_send sends[PARTITIONS];
+    (void)bench_begin_session(bench, PARTITIONS);
+    submit(bench, 1, WIRE_OP_MPUT, 1000 * SECOND, sends);
+    uint32_t refused = 0;
+    bench_refuse(bench, &sends[0], WIRE_OUTCOME_SESSION_UNKNOWN, 0);
+    while (bench_completion(bench, 1) == NULL) {
+        const struct bench_send send = bench_next_request(bench, 3 * SECOND);
+        if (send.group.value == 1 && kv_message_id_equal(send.id, sends[0].id)) {
+            bench_refuse(bench, &send, WIRE_OUTCOME_SESSION_UNKNOWN, 0);
+            refused++;
+        }
+        assert_in_range(refused, 0, 100);
+    }
+    bench_assert_completed(bench, 1, CLIENT_IN_DOUBT);
+}
+
 /* Only one group answers such a message, and it may wait for another one. */
 static void silence_about_a_message_to_several_groups_blames_no_node(void **state)
 {
@@ -494,6 +514,7 @@ int main(void)
         TEST(a_redirect_concerns_its_leg_alone),
         TEST(a_busy_group_pauses_its_leg_alone),
         TEST(a_silent_leg_is_resent_to_the_next_member_until_there_is_an_answer),
+        TEST(a_session_that_one_group_has_forgotten_ends_in_doubt_and_not_never),
         TEST(silence_about_a_message_to_several_groups_blames_no_node),
         TEST(refusals_are_matched_to_their_leg_by_group),
         TEST(a_write_is_in_doubt_if_any_leg_may_have_been_ordered),
