@@ -210,6 +210,11 @@ uint64_t oracle_machine_alarms(const struct machine *machine)
     return oracle->pins.alarms;
 }
 
+uint32_t oracle_machine_pending(const struct machine *machine)
+{
+    return HASH_COUNT(((const struct oracle_machine *)machine->state)->pins.by_id);
+}
+
 uint32_t oracle_machine_sessions(const struct machine *machine)
 {
     return ((const struct oracle_machine *)machine->state)->sessions.count;

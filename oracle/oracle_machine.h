@@ -19,6 +19,9 @@ struct machine oracle_machine_new(uint32_t partitions, uint32_t sessions_max);
 /* Executions that had to be dispatched again: 0, unless a rule is broken (D7). For tests. */
 uint64_t oracle_machine_alarms(const struct machine *machine);
 
+/* Commands that it is to run for clients. */
+uint32_t oracle_machine_pending(const struct machine *machine);
+
 /* Open sessions. */
 uint32_t oracle_machine_sessions(const struct machine *machine);
 

@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "oracle/oracle_machine.h"
 #include "multicast/base/assert.h"
 #include "tests/reference/reference_places.h"
 #include "tests/sim/check_once.h"
@@ -122,10 +123,15 @@ static bool is_member(const struct wire_config *config, kv_node_id node)
     return false;
 }
 
-/* Everything delivered is executed; and a leader has nothing more to say about it (followers hear that late, S4). */
+/* Everything delivered is executed, and what the oracle runs for clients; and a leader has nothing more to say about it (followers
+ * hear that late, S4). */
 static bool is_at_rest(const struct sim_member *member)
 {
     const bool leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
+    if (kv_group_equal(member->group, KV_GROUP_ORACLE) &&
+        oracle_machine_pending(&member->machine) > 0) {
+        return false;
+    }
     return order_undelivered(member->order) == 0 && engine_unfinished(member->engine) == 0 &&
            (!leads || engine_runs(member->engine) == 0);
 }
