@@ -20,8 +20,7 @@ void memory_checkpoint_thaw(struct memory_checkpoint *checkpoint, const struct m
     const uint32_t count = machine->ops->stores(machine->state, stores);
     for (uint32_t i = 0; i < count; i++) {
         struct kv_map *layer = NULL;
-        struct memory_base *written =
-            memory_base_new(checkpoint->bases[i], &checkpoint->layers[i]);
+        struct memory_base *written = memory_base_new(checkpoint->bases[i], &checkpoint->layers[i]);
         const struct store_base base = memory_base_of(written);
         const enum status status = store_thaw(stores[i].store, &base, &layer);
         KV_ASSERT(status == STATUS_OK);
