@@ -6,8 +6,8 @@
  * crash the directory has either the old generation or the new one.
  *
  * LMDB has no checksums, so each record carries one over key, version and value, and it is tested whenever the record is read. What
- * no record's checksum can tell: that a record is missing. Lookups that find nothing look at both neighbours, which tells
- * when the way to them was damaged; a walk tells all of it, since it has count and digest to compare with. What only somebody else can tell:
+ * no record's checksum can tell: that a record is missing. Lookups that find nothing test both neighbours, which tells
+ * when the key or the way to it was damaged; a walk tells all of it, since it has count and digest to compare with. What only somebody else can tell:
  * that damage made LMDB fall back to the generation before. So whoever refers to a checkpoint compares its generation.
  *
  * Damage can also make LMDB itself crash: the process ends, and nothing wrong has been said.
@@ -39,7 +39,8 @@ struct store_lmdb_write; /* the next generation */
 
 struct store_lmdb_options {
     const char *directory; /* made if it is missing, unless read_only; its parent exists */
-    uint64_t map_bytes;    /* what the file may grow to, a multiple of 4096; address space, not memory */
+    uint64_t
+        map_bytes; /* what the file may grow to, a multiple of 4096; address space, not memory */
     bool read_only;
     kv_cluster_id cluster;
     kv_group_id group;
@@ -87,7 +88,8 @@ KV_MUST_CHECK enum status store_lmdb_view_blob(struct store_lmdb_view *view, con
 struct store_lmdb_walk {
     uint64_t rows;       /* of all tables */
     uint64_t blob_bytes; /* of all blobs */
-    const char *damaged; /* the first table that is, as the options or this module call it; NULL: none */
+    const char
+        *damaged; /* the first table that is, as the options or this module call it; NULL: none */
 };
 
 /* Read everything and compare it with its checksums and with the head. OK, CORRUPT, IO. *ret is always set. */

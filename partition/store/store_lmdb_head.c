@@ -48,8 +48,8 @@ _Static_assert(sizeof(struct head_fixed) == 48 && sizeof(struct head_table) == 3
 
 static size_t head_size(const struct store_lmdb *lmdb)
 {
-    return sizeof(struct head_fixed) +
-           (lmdb->options.table_count + 1) * sizeof(struct head_table) + sizeof(uint64_t);
+    return sizeof(struct head_fixed) + (lmdb->options.table_count + 1) * sizeof(struct head_table) +
+           sizeof(uint64_t);
 }
 
 static const char *head_table_name(const struct store_lmdb *lmdb, uint32_t table)
@@ -150,8 +150,8 @@ enum status store_lmdb_head_get(const struct store_lmdb *lmdb, MDB_txn *txn,
     }
     ret->generation = le64toh(bytes.fixed.generation);
     for (uint32_t t = 0; t <= lmdb->options.table_count; t++) {
-        ret->sums[t] = (struct store_sum){le64toh(bytes.tables[t].count),
-                                          le64toh(bytes.tables[t].digest)};
+        ret->sums[t] =
+            (struct store_sum){le64toh(bytes.tables[t].count), le64toh(bytes.tables[t].digest)};
     }
     return STATUS_OK;
 }

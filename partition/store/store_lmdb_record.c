@@ -12,7 +12,8 @@ void store_lmdb_record_encode(uint64_t hash, kv_timestamp version, kv_slice valu
 {
     const uint64_t words[] = {htole64(hash), htole64(version.clock.value)};
     const uint16_t group = htole16(version.group.value);
-    _Static_assert(sizeof(words) + sizeof(group) == STORE_LMDB_RECORD_OVERHEAD, "as the limit says");
+    _Static_assert(sizeof(words) + sizeof(group) == STORE_LMDB_RECORD_OVERHEAD,
+                   "as the limit says");
     kv_buffer_clear(ret);
     kv_buffer_append(ret, words, sizeof(words));
     kv_buffer_append(ret, &group, sizeof(group));
@@ -23,8 +24,7 @@ enum status store_lmdb_record_decode(kv_slice key, kv_slice record, struct kv_ma
 {
     uint64_t words[2];
     uint16_t group;
-    if (key.size == 0 || key.size > KV_KEY_BYTES_MAX ||
-        record.size < STORE_LMDB_RECORD_OVERHEAD ||
+    if (key.size == 0 || key.size > KV_KEY_BYTES_MAX || record.size < STORE_LMDB_RECORD_OVERHEAD ||
         record.size - STORE_LMDB_RECORD_OVERHEAD > KV_VALUE_BYTES_MAX) {
         return STATUS_CORRUPT;
     }

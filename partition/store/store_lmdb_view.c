@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store_lmdb_view: one generation: its tables as bases of stores, and its blobs.
  *
- * A lookup stands at the first key that is not below the wanted one. If that is another one, the key before it must be below: else
- * a damaged inner page has led to a wrong place, and the key may well exist. */
+ * A lookup that does not find its key looks at the records on both sides, which must be whole and lie on either side of it. Else a damaged
+ * inner page has led to a wrong place, or a neighbour is the wanted record under a damaged key. */
 #include "partition/store/store_lmdb_internal.h"
 
-/* Stand before `from` (not empty) and look: MDB_SUCCESS or MDB_NOTFOUND, or what is wrong. */
+/* A neighbour of a key that was not found: whole, and below or above it. */
+static bool is_neighbour(MDB_val key, MDB_val value, kv_slice wanted, bool below)
+{
+    struct kv_map_row row;
+    const int order = kv_slice_compare(store_lmdb_slice(key), wanted);
+    return (below ? order < 0 : order > 0) &&
+           store_lmdb_record_decode(store_lmdb_slice(key), store_lmdb_slice(value), &row) ==
+               STATUS_OK;
+}
+
+/* Look for the first key that is not below `from` (not empty): MDB_SUCCESS or MDB_NOTFOUND, or what is wrong. The cursor stands on it
+ * only if it is `from` itself. */
 static int seek(MDB_cursor *cursor, kv_slice from, MDB_val *key, MDB_val *value)
 {
-    MDB_val before, unused;
+    MDB_val before, before_value;
     *key = store_lmdb_val(from);
     const int found = mdb_cursor_get(cursor, key, value, MDB_SET_RANGE);
     if ((found != 0 && found != MDB_NOTFOUND) ||
         (found == 0 && kv_slice_equal(store_lmdb_slice(*key), from))) {
         return found;
     }
-    if (found == 0 && kv_slice_compare(store_lmdb_slice(*key), from) < 0) {
+    if (found == 0 && !is_neighbour(*key, *value, from, /* below */ false)) {
         return MDB_CORRUPTED;
     }
     const int code =
-        mdb_cursor_get(cursor, &before, &unused, found == 0 ? MDB_PREV : MDB_LAST);
+        mdb_cursor_get(cursor, &before, &before_value, found == 0 ? MDB_PREV : MDB_LAST);
     if (code == MDB_NOTFOUND) {
-        return found;
+        return found; /* it would be the first one */
     }
     if (code != 0) {
         return code;
     }
-    return kv_slice_compare(store_lmdb_slice(before), from) < 0 ? found : MDB_CORRUPTED;
+    return is_neighbour(before, before_value, from, /* below */ true) ? found : MDB_CORRUPTED;
 }
 
 static enum status view_get(void *state, kv_slice key, struct kv_map_row *ret)
@@ -115,8 +126,7 @@ enum status store_lmdb_view_new(struct store_lmdb *lmdb, struct store_lmdb_view 
 {
     struct store_lmdb_view *view = kv_alloc_zero(1, sizeof(*view));
     view->lmdb = lmdb;
-    enum status status =
-        store_lmdb_status(mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &view->txn));
+    enum status status = store_lmdb_status(mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &view->txn));
     if (status != STATUS_OK) {
         view->txn = NULL;
     } else {

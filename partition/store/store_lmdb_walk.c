@@ -36,8 +36,8 @@ enum status store_lmdb_view_walk(struct store_lmdb_view *view, struct store_lmdb
         struct store_sum sum;
         uint64_t bytes;
         enum status status = walk_table(view, t, &sum, &bytes);
-        if (status == STATUS_OK && (sum.count != view->head.sums[t].count ||
-                                    sum.digest != view->head.sums[t].digest)) {
+        if (status == STATUS_OK &&
+            (sum.count != view->head.sums[t].count || sum.digest != view->head.sums[t].digest)) {
             status = STATUS_CORRUPT;
         }
         if (status != STATUS_OK) {

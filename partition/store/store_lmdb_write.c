@@ -109,8 +109,8 @@ static void write_cut(struct store_lmdb_write *write, const char *name)
         if (write->failure == STATUS_OK) {
             sum->count--;
             sum->digest -= piece.hash;
-            write_fail(write, store_lmdb_status(mdb_del(
-                                  write->txn, write->lmdb->tables[blobs], &at, NULL)));
+            write_fail(write, store_lmdb_status(
+                                  mdb_del(write->txn, write->lmdb->tables[blobs], &at, NULL)));
         }
     }
 }
@@ -124,8 +124,7 @@ static void write_piece(struct store_lmdb_write *write, const char *name, uint32
     store_lmdb_blob_key(name, number, &key);
     const kv_slice at = kv_slice_of(key.bytes, key.size);
     const uint64_t hash = kv_map_row_hash(at, piece, version);
-    write_fail(write,
-               store_lmdb_status(write_record(write, blobs, at, hash, version, piece, 0)));
+    write_fail(write, store_lmdb_status(write_record(write, blobs, at, hash, version, piece, 0)));
     sum->count++;
     sum->digest += hash;
 }
@@ -166,7 +165,8 @@ enum status store_lmdb_write_commit(struct store_lmdb_write **write, uint64_t *r
         store_lmdb_write_abort(write);
         return failure;
     }
-    const enum status status = store_lmdb_status(mdb_txn_commit(this->txn)); /* frees it, whatever */
+    const enum status status =
+        store_lmdb_status(mdb_txn_commit(this->txn)); /* frees it, whatever */
     if (status == STATUS_OK) {
         *ret_generation = this->head.generation;
     }

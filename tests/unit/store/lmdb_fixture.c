@@ -215,8 +215,7 @@ void lmdb_fixture_check_view(struct lmdb_fixture *fixture)
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)generation);
     assert_int_equal(store_lmdb_view_blob(fixture->view, "engine", &blob),
                      generation == 0 ? STATUS_NOT_FOUND : STATUS_OK);
-    assert_true(generation == 0 ||
-                kv_slice_equal(kv_buffer_slice(&blob), kv_slice_of_text(text)));
+    assert_true(generation == 0 || kv_slice_equal(kv_buffer_slice(&blob), kv_slice_of_text(text)));
     assert_int_equal(store_lmdb_view_walk(fixture->view, &walk), STATUS_OK);
     assert_null(walk.damaged);
     assert_int_equal(walk.blob_bytes, blob.size);

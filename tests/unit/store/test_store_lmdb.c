@@ -131,8 +131,8 @@ static void a_whole_layer_replaces_the_table(void **state)
 static void blobs_of_any_size_come_back(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {0,       1,      STORE_LMDB_PIECE_BYTES, STORE_LMDB_PIECE_BYTES + 1,
-                                   3000000, 100000, 0};
+    static const size_t sizes[] = {
+        0, 1, STORE_LMDB_PIECE_BYTES, STORE_LMDB_PIECE_BYTES + 1, 3000000, 100000, 0};
     struct lmdb_fixture *fixture = lmdb_fixture_new(5, MAP_BYTES);
     struct kv_buffer blob = {0};
     struct kv_buffer back = {0};
