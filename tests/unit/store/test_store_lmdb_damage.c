@@ -54,8 +54,7 @@ static enum outcome look_at_store(struct store *store, struct store *plain, bool
                       kv_map_row_hash(row.key, row.value, row.version) != other.hash)) {
             return OUTCOME_WRONG;
         }
-        *ret_missing =
-            *ret_missing || (found != exists && store_status(store) == STATUS_OK);
+        *ret_missing = *ret_missing || (found != exists && store_status(store) == STATUS_OK);
     }
     store_seek(store, (kv_slice){0}, &cursor);
     uint64_t rows = 0;
@@ -66,8 +65,7 @@ static enum outcome look_at_store(struct store *store, struct store *plain, bool
         }
         rows++;
     }
-    *ret_missing =
-        *ret_missing || (rows != store_count(plain) && store_status(store) == STATUS_OK);
+    *ret_missing = *ret_missing || (rows != store_count(plain) && store_status(store) == STATUS_OK);
     return store_status(store) == STATUS_OK ? OUTCOME_RIGHT : OUTCOME_DETECTED;
 }
 
@@ -81,7 +79,7 @@ static enum outcome look_at_blob(struct store_lmdb_view *view)
         return OUTCOME_DETECTED;
     }
     return kv_slice_equal(kv_buffer_slice(&blob), kv_slice_of_text(text)) ? OUTCOME_RIGHT
-                                                                         : OUTCOME_WRONG;
+                                                                          : OUTCOME_WRONG;
 }
 
 static enum outcome look(const struct store_lmdb_options *options, struct store **plain,
@@ -280,8 +278,9 @@ static void a_flipped_bit_in_the_directory_of_a_page_is_found_or_harmless(void *
 {
     struct damage *damage = *state;
     for (uint32_t i = 0; i < FLIPS_PAGES; i++) {
-        flip(damage, kv_prng_between(&damage->fixture->prng, 2, damage->file.size / PAGE - 1) * PAGE +
-                         kv_prng_below(&damage->fixture->prng, 64));
+        flip(damage,
+             kv_prng_between(&damage->fixture->prng, 2, damage->file.size / PAGE - 1) * PAGE +
+                 kv_prng_below(&damage->fixture->prng, 64));
     }
     tell("directories of pages", &damage->tally);
     assert_int_equal(damage->tally.wrong, 0);
