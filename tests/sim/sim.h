@@ -106,6 +106,7 @@ struct sim {
     struct kv_prng faults;
     struct kv_prng workload;
     struct kv_prng timing;
+    struct kv_prng layers;
     struct sim_node nodes[SIM_NODES_MAX + 1]; /* by id */
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_workload work;

@@ -108,6 +108,9 @@ void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *memb
         check_digest_at(&sim->states[member->group.value], &sim->report, node->id, member->executed,
                         engine_digest(member->engine));
     }
+    if (!inside) {
+        sim_layers_step(sim, node, member);
+    }
     if (!inside && sim->parameters.carry_each_step != 0) {
         sim_member_carry_out(sim, node, member);
     }

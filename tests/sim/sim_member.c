@@ -57,6 +57,7 @@ void sim_member_close(struct sim_member *member)
     kv_buffer_close(&member->remote);
     order_destroy(&member->order);
     engine_destroy(&member->engine);
+    memory_checkpoint_close(&member->checkpoint);
     engine_effects_close(&member->executions);
     for (uint32_t i = 0; i < member->held_count; i++) {
         sim_packet_drop(&member->held[i].packet);

@@ -11,6 +11,7 @@
 #include "partition/engine/engine.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_packet.h"
+#include "tests/unit/store/memory_checkpoint.h"
 
 struct sim;
 
@@ -61,7 +62,8 @@ struct sim_member {
     kv_group_id group;
     struct order *order; /* NULL: this node has no member of the group */
     struct engine *engine;
-    struct machine machine; /* the engine's own; for mutants that look behind it */
+    struct machine machine;              /* the engine's own; for mutants that look behind it */
+    struct memory_checkpoint checkpoint; /* that the machine's stores are on */
     struct order_effects effects;
     struct order_effects handled; /* being carried out: what follows from it goes into `effects` */
     bool carrying;
@@ -196,5 +198,10 @@ void sim_execute_message(struct sim *sim, struct sim_node *node, struct sim_memb
 
 /* The machine of a group. */
 struct machine sim_machine_new(const struct sim *sim, kv_group_id group);
+
+/* ---- sim_layers.c ---- */
+
+/* Maybe the next step of a checkpoint in memory. */
+void sim_layers_step(struct sim *sim, struct sim_node *node, struct sim_member *member);
 
 #endif

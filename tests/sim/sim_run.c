@@ -86,6 +86,7 @@ static void set_up(struct sim *sim)
     kv_prng_init(&sim->faults, kv_prng_next(&prng));
     kv_prng_init(&sim->workload, kv_prng_next(&prng));
     kv_prng_init(&sim->timing, kv_prng_next(&prng));
+    kv_prng_init(&sim->layers, sim->options.seed);
     struct sim_net_settings settings = {.seed = kv_prng_next(&prng),
                                         .delay_us_min = p->delay_us_min,
                                         .delay_us_max = p->delay_us_max,

@@ -92,6 +92,7 @@ void sim_member_load(struct sim *sim, struct sim_node *node, struct sim_member *
                         member->group.value, node->id.value);
         return;
     }
+    memory_checkpoint_close(&member->checkpoint); /* its rows came with the snapshot */
     member->executed = snapshot->delivered;
     member->executed_index = snapshot->point.index;
     sim_execute(sim, node, member, (struct engine_event){.kind = ENGINE_EVENT_TICK});
