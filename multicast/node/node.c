@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "multicast/node/node_internal.h"
@@ -22,6 +23,9 @@
 
 /* Heartbeats in an election timeout: a lost one or two do not matter. */
 #define HEARTBEATS_PER_TIMEOUT 10
+
+/* Bytes of a path, with its final NUL. */
+#define NODE_PATH_BYTES 4096
 
 /* The longest sleep: keeps counters and stop requests fresh without load. */
 #define SLEEP_US_MAX 100000
@@ -87,8 +91,19 @@ static void add_member(struct node *node, kv_group_id group)
     member->order = order_new(&settings, node->now);
 }
 
-static enum status restore_record(struct node *node, const struct log_record *record,
-                                  struct node_error *error)
+/* Where a record stands, for pruning. */
+static void note_restored(struct node_member *member, const struct raft_persist *persist,
+                          uint64_t segment)
+{
+    if (persist->kind == RAFT_PERSIST_HARD_STATE) {
+        node_retention_hard_state(&member->retention, segment);
+    } else if (persist->kind == RAFT_PERSIST_ENTRY) {
+        node_retention_entry(&member->retention, segment, persist->entry->index);
+    }
+}
+
+static enum status stage_record(struct node *node, struct node_staging *staging,
+                                const struct log_record *record, struct node_error *error)
 {
     struct node_member *member = node_member_of(node, record->group);
     if (member == NULL) {
@@ -102,10 +117,10 @@ static enum status restore_record(struct node *node, const struct log_record *re
     struct raft_persist persist;
     enum status status = node_record_decode(record, &persist);
     if (status == STATUS_OK) {
-        status = order_restore(member->order, &persist);
+        status = node_staging_add(&staging[member - node->members], &persist);
+        note_restored(member, &persist, record->segment);
     }
     if (persist.entry != NULL) {
-        node->entry_bytes += persist.entry->body_size + sizeof *persist.entry;
         wire_entry_drop(&persist.entry);
     }
     if (status != STATUS_OK) {
@@ -117,7 +132,8 @@ static enum status restore_record(struct node *node, const struct log_record *re
     return status;
 }
 
-static enum status recover(struct node *node, struct node_error *error)
+static enum status stage_log(struct node *node, struct node_staging *staging,
+                             struct node_error *error)
 {
     struct log_record record;
     struct log_error log_error = {{0}};
@@ -127,7 +143,7 @@ static enum status recover(struct node *node, struct node_error *error)
             return STATUS_OK;
         }
         if (status == STATUS_OK) {
-            status = restore_record(node, &record, error);
+            status = stage_record(node, staging, &record, error);
         } else {
             snprintf(error->text, sizeof error->text, "%s", log_error.text);
         }
@@ -135,6 +151,81 @@ static enum status recover(struct node *node, struct node_error *error)
             return status;
         }
     }
+}
+
+/* The application's part: what is in DIR/state/GROUP, and the mark of its last checkpoint. */
+static enum status open_state(struct node *node, struct node_member *member, struct kv_buffer *mark,
+                              struct node_error *error)
+{
+    char path[NODE_PATH_BYTES];
+    if (member->application.ops->open == NULL) {
+        return STATUS_OK;
+    }
+    const int size = snprintf(path, sizeof path, "%s/state/%u", node->settings.directory,
+                              (unsigned)member->group.value);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        snprintf(error->text, sizeof error->text, "the path of the data directory is too long");
+        return STATUS_INVALID;
+    }
+    return member->application.ops->open(member->application.state, path, mark, error);
+}
+
+/* From its last checkpoint, and the entries of the log behind it. */
+static enum status restore_member(struct node *node, struct node_member *member,
+                                  const struct node_staging *staging, struct node_error *error)
+{
+    struct kv_buffer mark = {0};
+    struct raft_snapshot_point point;
+    kv_slice order = {NULL, 0};
+    enum status status = open_state(node, member, &mark, error);
+    if (status == STATUS_OK) {
+        const bool known = mark.size > 0;
+        const bool sound = !known || node_mark_decode(kv_buffer_slice(&mark), &point, &order);
+        status = sound ? node_staging_restore(staging, known ? &point : NULL, order, member->order)
+                       : STATUS_CORRUPT;
+        if (status != STATUS_OK) {
+            snprintf(error->text, sizeof error->text,
+                     "the checkpoint of group %u and the log do not continue each other (%s); "
+                     "this member's state cannot be trusted: rebuild the node from its peers",
+                     (unsigned)member->group.value, status_text(status));
+        }
+        member->cut.last = known ? point.index : (kv_index){0};
+        member->held_bytes = node_staging_bytes(staging, member->cut.last);
+        member->cut.log_bytes = member->held_bytes;
+        member->executed = member->cut.last;
+        node->entry_bytes += member->held_bytes;
+    }
+    kv_buffer_close(&mark);
+    return status;
+}
+
+static enum status make_state_directory(const struct node *node, struct node_error *error)
+{
+    char path[NODE_PATH_BYTES];
+    const int size = snprintf(path, sizeof path, "%s/state", node->settings.directory);
+    if (size < 0 || (size_t)size >= sizeof path || (mkdir(path, 0700) != 0 && errno != EEXIST)) {
+        snprintf(error->text, sizeof error->text, "cannot make %s/state: %s",
+                 node->settings.directory, strerror(errno));
+        return STATUS_IO;
+    }
+    return STATUS_OK;
+}
+
+static enum status recover(struct node *node, struct node_error *error)
+{
+    struct node_staging *staging = kv_alloc_zero(node->member_count + 1, sizeof *staging);
+    enum status status = make_state_directory(node, error);
+    if (status == STATUS_OK) {
+        status = stage_log(node, staging, error);
+    }
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        if (status == STATUS_OK) {
+            status = restore_member(node, &node->members[i], &staging[i], error);
+        }
+        node_staging_close(&staging[i]);
+    }
+    kv_free(staging);
+    return status;
 }
 
 static enum status open_log(struct node *node, struct node_error *error)
@@ -201,6 +292,12 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.log_bytes_max == 0) {
         node->settings.log_bytes_max = NODE_LOG_BYTES_MAX;
     }
+    if (node->settings.checkpoint_bytes == 0) {
+        node->settings.checkpoint_bytes = NODE_CHECKPOINT_BYTES;
+    }
+    if (node->settings.checkpoint_us == 0) {
+        node->settings.checkpoint_us = NODE_CHECKPOINT_US;
+    }
     for (uint32_t g = 0; g < node->config->group_count; g++) {
         kv_group_id group = {(uint16_t)g};
         if (node_config_hosts(node->config, group, node->self)) {
@@ -210,6 +307,9 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     enum status status = open_log(node, error);
     if (status == STATUS_OK) {
         status = open_net(node, error);
+    }
+    if (status == STATUS_OK) {
+        node_writer_open(node);
     }
     if (status != STATUS_OK) {
         node_close(&node);
@@ -293,8 +393,10 @@ void node_close(struct node **node)
     if (closed == NULL) {
         return;
     }
+    node_writer_close(closed);
     for (uint32_t i = 0; i < closed->member_count; i++) {
         struct node_member *member = &closed->members[i];
+        node_retention_close(&member->retention);
         order_effects_close(&member->effects);
         order_effects_close(&member->handled);
         order_destroy(&member->order);

@@ -23,7 +23,13 @@ struct node;
 struct node_member;
 
 /* Exit status of a process whose disk failed (log.h, Failure). */
-#define KV_EXIT_DISK 74
+#define KV_EXIT_DISK     74
+
+#define NODE_ERROR_BYTES 640
+
+struct node_error {
+    char text[NODE_ERROR_BYTES];
+};
 
 /* What an application says of a request before it is ordered. */
 enum node_admission {
@@ -110,6 +116,24 @@ struct node_application_ops {
     kv_instant (*deadline)(const void *state);
     struct node_application_status (*status)(const void *state);
     void (*destroy)(void *state);
+
+    /* Checkpoints (node_checkpoint.c). All of the slots below, or none: then the log is kept for ever. */
+
+    /* Go on from the last checkpoint in `directory`, which is made if it is missing; before all other slots. Append to *ret_mark
+     * what `freeze` was given for it, nothing if there is none. A failure is told to a person in error->text. */
+    enum status (*open)(void *state, const char *directory, struct kv_buffer *ret_mark,
+                        struct node_error *error);
+    /* The state of now is to be written, with `mark`, while it goes on changing. */
+    void (*freeze)(void *state, kv_slice mark);
+    /* [on another thread, beside all slots but freeze and thaw] Make it durable, and read back what was written. NO_SPACE, FULL: the
+     * checkpoint before is the last one; anything else: the disk cannot be trusted. */
+    enum status (*write)(void *state);
+    /* It was written; or it was not, and is part of the next one. STATUS_CORRUPT: it is not what was frozen. */
+    enum status (*thaw)(void *state, bool written);
+    /* [as write] Free what the last thaw left. */
+    void (*sweep)(void *state);
+    /* OK, or the damage on disk that a slot has met: what it answered has not left, and the state is of no use. */
+    enum status (*health)(const void *state);
 };
 
 struct node_application {
@@ -126,6 +150,8 @@ struct node_settings {
     enum trace_level trace;
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
+    uint64_t checkpoint_bytes;    /* 0: NODE_CHECKPOINT_BYTES */
+    uint64_t checkpoint_us;       /* 0: NODE_CHECKPOINT_US */
     bool oracle_first;            /* order.h */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */
@@ -138,15 +164,14 @@ struct node_settings {
  * a slow sync takes, so that only a real failure moves the leader. */
 #define NODE_ELECTION_TIMEOUT_US 1000000
 
-/* Entries' bytes of all members that a node holds; beyond it its leaders answer BUSY. The log of this version is pruned by
- * nothing, so this bounds memory, disk and the time of a restart. */
+/* Entries' bytes of all members that a node holds; beyond it its leaders answer BUSY: checkpoints cannot keep up, or cannot be
+ * written. */
 #define NODE_LOG_BYTES_MAX (UINT64_C(8) * 1024 * 1024 * 1024)
 
-#define NODE_ERROR_BYTES   640
-
-struct node_error {
-    char text[NODE_ERROR_BYTES];
-};
+/* A member writes a checkpoint when this many bytes of log are behind the last one: they bound the log and the time of a restart.
+ * And after this time, if anything has changed, so that a quiet node restarts as fast. */
+#define NODE_CHECKPOINT_BYTES (UINT64_C(32) * 1024 * 1024)
+#define NODE_CHECKPOINT_US    60000000
 
 /* Open the log, recover every member, bind the endpoint. Statuses of log_open and net_server_open; *ret is NULL then. */
 KV_MUST_CHECK enum status node_open(const struct node_settings *settings, struct node **ret,

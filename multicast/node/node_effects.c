@@ -17,6 +17,22 @@ static void fail(struct node *node, enum status status)
     }
 }
 
+/* What is known of a record beside its bytes. */
+static void note_record(struct node *node, struct node_member *member,
+                        const struct raft_persist *persist)
+{
+    const uint64_t segment = log_segment_now(node->log);
+    if (persist->kind == RAFT_PERSIST_HARD_STATE) {
+        node_retention_hard_state(&member->retention, segment);
+    } else if (persist->kind == RAFT_PERSIST_ENTRY) {
+        const uint64_t bytes = persist->entry->body_size + sizeof *persist->entry;
+        node_retention_entry(&member->retention, segment, persist->entry->index);
+        node->entry_bytes += bytes;
+        member->held_bytes += bytes;
+        member->cut.log_bytes += bytes;
+    }
+}
+
 static void append_records(struct node *node, struct node_member *member)
 {
     const struct raft_effects *effects = &member->effects.raft;
@@ -24,9 +40,7 @@ static void append_records(struct node *node, struct node_member *member)
         struct log_record record;
         const struct raft_persist *persist = &effects->persists[i];
         node_record_encode(persist, member->group, &node->record, &record);
-        if (persist->kind == RAFT_PERSIST_ENTRY) {
-            node->entry_bytes += persist->entry->body_size + sizeof *persist->entry;
-        }
+        note_record(node, member, persist);
         enum status status = log_append(node->log, &record);
         if (status != STATUS_OK) {
             snprintf(node->failure_text.text, sizeof node->failure_text.text,
@@ -177,6 +191,8 @@ void node_sync(struct node *node)
     for (uint32_t i = 0; i < node->member_count; i++) {
         struct node_member *member = &node->members[i];
         if (member->appended > member->durable) {
+            node_retention_entry(&member->retention, log_segment_now(node->log),
+                                 raft_last(order_raft(member->order)));
             member->durable = member->appended;
             (void)node_step_raft(
                 node, member,

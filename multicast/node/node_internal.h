@@ -7,8 +7,11 @@
 #include "multicast/log/log.h"
 #include "multicast/net/net.h"
 #include "multicast/node/node.h"
+#include "multicast/node/node_checkpoint.h"
 #include "multicast/node/node_outbox.h"
 #include "multicast/node/node_records.h"
+#include "multicast/node/node_retention.h"
+#include "multicast/node/node_staging.h"
 #include "multicast/node/node_waiters.h"
 #include "multicast/order/order.h"
 
@@ -51,6 +54,9 @@ struct node_member {
     const struct order_delivery
         *coming; /* deliveries of this step that the application has not had yet */
     uint32_t coming_count;
+    struct node_retention retention; /* where its records stand in the log */
+    struct node_cut cut;             /* its checkpoints */
+    uint64_t held_bytes;             /* of entries that its raft holds */
     uint64_t commands;
     uint64_t reads_served;
     uint64_t messages;        /* to other members, of this group and of others */
@@ -77,8 +83,10 @@ struct node {
     struct wire_node welcome_nodes[KV_NODES_MAX];
     kv_instant now;
     kv_instant started;
-    kv_instant stop_by; /* KV_INSTANT_NEVER until told to stop */
-    uint64_t entry_bytes;
+    kv_instant stop_by;         /* KV_INSTANT_NEVER until told to stop */
+    struct node_writer *writer; /* of checkpoints; NULL: no member has any */
+    uint32_t writer_next;       /* the member that is looked at first */
+    uint64_t entry_bytes;       /* that the members' rafts hold */
     uint64_t frames_dropped;
     enum status failure; /* of the log; the node ends */
     struct log_error failure_text;

@@ -4,6 +4,8 @@
  * 1. Frames that have arrived are opened, checked against cluster and addressee, and their messages fed to the cores.
  * 2. Members whose time has come are ticked; members that had an event are flushed.
  * 3. Effects are carried out, what may leave leaves, the log is synced once, and what follows from that is done. */
+#include <stdio.h>
+
 #include "multicast/node/node_internal.h"
 
 /* Frames taken in one turn: bounds the time between two syncs and two looks at the clock. */
@@ -218,6 +220,24 @@ static bool node_is_dirty(const struct node *node)
     return false;
 }
 
+/* Damage that an application has met on disk: nothing that it says may be believed any more. */
+static void look_at_health(struct node *node)
+{
+    for (uint32_t i = 0; i < node->member_count && node->failure == STATUS_OK; i++) {
+        const struct node_member *member = &node->members[i];
+        const struct node_application *application = &member->application;
+        const enum status status = application->ops->health == NULL
+                                       ? STATUS_OK
+                                       : application->ops->health(application->state);
+        if (status != STATUS_OK) {
+            node->failure = status;
+            snprintf(node->failure_text.text, sizeof node->failure_text.text,
+                     "the state of group %u in %s is damaged: rebuild the node from its peers",
+                     (unsigned)member->group.value, node->settings.directory);
+        }
+    }
+}
+
 bool node_turn(struct node *node)
 {
     node->now = node_clock();
@@ -232,6 +252,9 @@ bool node_turn(struct node *node)
     node_outbox_send(&node->outbox, true);
     busy = settle(node, true) || busy;
     node_outbox_send(&node->outbox, !node_is_dirty(node));
+    node_checkpoint_prune(node);
+    node_checkpoint_turn(node);
+    look_at_health(node);
     return busy || node_is_dirty(node);
 }
 

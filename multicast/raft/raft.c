@@ -364,6 +364,11 @@ kv_term raft_term(const struct raft *raft)
     return raft->term;
 }
 
+kv_node_id raft_vote(const struct raft *raft)
+{
+    return raft->vote;
+}
+
 kv_node_id raft_leader(const struct raft *raft)
 {
     return raft->leader;

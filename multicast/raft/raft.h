@@ -177,6 +177,7 @@ kv_instant raft_deadline(const struct raft *raft);
 /* Questions. */
 enum raft_role raft_role(const struct raft *raft);
 kv_term raft_term(const struct raft *raft);
+kv_node_id raft_vote(const struct raft *raft);   /* in that term; none: not yet */
 kv_node_id raft_leader(const struct raft *raft); /* believed; none if unknown */
 kv_index raft_commit(const struct raft *raft);
 kv_index raft_last(const struct raft *raft); /* uncommitted entries included */
