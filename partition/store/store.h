@@ -69,7 +69,7 @@ struct store_layer {
 struct store *store_new(void);
 void store_destroy(struct store **store);
 
-/* Replace the content by that of a base; NULL: by nothing. Forgets damage. */
+/* Replace the content by that of a base; NULL: by nothing. Forgets damage. Nobody reads a frozen layer any more: it goes, too. */
 void store_clear(struct store *store, const struct store_base *base);
 
 /* OK, or the first damage that was met. */

@@ -46,7 +46,7 @@ struct store_lmdb_options {
     kv_group_id group;
     kv_node_id node;
     uint32_t table_count;
-    const char *tables[STORE_LMDB_TABLES_MAX]; /* names; not "head" or "blobs" */
+    const char *tables[STORE_LMDB_TABLES_MAX]; /* names (copied); not "head" or "blobs" */
 };
 
 /* Open an environment. A new one has generation 0: tables without rows, and no blobs.

@@ -15,8 +15,8 @@
 #include "tests/unit/store/memory_base.h"
 
 #define KEYS            200
-#define STEPS           4000
-#define SEEDS           40
+#define STEPS           3000
+#define SEEDS           12
 #define VALUE_BYTES_MAX 400 /* on both sides of what lives beside its key */
 
 struct reference_row {
