@@ -24,9 +24,6 @@
 /* Heartbeats in an election timeout: a lost one or two do not matter. */
 #define HEARTBEATS_PER_TIMEOUT 10
 
-/* Bytes of a path, with its final NUL. */
-#define NODE_PATH_BYTES 4096
-
 /* The longest sleep: keeps counters and stop requests fresh without load. */
 #define SLEEP_US_MAX 100000
 
@@ -153,6 +150,9 @@ static enum status stage_log(struct node *node, struct node_staging *staging,
     }
 }
 
+/* ".incoming" with its final NUL, or what an application appends. */
+#define NODE_PATH_ENDING_MAX 16
+
 /* The application's part: what is in DIR/state/GROUP, and the mark of its last checkpoint. */
 static enum status open_state(struct node *node, struct node_member *member, struct kv_buffer *mark,
                               struct node_error *error)
@@ -163,10 +163,15 @@ static enum status open_state(struct node *node, struct node_member *member, str
     }
     const int size = snprintf(path, sizeof path, "%s/state/%u", node->settings.directory,
                               (unsigned)member->group.value);
-    if (size < 0 || (size_t)size >= sizeof path) {
+    if (size < 0 || (size_t)size + NODE_PATH_ENDING_MAX >= sizeof path) {
         snprintf(error->text, sizeof error->text, "the path of the data directory is too long");
         return STATUS_INVALID;
     }
+    memcpy(member->image_path, path, (size_t)size);
+    memcpy(member->image_path + size, ".image", sizeof ".image");
+    memcpy(member->incoming_path, path, (size_t)size);
+    memcpy(member->incoming_path + size, ".incoming", sizeof ".incoming");
+    node_transfer_forget(member);
     return member->application.ops->open(member->application.state, path, mark, error);
 }
 
@@ -234,6 +239,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         .directory = node->settings.directory,
         .cluster = node->cluster,
         .node = node->self,
+        .segment_bytes = node->settings.log_segment_bytes,
         .unsafe_no_sync = node->settings.unsafe_no_sync,
     };
     struct log_error log_error = {{0}};
@@ -397,6 +403,7 @@ void node_close(struct node **node)
     for (uint32_t i = 0; i < closed->member_count; i++) {
         struct node_member *member = &closed->members[i];
         node_retention_close(&member->retention);
+        node_transfer_close(member);
         order_effects_close(&member->effects);
         order_effects_close(&member->handled);
         order_destroy(&member->order);
@@ -409,6 +416,7 @@ void node_close(struct node **node)
     wire_frame_reader_close(&closed->reader);
     wire_frame_writer_close(&closed->local);
     kv_buffer_close(&closed->record);
+    kv_buffer_close(&closed->piece);
     net_server_close(&closed->net);
     log_close(&closed->log);
     kv_free(closed);

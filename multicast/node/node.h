@@ -134,6 +134,16 @@ struct node_application_ops {
     void (*sweep)(void *state);
     /* OK, or the damage on disk that a slot has met: what it answered has not left, and the state is of no use. */
     enum status (*health)(const void *state);
+
+    /* State transfer (node_transfer.c). */
+
+    /* [as write] Write the last checkpoint, its mark included, into a file, and say how many bytes it has and what their XXH3-64 is. */
+    enum status (*dump)(void *state, const char *path, uint64_t *ret_bytes, uint64_t *ret_digest);
+    /* [as write] Make a checkpoint of such a file, of its bytes from `offset` on, beside the own one. STATUS_CORRUPT: they are no
+     * whole image of this group. */
+    enum status (*prepare)(void *state, const char *path, uint64_t offset, uint64_t digest);
+    /* The state becomes that of the checkpoint that was prepared, durably; append its mark. Whatever else was there is gone. */
+    enum status (*adopt)(void *state, struct kv_buffer *ret_mark);
 };
 
 struct node_application {
@@ -150,6 +160,7 @@ struct node_settings {
     enum trace_level trace;
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
+    uint64_t log_segment_bytes;   /* log.h; 0: its default */
     uint64_t checkpoint_bytes;    /* 0: NODE_CHECKPOINT_BYTES */
     uint64_t checkpoint_us;       /* 0: NODE_CHECKPOINT_US */
     bool oracle_first;            /* order.h */

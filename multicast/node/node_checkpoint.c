@@ -3,7 +3,6 @@
 #include "multicast/node/node_checkpoint.h"
 
 #include <endian.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,9 @@
 
 /* A checkpoint that could not be written is tried again after this time: the disk may have room then. */
 #define CHECKPOINT_RETRY_US 5000000
+
+/* A quiet member's few entries would keep all segments of the log behind them: when there are so many, it writes one, too. */
+#define SEGMENTS_BEHIND_MAX 2
 
 /* ---- Marks ----
  *
@@ -57,107 +59,12 @@ bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_s
     ret_point->reach.value = number_at(mark, 16, 8);
     const size_t config = (size_t)number_at(mark, 24, 4);
     const size_t left = mark.size - MARK_HEAD_BYTES;
-    if (config > left ||
-        wire_config_decode(kv_slice_of(mark.data + MARK_HEAD_BYTES, config), &ret_point->config) !=
-            STATUS_OK) {
+    if (config > left || wire_config_decode(kv_slice_of(mark.data + MARK_HEAD_BYTES, config),
+                                            &ret_point->config) != STATUS_OK) {
         return false;
     }
     *ret_order = kv_slice_of(mark.data + MARK_HEAD_BYTES + config, left - config);
     return ret_point->index.value > 0;
-}
-
-/* ---- The thread ----
- *
- *   IDLE -> WRITE -> WRITTEN -> SWEEP -> IDLE     WRITE and SWEEP are the thread's, the others the node's */
-
-enum writer_state { WRITER_IDLE, WRITER_WRITE, WRITER_WRITTEN, WRITER_SWEEP, WRITER_END };
-
-struct node_writer {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    enum writer_state state;
-    struct node_member *member; /* whose checkpoint it is */
-    enum status result;         /* WRITTEN */
-    kv_instant began;
-};
-
-static void *run_writer(void *context)
-{
-    struct node_writer *writer = context;
-    pthread_mutex_lock(&writer->mutex);
-    while (writer->state != WRITER_END) {
-        if (writer->state != WRITER_WRITE && writer->state != WRITER_SWEEP) {
-            pthread_cond_wait(&writer->changed, &writer->mutex);
-            continue;
-        }
-        const bool write = writer->state == WRITER_WRITE;
-        const struct node_application *application = &writer->member->application;
-        pthread_mutex_unlock(&writer->mutex);
-        const enum status result = write ? application->ops->write(application->state) : STATUS_OK;
-        if (!write) {
-            application->ops->sweep(application->state);
-        }
-        pthread_mutex_lock(&writer->mutex);
-        writer->result = result;
-        writer->state = write ? WRITER_WRITTEN : WRITER_IDLE;
-        pthread_cond_broadcast(&writer->changed);
-    }
-    pthread_mutex_unlock(&writer->mutex);
-    return NULL;
-}
-
-static enum writer_state look(struct node_writer *writer)
-{
-    pthread_mutex_lock(&writer->mutex);
-    const enum writer_state state = writer->state;
-    pthread_mutex_unlock(&writer->mutex);
-    return state;
-}
-
-static void hand_over(struct node_writer *writer, enum writer_state state)
-{
-    pthread_mutex_lock(&writer->mutex);
-    writer->state = state;
-    pthread_cond_broadcast(&writer->changed);
-    pthread_mutex_unlock(&writer->mutex);
-}
-
-void node_writer_open(struct node *node)
-{
-    bool any = false;
-    for (uint32_t i = 0; i < node->member_count; i++) {
-        any = any || node->members[i].application.ops->freeze != NULL;
-        node->members[i].cut.at = node->now;
-    }
-    if (!any) {
-        return;
-    }
-    node->writer = kv_alloc_zero(1, sizeof *node->writer);
-    pthread_mutex_init(&node->writer->mutex, NULL);
-    pthread_cond_init(&node->writer->changed, NULL);
-    const int failed = pthread_create(&node->writer->thread, NULL, run_writer, node->writer);
-    KV_ASSERT(failed == 0); /* a machine without room for one thread */
-}
-
-void node_writer_close(struct node *node)
-{
-    struct node_writer *writer = node->writer;
-    if (writer == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&writer->mutex);
-    while (writer->state == WRITER_WRITE || writer->state == WRITER_SWEEP) {
-        pthread_cond_wait(&writer->changed, &writer->mutex);
-    }
-    writer->state = WRITER_END;
-    pthread_cond_broadcast(&writer->changed);
-    pthread_mutex_unlock(&writer->mutex);
-    pthread_join(writer->thread, NULL);
-    pthread_cond_destroy(&writer->changed);
-    pthread_mutex_destroy(&writer->mutex);
-    kv_free(writer);
-    node->writer = NULL;
 }
 
 /* ---- Beginning ---- */
@@ -174,15 +81,21 @@ static bool is_due(const struct node *node, const struct node_member *member)
         raft_is_sending_snapshot(raft)) {
         return false;
     }
-    return cut->wanted || cut->log_bytes >= node->settings.checkpoint_bytes ||
+    const uint64_t first = node_retention_first(&member->retention, raft_snapshot_index(raft));
+    const bool pins =
+        first != UINT64_MAX && log_segment_now(node->log) >= first + SEGMENTS_BEHIND_MAX;
+    return cut->wanted || pins || cut->log_bytes >= node->settings.checkpoint_bytes ||
            (cut->log_bytes > 0 &&
             kv_instant_reached(kv_instant_add(cut->at, node->settings.checkpoint_us), node->now));
 }
 
-static void begin(struct node *node, struct node_member *member)
+void node_checkpoint_begin_due(struct node *node, struct node_member *member)
 {
     struct node_cut *cut = &member->cut;
     struct kv_buffer order = {0}, mark = {0};
+    if (!is_due(node, member)) {
+        return;
+    }
     cut->point =
         raft_snapshot_point_at(order_raft(member->order), order_delivered_index(member->order));
     order_save(member->order, &order);
@@ -190,13 +103,10 @@ static void begin(struct node *node, struct node_member *member)
     member->application.ops->freeze(member->application.state, kv_buffer_slice(&mark));
     kv_buffer_close(&order);
     kv_buffer_close(&mark);
-    cut->writing = true;
     cut->wanted = false;
     cut->at = node->now;
     cut->log_bytes = 0;
-    node->writer->member = member;
-    node->writer->began = node->now;
-    hand_over(node->writer, WRITER_WRITE);
+    node_writer_start(node, member, NODE_JOB_WRITE);
 }
 
 /* ---- Ending ---- */
@@ -211,14 +121,9 @@ static void fail(struct node *node, const struct node_member *member, enum statu
     }
 }
 
-static void on_written(struct node *node, struct node_member *member)
+void node_checkpoint_moved(struct node *node, struct node_member *member,
+                           const struct raft_snapshot_point *point)
 {
-    struct node_cut *cut = &member->cut;
-    cut->last = cut->point.index;
-    cut->count++;
-    (void)node_step_raft(
-        node, member,
-        (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &cut->point});
     const struct raft *raft = order_raft(member->order);
     uint64_t held = 0;
     for (uint64_t i = raft_snapshot_index(raft).value + 1; i <= raft_last(raft).value; i++) {
@@ -227,17 +132,16 @@ static void on_written(struct node *node, struct node_member *member)
     }
     node->entry_bytes -= member->held_bytes - held;
     member->held_bytes = held;
+    member->cut.last = point->index;
 }
 
-static void end(struct node *node)
+void node_checkpoint_on_written(struct node *node, struct node_member *member, enum status result)
 {
-    struct node_writer *writer = node->writer;
-    struct node_member *member = writer->member;
-    const bool no_room = writer->result == STATUS_NO_SPACE || writer->result == STATUS_FULL;
-    const bool written = writer->result == STATUS_OK;
-    member->cut.writing = false;
+    struct node_cut *cut = &member->cut;
+    const bool no_room = result == STATUS_NO_SPACE || result == STATUS_FULL;
+    const bool written = result == STATUS_OK;
     if (!written && !no_room) {
-        fail(node, member, writer->result);
+        fail(node, member, result);
         return;
     }
     const enum status status = member->application.ops->thaw(member->application.state, written);
@@ -246,36 +150,19 @@ static void end(struct node *node)
         return;
     }
     if (written) {
-        on_written(node, member);
-    } else {
-        member->cut.not_before = kv_instant_add(node->now, CHECKPOINT_RETRY_US);
-        member->cut.wanted = true;
-        node_report(node, "group %u: no room for a checkpoint (%s); the log grows",
-                    (unsigned)member->group.value, status_text(writer->result));
-    }
-    hand_over(writer, WRITER_SWEEP);
-}
-
-void node_checkpoint_turn(struct node *node)
-{
-    if (node->writer == NULL || node->failure != STATUS_OK) {
+        cut->count++;
+        node_transfer_forget(member);
+        (void)node_step_raft(
+            node, member,
+            (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &cut->point});
+        node_checkpoint_moved(node, member, &cut->point);
+        node_writer_start(node, member, NODE_JOB_SWEEP);
         return;
     }
-    const enum writer_state state = look(node->writer);
-    if (state == WRITER_WRITTEN) {
-        end(node);
-    } else if (state == WRITER_IDLE && node->stop_by.us == KV_INSTANT_NEVER.us) {
-        for (uint32_t i = 0; i < node->member_count; i++) {
-            /* In turn: a busy member must not keep the others from theirs. */
-            struct node_member *member =
-                &node->members[(node->writer_next + i) % node->member_count];
-            if (is_due(node, member)) {
-                node->writer_next = (uint32_t)(member - node->members) + 1;
-                begin(node, member);
-                return;
-            }
-        }
-    }
+    cut->not_before = kv_instant_add(node->now, CHECKPOINT_RETRY_US);
+    cut->wanted = true;
+    node_report(node, "group %u: no room for a checkpoint (%s); the log grows",
+                (unsigned)member->group.value, status_text(result));
 }
 
 /* ---- Pruning ---- */
@@ -302,8 +189,8 @@ void node_checkpoint_prune(struct node *node)
     uint64_t first = now;
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct node_member *member = &node->members[i];
-        const uint64_t needed =
-            node_retention_first(&member->retention, raft_snapshot_index(order_raft(member->order)));
+        const uint64_t needed = node_retention_first(
+            &member->retention, raft_snapshot_index(order_raft(member->order)));
         first = needed < first ? needed : first;
     }
     if (first <= log_segment_first(node->log) || node->failure != STATUS_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node_checkpoint: checkpoints of the members of a node, one after the other, written by a thread of their own.
+/* node_checkpoint: checkpoints of the members of a node, one after the other, written by another thread (node_writer.h).
  *
  * A checkpoint is cut between two turns: everything that the order has delivered up to its commit index has gone to the application, so
  * the state is that of a log index, and what waits for other groups is part of it (docs/decisions/0008-checkpoints-between-turns.md).
@@ -12,7 +12,6 @@
 
 struct node;
 struct node_member;
-struct node_writer; /* the thread */
 
 /* A member's checkpoints. */
 struct node_cut {
@@ -20,26 +19,27 @@ struct node_cut {
     kv_instant at;                    /* when it, or the node, began */
     uint64_t log_bytes;               /* appended since */
     bool wanted;                      /* somebody has asked for one */
-    bool writing;                     /* one is under way, at `point` */
-    struct raft_snapshot_point point;
+    struct raft_snapshot_point point; /* of the one that is under way, or was last */
     kv_instant not_before;            /* the last one failed */
     uint64_t count;                   /* written since the node was opened */
 };
 
 /* The mark of a checkpoint: bytes that hold the point and what order_save gave. */
-void node_mark_encode(const struct raft_snapshot_point *point, kv_slice order, struct kv_buffer *ret);
+void node_mark_encode(const struct raft_snapshot_point *point, kv_slice order,
+                      struct kv_buffer *ret);
 
 /* False: it is none. *ret_order borrows from the mark. */
 bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_slice *ret_order);
 
-/* Start the thread, if any member has checkpoints. */
-void node_writer_open(struct node *node);
+/* Begin one, if it is due and the writer is free. */
+void node_checkpoint_begin_due(struct node *node, struct node_member *member);
 
-/* Wait for what is being written, and end the thread. */
-void node_writer_close(struct node *node);
+/* It has been written, or not. */
+void node_checkpoint_on_written(struct node *node, struct node_member *member, enum status result);
 
-/* Once in a turn, behind everything else: end what has been written, begin what is due. */
-void node_checkpoint_turn(struct node *node);
+/* The member goes on from `point`: its raft has dropped the log up to there. */
+void node_checkpoint_moved(struct node *node, struct node_member *member,
+                           const struct raft_snapshot_point *point);
 
 /* Behind a sync: give up segments that nobody needs any more. */
 void node_checkpoint_prune(struct node *node);

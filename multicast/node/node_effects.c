@@ -102,6 +102,14 @@ static void execute_deliveries(struct node *node, struct node_member *member,
     }
 }
 
+static void carry_images(struct node *node, struct node_member *member,
+                         const struct raft_effects *effects)
+{
+    for (uint32_t i = 0; i < effects->chunk_wanted_count; i++) {
+        node_transfer_send(node, member, &effects->chunks_wanted[i].message);
+    }
+}
+
 static const char *role_text(enum raft_role role)
 {
     switch (role) {
@@ -165,6 +173,7 @@ void node_carry_out(struct node *node, struct node_member *member)
             report_role(node, member);
             node_tick_application(node, member);
         }
+        carry_images(node, member, &effects->raft);
         execute_deliveries(node, member, effects);
         node_reads_unpark(node, member);
         for (uint32_t i = 0; i < effects->raft.read_count; i++) {

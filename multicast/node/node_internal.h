@@ -12,6 +12,8 @@
 #include "multicast/node/node_records.h"
 #include "multicast/node/node_retention.h"
 #include "multicast/node/node_staging.h"
+#include "multicast/node/node_transfer.h"
+#include "multicast/node/node_writer.h"
 #include "multicast/node/node_waiters.h"
 #include "multicast/order/order.h"
 
@@ -20,6 +22,9 @@
 
 /* A read that waits for messages to several groups gives up after this time, longer than any client's patience. */
 #define NODE_READ_WAIT_US 30000000
+
+/* Bytes of a path, with its final NUL. */
+#define NODE_PATH_BYTES 4096
 
 /* A read on its way: its slot is raft's token. */
 struct node_read {
@@ -56,7 +61,10 @@ struct node_member {
     uint32_t coming_count;
     struct node_retention retention; /* where its records stand in the log */
     struct node_cut cut;             /* its checkpoints */
-    uint64_t held_bytes;             /* of entries that its raft holds */
+    struct node_image image;         /* of the last one, for others */
+    struct node_incoming incoming;   /* an image of another member */
+    char image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
+    uint64_t held_bytes; /* of entries that its raft holds */
     uint64_t commands;
     uint64_t reads_served;
     uint64_t messages;        /* to other members, of this group and of others */
@@ -84,6 +92,7 @@ struct node {
     kv_instant now;
     kv_instant started;
     kv_instant stop_by;         /* KV_INSTANT_NEVER until told to stop */
+    struct kv_buffer piece;     /* of an image */
     struct node_writer *writer; /* of checkpoints; NULL: no member has any */
     uint32_t writer_next;       /* the member that is looked at first */
     uint64_t entry_bytes;       /* that the members' rafts hold */

@@ -80,12 +80,25 @@ static enum status restore_point(const struct raft_snapshot_point *point, kv_sli
     return status == STATUS_OK ? order_load(order, state) : status;
 }
 
+/* The log holds the entry at the point as the point has it, or nothing that could contradict. */
+static bool continues(const struct node_staging *staging, const struct raft_snapshot_point *point)
+{
+    if (staging->count == 0 || point->index.value < staging->first.value ||
+        point->index.value > last_of(staging).value) {
+        return true;
+    }
+    const struct wire_entry *entry = staging->entries[point->index.value - staging->first.value];
+    return entry->term.value == point->term.value && entry->reach.value == point->reach.value;
+}
+
 enum status node_staging_restore(const struct node_staging *staging,
                                  const struct raft_snapshot_point *point, kv_slice state,
                                  struct order *order)
 {
     const kv_index base = point == NULL ? (kv_index){0} : point->index;
     const bool missing = staging->count > 0 && staging->first.value > base.value + 1;
+    /* A checkpoint that came from another member is durable before the record that says so: then these are not what follows it. */
+    const bool foreign = point != NULL && !continues(staging, point);
     if (missing || base.value < staging->installed.value) {
         return STATUS_CORRUPT;
     }
@@ -96,7 +109,7 @@ enum status node_staging_restore(const struct node_staging *staging,
         status = restore_point(point, state, order);
     }
     for (uint32_t i = 0; i < staging->count && status == STATUS_OK; i++) {
-        if (staging->entries[i]->index.value > base.value) {
+        if (staging->entries[i]->index.value > base.value && !foreign) {
             const struct raft_persist record = {.kind = RAFT_PERSIST_ENTRY,
                                                 .entry = staging->entries[i]};
             status = order_restore(order, &record);

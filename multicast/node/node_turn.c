@@ -32,6 +32,20 @@ static bool on_application_message(struct node *node, struct node_member *member
     return true;
 }
 
+/* A piece is in the frame that has just come, so it is taken at once, before the next frame. */
+static void on_chunk(struct node *node, struct node_member *member,
+                     const struct wire_message *message)
+{
+    struct raft_effects *effects = &member->effects.raft;
+    (void)node_step_raft(node, member,
+                         (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
+    if (effects->has_chunk_received) {
+        const struct raft_chunk_received received = effects->chunk_received;
+        effects->has_chunk_received = false;
+        node_transfer_receive(node, member, &received);
+    }
+}
+
 /* A message between members; false: nobody here should have got it. */
 static bool on_peer(struct node *node, const struct wire_message *message)
 {
@@ -44,7 +58,6 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND:
     case WIRE_MESSAGE_APPEND_REPLY:
-    case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
     case WIRE_MESSAGE_SOFT:
@@ -58,6 +71,9 @@ static bool on_peer(struct node *node, const struct wire_message *message)
         /* A message never fails a step: what is stale or wrong in it is ignored inside. */
         (void)node_step_raft(node, member,
                              (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = message});
+        return true;
+    case WIRE_MESSAGE_SNAPSHOT_CHUNK:
+        on_chunk(node, member, message);
         return true;
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
@@ -253,7 +269,7 @@ bool node_turn(struct node *node)
     busy = settle(node, true) || busy;
     node_outbox_send(&node->outbox, !node_is_dirty(node));
     node_checkpoint_prune(node);
-    node_checkpoint_turn(node);
+    node_writer_turn(node);
     look_at_health(node);
     return busy || node_is_dirty(node);
 }

@@ -126,7 +126,9 @@ static void raft_flush_snapshot(struct raft *raft, struct raft_peer *peer)
     if (peer->round_sent < raft->round) {
         raft_send_bare_heartbeat(raft, peer);
     }
-    if (peer->chunk_inflight) {
+    /* To a member that is away nothing is sent but heartbeats: the driver would make an image for nobody. */
+    const kv_instant silent_at = kv_instant_add(peer->heard_at, raft->settings.election_timeout_us);
+    if (peer->chunk_inflight || kv_instant_reached(silent_at, raft->now)) {
         return;
     }
     peer->chunk_inflight = true;

@@ -8,6 +8,8 @@
 
 #include "multicast/base/assert.h"
 #include "multicast/wire/command.h"
+#include "multicast/wire/codec.h"
+#include "oracle/kvd/state.h"
 #include "oracle/oracle_machine.h"
 #include "partition/engine/engine.h"
 #include "partition/kv/kv_machine.h"
@@ -16,6 +18,8 @@ struct application {
     kv_group_id group;
     struct engine *engine;
     struct engine_effects effects;
+    struct state *checkpoints;
+    enum status health;          /* OK, or the damage on disk that was met */
     struct kv_buffer remote;     /* scratch for the body of a REMOTE entry */
     struct wire_command command; /* scratch for the check of a body */
 };
@@ -108,13 +112,23 @@ static void carry_out(struct application *application, const struct node_port *p
     }
 }
 
+/* Behind each call that may have read rows: what came of it is void otherwise. */
+static bool is_sound(struct application *application)
+{
+    const enum status status = engine_status(application->engine);
+    application->health = application->health == STATUS_OK ? status : application->health;
+    return application->health == STATUS_OK;
+}
+
 static void step(struct application *application, const struct node_port *port,
                  struct engine_event event)
 {
     event.now = port->now;
     event.leads = port->leads;
     engine_step(application->engine, &event, &application->effects);
-    carry_out(application, port);
+    if (is_sound(application)) {
+        carry_out(application, port);
+    }
 }
 
 static void application_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
@@ -169,7 +183,7 @@ static bool application_stale_read(void *state, kv_slice body, struct node_read_
     }
     ret->timestamp = engine_cursor(application->engine);
     ret->body = engine_read(application->engine, body);
-    return true;
+    return is_sound(application);
 }
 
 static void application_tick(void *state, const struct node_port *port)
@@ -194,10 +208,59 @@ static struct node_application_status application_status(const void *state)
     };
 }
 
+static enum status application_open(void *state, const char *directory, struct kv_buffer *ret_mark,
+                                    struct node_error *error)
+{
+    return state_open(((struct application *)state)->checkpoints, directory, ret_mark, error);
+}
+
+static void application_freeze(void *state, kv_slice mark)
+{
+    state_freeze(((struct application *)state)->checkpoints, mark);
+}
+
+static enum status application_write(void *state)
+{
+    return state_write(((struct application *)state)->checkpoints);
+}
+
+static enum status application_thaw(void *state, bool written)
+{
+    return state_thaw(((struct application *)state)->checkpoints, written);
+}
+
+static void application_sweep(void *state)
+{
+    state_sweep(((struct application *)state)->checkpoints);
+}
+
+static enum status application_dump(void *state, const char *path, uint64_t *ret_bytes,
+                                    uint64_t *ret_digest)
+{
+    return state_dump(((struct application *)state)->checkpoints, path, ret_bytes, ret_digest);
+}
+
+static enum status application_prepare(void *state, const char *path, uint64_t offset,
+                                       uint64_t digest)
+{
+    return state_prepare(((struct application *)state)->checkpoints, path, offset, digest);
+}
+
+static enum status application_adopt(void *state, struct kv_buffer *ret_mark)
+{
+    return state_adopt(((struct application *)state)->checkpoints, ret_mark);
+}
+
+static enum status application_health(const void *state)
+{
+    return ((const struct application *)state)->health;
+}
+
 static void application_destroy(void *state)
 {
     struct application *application = state;
-    engine_destroy(&application->engine);
+    engine_destroy(&application->engine); /* its stores stand on what is closed next */
+    state_close(&application->checkpoints);
     engine_effects_close(&application->effects);
     kv_buffer_close(&application->remote);
     kv_free(application);
@@ -215,16 +278,32 @@ static const struct node_application_ops application_ops = {
     .deadline = application_deadline,
     .status = application_status,
     .destroy = application_destroy,
+    .open = application_open,
+    .freeze = application_freeze,
+    .write = application_write,
+    .thaw = application_thaw,
+    .sweep = application_sweep,
+    .health = application_health,
+    .dump = application_dump,
+    .prepare = application_prepare,
+    .adopt = application_adopt,
 };
 
 struct node_application application_new(kv_group_id group, void *context)
 {
-    const struct node_config *config = context;
+    const struct application_context *given = context;
+    const struct node_config *config = given->config;
     struct application *application = kv_alloc_zero(1, sizeof *application);
     bool is_oracle = kv_group_equal(group, KV_GROUP_ORACLE);
     struct machine machine = is_oracle ? oracle_machine_new(config->partitions, 0)
                                        : kv_machine_new(group, config->partitions);
     application->group = group;
     application->engine = engine_new(group, machine, 0);
+    application->checkpoints = state_new(
+        &(struct state_settings){.cluster = wire_cluster_id(kv_slice_of_text(config->name)),
+                                 .group = group,
+                                 .node = given->self,
+                                 .map_bytes = given->state_bytes},
+        application->engine, machine);
     return (struct node_application){.ops = &application_ops, .state = application};
 }

@@ -5,7 +5,17 @@
 
 #include "multicast/node/node.h"
 
-/* The application of a group: the oracle machine for group 0, a KV machine otherwise; context is the node_config. */
+/* What a member's checkpoints may take on disk, unless it is said otherwise: address space, of which a process has enough for
+ * every group. */
+#define APPLICATION_STATE_BYTES (UINT64_C(256) * 1024 * 1024 * 1024)
+
+struct application_context {
+    const struct node_config *config;
+    kv_node_id self;
+    uint64_t state_bytes; /* a multiple of 4096 */
+};
+
+/* The application of a group: the oracle machine for group 0, a KV machine otherwise; context is a struct application_context. */
 struct node_application application_new(kv_group_id group, void *context);
 
 #endif

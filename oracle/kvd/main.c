@@ -43,6 +43,10 @@ struct options {
     bool trace;
     bool unsafe_no_sync;
     uint64_t log_bytes_max;
+    uint64_t log_segment_bytes;
+    uint64_t state_bytes;
+    uint64_t checkpoint_bytes;
+    uint64_t checkpoint_us;
 };
 
 static const char usage_text[] =
@@ -59,9 +63,15 @@ static const char usage_text[] =
     "  --listen HOST:PORT   with --dev: where to listen (127.0.0.1:7400)\n"
     "  --partitions N       with --dev: how many partitions (2)\n"
     "  --log-mib-max N      answer BUSY when the log holds more than N MiB (8192)\n"
+    "  --log-segment-mib N  size of the log's files, which are given up one by one (64)\n"
+    "  --state-gib-max N    what the checkpoints of one group may take on disk (256)\n"
+    "  --checkpoint-mib N   write a checkpoint behind N MiB of log of a group (32)\n"
+    "  --checkpoint-seconds N   and after this time, if anything has changed (60)\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
     "  --version, --help\n"
+    "\n"
+    "options are also taken from $KVD_OPTIONS, before those of the command line\n"
     "\n"
     "exit status: 0 told to stop; 1 failed; 2 usage; 65 files corrupt, foreign or of another "
     "version;\n"
@@ -102,9 +112,46 @@ static unsigned long number_option(const char *text, const char *name, unsigned 
     return value;
 }
 
+/* Words of $KVD_OPTIONS in front of those of the command line. */
+static char **all_words(int argc, char **argv, int *ret_count)
+{
+    const char *text = getenv("KVD_OPTIONS");
+    char *copy = strdup(text == NULL ? "" : text);
+    char **words = calloc((size_t)argc + strlen(copy) + 1, sizeof *words);
+    if (copy == NULL || words == NULL) {
+        abort();
+    }
+    int count = 0;
+    words[count++] = argv[0];
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
+        words[count++] = word;
+    }
+    for (int i = 1; i < argc; i++) {
+        words[count++] = argv[i];
+    }
+    *ret_count = count;
+    return words; /* they and their array stay: the options point into them */
+}
+
 static void read_options(int argc, char **argv, struct options *ret)
 {
-    enum { CONFIG = 1, NODE, DIR, DEV, LISTEN, PARTITIONS, LOG_MIB, TRACE, NO_SYNC, VERSION, HELP };
+    enum {
+        CONFIG = 1,
+        NODE,
+        DIR,
+        DEV,
+        LISTEN,
+        PARTITIONS,
+        LOG_MIB,
+        SEGMENT_MIB,
+        STATE_GIB,
+        CHECKPOINT_MIB,
+        CHECKPOINT_SECONDS,
+        TRACE,
+        NO_SYNC,
+        VERSION,
+        HELP
+    };
     static const struct option long_options[] = {
         {"config", required_argument, NULL, CONFIG},
         {"node", required_argument, NULL, NODE},
@@ -113,6 +160,10 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"listen", required_argument, NULL, LISTEN},
         {"partitions", required_argument, NULL, PARTITIONS},
         {"log-mib-max", required_argument, NULL, LOG_MIB},
+        {"log-segment-mib", required_argument, NULL, SEGMENT_MIB},
+        {"state-gib-max", required_argument, NULL, STATE_GIB},
+        {"checkpoint-mib", required_argument, NULL, CHECKPOINT_MIB},
+        {"checkpoint-seconds", required_argument, NULL, CHECKPOINT_SECONDS},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
         {"version", no_argument, NULL, VERSION},
@@ -142,6 +193,20 @@ static void read_options(int argc, char **argv, struct options *ret)
             break;
         case LOG_MIB:
             ret->log_bytes_max = number_option(optarg, "--log-mib-max", 1024 * 1024) * 1024 * 1024;
+            break;
+        case SEGMENT_MIB:
+            ret->log_segment_bytes = (uint64_t)number_option(optarg, "--log-segment-mib", 1024)
+                                     << 20;
+            break;
+        case STATE_GIB:
+            ret->state_bytes = number_option(optarg, "--state-gib-max", 1024) << 30;
+            break;
+        case CHECKPOINT_MIB:
+            ret->checkpoint_bytes = (uint64_t)number_option(optarg, "--checkpoint-mib", 65536)
+                                    << 20;
+            break;
+        case CHECKPOINT_SECONDS:
+            ret->checkpoint_us = number_option(optarg, "--checkpoint-seconds", 86400) * 1000000;
             break;
         case TRACE:
             ret->trace = true;
@@ -224,6 +289,10 @@ static int exit_status_of(enum status status)
 static int run_node(const struct options *options, const struct node_config *config,
                     const char *directory)
 {
+    struct application_context context = {
+        .config = config,
+        .self = {(uint16_t)options->node},
+        .state_bytes = options->state_bytes == 0 ? APPLICATION_STATE_BYTES : options->state_bytes};
     struct node_settings settings = {
         .config = config,
         .self = {(uint16_t)options->node},
@@ -235,7 +304,10 @@ static int run_node(const struct options *options, const struct node_config *con
         .log_bytes_max = options->log_bytes_max,
         .oracle_first = true, /* docs/decisions/0006-oracle-first.md */
         .application = application_new,
-        .application_context = (void *)(uintptr_t)config,
+        .application_context = &context,
+        .log_segment_bytes = options->log_segment_bytes,
+        .checkpoint_bytes = options->checkpoint_bytes,
+        .checkpoint_us = options->checkpoint_us,
         .report = report,
     };
     struct node *node = NULL;
@@ -333,7 +405,8 @@ static int run_check(const char *directory)
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    read_options(argc, argv, &options);
+    char **words = all_words(argc, argv, &argc);
+    read_options(argc, words, &options);
     if (options.check_directory != NULL) {
         return run_check(options.check_directory);
     }

@@ -106,6 +106,10 @@ KV_MUST_CHECK enum status store_lmdb_write_new(struct store_lmdb *lmdb,
 void store_lmdb_write_layer(struct store_lmdb_write *write, uint32_t table,
                             const struct store_layer *layer);
 
+/* Put rows, by ascending keys, into a table of generation 0, which has none: its sum is theirs. CORRUPT: not ascending. */
+void store_lmdb_write_row(struct store_lmdb_write *write, uint32_t table,
+                          const struct kv_map_row *row);
+
 /* Put a blob in place of the one of this name. */
 void store_lmdb_write_blob(struct store_lmdb_write *write, const char *name, kv_slice bytes);
 

@@ -84,6 +84,21 @@ void store_lmdb_write_layer(struct store_lmdb_write *write, uint32_t table,
     write->head.sums[table] = layer->sum;
 }
 
+void store_lmdb_write_row(struct store_lmdb_write *write, uint32_t table,
+                          const struct kv_map_row *row)
+{
+    KV_ASSERT(table < write->lmdb->options.table_count && !row->tombstone);
+    if (write->failure != STATUS_OK) {
+        return;
+    }
+    const uint64_t hash = kv_map_row_hash(row->key, row->value, row->version);
+    const int code =
+        write_record(write, table, row->key, hash, row->version, row->value, MDB_APPEND);
+    write_fail(write, code == MDB_KEYEXIST ? STATUS_CORRUPT : store_lmdb_status(code));
+    write->head.sums[table].count++;
+    write->head.sums[table].digest += hash;
+}
+
 /* ---- Blobs ---- */
 
 /* Remove all pieces of a blob. */

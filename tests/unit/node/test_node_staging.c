@@ -201,6 +201,38 @@ static void a_checkpoint_that_is_older_than_the_log_reaches_is_refused(void **st
     }
 }
 
+/* The power went between a checkpoint that came from elsewhere and the record that says so. */
+static void entries_that_do_not_follow_the_checkpoint_are_not_taken(void **state)
+{
+    (void)state;
+    static struct history history;
+    history = (struct history){0};
+    struct node_staging staging = {0};
+    struct kv_buffer saved = {0};
+    add_hard_state(&history);
+    for (uint64_t i = 1; i <= 10; i++) {
+        add_entry(&history, i);
+    }
+    add_hard_state(&history);
+    for (uint32_t i = 0; i < history.count; i++) {
+        assert_int_equal(node_staging_add(&staging, &history.records[i]), STATUS_OK);
+    }
+    struct order *source = new_order(), *order = new_order();
+    order_save(source, &saved);
+    struct raft_snapshot_point point = point_at(&history, 6);
+    point.term.value = 2; /* another leader's entry 6 */
+    assert_int_equal(node_staging_restore(&staging, &point, kv_buffer_slice(&saved), order),
+                     STATUS_OK);
+    assert_int_equal(raft_last(order_raft(order)).value, 6);
+    kv_buffer_close(&saved);
+    node_staging_close(&staging);
+    order_destroy(&source);
+    order_destroy(&order);
+    for (uint32_t i = 0; i < history.count; i++) {
+        wire_entry_drop(&history.records[i].entry);
+    }
+}
+
 static void records_that_cannot_follow_each_other_are_refused(void **state)
 {
     (void)state;
@@ -229,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_behind_the_checkpoint_are_what_was_written_last),
         cmocka_unit_test(a_checkpoint_that_is_older_than_the_log_reaches_is_refused),
+        cmocka_unit_test(entries_that_do_not_follow_the_checkpoint_are_not_taken),
         cmocka_unit_test(records_that_cannot_follow_each_other_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
