@@ -218,6 +218,14 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl leader transfer 1\n"
      "  kvctl leader transfer oracle --to 2\n"},
+    {"checkpoint", "[NODE]", 0, 1, CLIENT, 0, kvctl_run_checkpoint,
+     "write checkpoints of the state now",
+     "Nodes write checkpoints by themselves; this is for before a planned restart, or to have the "
+     "log pruned. Of all "
+     "nodes, or of one; waits until every member has one of what it had, --timeout (60s) at most.\n"
+     "\n"
+     "  kvctl checkpoint\n"
+     "  kvctl checkpoint 2\n"},
     {"cluster start", "", 0, 0,
      LOCAL | KVCTL_BIT(NODES) | KVCTL_BIT(PARTITIONS) | KVCTL_BIT(REPLICAS) | KVCTL_BIT(NAME) |
          KVCTL_BIT(KVD),

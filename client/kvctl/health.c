@@ -149,6 +149,7 @@ static json_t *member_json(kv_member_status member)
     set_number(json, "sessions", member.sessions);
     set_number(json, "commands", member.commands);
     set_number(json, "reads", member.reads);
+    set_number(json, "checkpoint", member.checkpoint);
     return json;
 }
 
@@ -182,6 +183,7 @@ static json_t *node_json(kv_node_status node)
         set_number(json, "log_syncs", node.log_syncs);
         set_number(json, "log_bytes", node.log_bytes);
         set_number(json, "frames_dropped", node.frames_dropped);
+        set_number(json, "log_files", node.log_files);
     }
     return json;
 }

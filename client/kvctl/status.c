@@ -140,6 +140,43 @@ static enum kvctl_exit transfer(const struct kvctl_options *options, kv_client *
     return KVCTL_EXIT_OK;
 }
 
+/* A large state takes its time. */
+#define CHECKPOINT_TIMEOUT_MS_DEFAULT 60000
+
+enum kvctl_exit kvctl_run_checkpoint(const struct kvctl_command *command,
+                                     const struct kvctl_options *options)
+{
+    const struct kvctl_arguments arguments = kvctl_arguments_of(command, options);
+    uint64_t node = 0;
+    if (arguments.count > 0 &&
+        (!kvctl_number_parse(arguments.words[0], KV_NODES_MAX, &node) || node == 0)) {
+        return kvctl_fail(options, KVCTL_EXIT_USAGE,
+                          "checkpoint: '%s' is not a node; give its number, or nothing for all",
+                          arguments.words[0]);
+    }
+    kv_client *client = NULL;
+    enum kvctl_exit code = kvctl_connect_any(options, &client);
+    if (code == KVCTL_EXIT_OK) {
+        const uint64_t began_us = kv_now_us();
+        const kv_status status = kv_checkpoint(
+            client, (uint32_t)node, kvctl_timeout_ms(options, CHECKPOINT_TIMEOUT_MS_DEFAULT));
+        const double seconds = (double)(kv_now_us() - began_us) / 1e6;
+        if (status != KV_OK) {
+            code = kvctl_fail_status(options, client, status, "checkpoint");
+        } else if (options->output == KVCTL_OUTPUT_JSON) {
+            json_t *json = json_object();
+            json_object_set_new(json, "op", json_string("checkpoint"));
+            json_object_set_new(json, "status", json_string("ok"));
+            json_object_set_new(json, "seconds", json_real(seconds));
+            kvctl_print_json(stdout, json);
+        } else if (!kvctl_given(options, KVCTL_BIT(QUIET))) {
+            printf("OK, %.2f s\n", seconds);
+        }
+    }
+    kv_client_close(&client);
+    return kvctl_flush(options, code);
+}
+
 enum kvctl_exit kvctl_run_leader_transfer(const struct kvctl_command *command,
                                           const struct kvctl_options *options)
 {

@@ -311,9 +311,10 @@ typedef struct kv_member_status {
     const char *role; /* "leader", "follower", "candidate", "learner" */
     uint64_t term, leader, last, commit, applied, delivered, digest;
     uint64_t keys, sessions, commands,
-        reads;         /* keys of the oracle: those that live away from home */
-    uint64_t messages; /* sent to other members since start */
-    uint64_t waiting;  /* delivered commands that wait for other groups */
+        reads;           /* keys of the oracle: those that live away from home */
+    uint64_t messages;   /* sent to other members since start */
+    uint64_t waiting;    /* delivered commands that wait for other groups */
+    uint64_t checkpoint; /* log index of the last checkpoint */
 } kv_member_status;
 
 typedef struct kv_node_status {
@@ -321,6 +322,7 @@ typedef struct kv_node_status {
     const char *endpoint;
     bool reachable;
     uint64_t uptime_ms, log_syncs, log_bytes, frames_dropped;
+    uint64_t log_files; /* of 64 MiB, that there are */
 } kv_node_status;
 
 typedef struct kv_cluster_status kv_cluster_status;
@@ -339,6 +341,10 @@ void kv_cluster_status_free(kv_cluster_status *status);
 /* Ask the leader of a group to hand over to `node` (0: any). KV_OK: the hand-over has begun.
  * KV_UNAVAILABLE: no leader was found, or it could not. KV_INVALID: there is no such group. */
 kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, uint64_t timeout_ms);
+
+/* Have every member on a node (0: on all nodes) write a checkpoint of its state, and wait until all of them have one that
+ * holds what they had when this was called. KV_UNAVAILABLE: a node does not answer, or not all of them have one in time. */
+kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms);
 
 /* The partition that a key is in, as far as this client knows; 0 if it has not heard from the
  * cluster yet. */

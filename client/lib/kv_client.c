@@ -292,7 +292,8 @@ static void kv_on_message(kv_client *client, uint32_t slot)
         return;
     }
     if (message->kind == WIRE_MESSAGE_STATUS_REPLY ||
-        message->kind == WIRE_MESSAGE_TRANSFER_REPLY) {
+        message->kind == WIRE_MESSAGE_TRANSFER_REPLY ||
+        message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY) {
         if (client->listener != NULL) {
             client->listener->hear(client->listener, slot, message);
         }

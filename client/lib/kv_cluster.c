@@ -10,7 +10,10 @@
 
 /* Pause before a hand-over is asked for again: a leader that is being elected needs about that
  * long. */
-#define KV_TRANSFER_PAUSE_US (50 * 1000)
+/* Between two looks at whether checkpoints are written. */
+#define KV_CHECKPOINT_POLL_US 20000
+
+#define KV_TRANSFER_PAUSE_US  (50 * 1000)
 
 /* Time that one node is given to answer before the next is asked. */
 #define KV_TRANSFER_ANSWER_US (500 * 1000)
@@ -98,6 +101,7 @@ static void kv_add_member(kv_cluster_status *status, uint32_t node,
         .reads = member->reads,
         .messages = member->messages,
         .waiting = member->waiting,
+        .checkpoint = member->checkpoint.value,
     };
 }
 
@@ -120,6 +124,7 @@ static void kv_hear_status(struct kv_listener *base, uint32_t slot,
         node->log_syncs = reply->log_syncs;
         node->log_bytes = reply->log_bytes;
         node->frames_dropped = reply->frames_dropped;
+        node->log_files = reply->log_files;
         for (uint32_t m = 0; m < reply->member_count; m++) {
             kv_add_member(listener->status, node->node, &reply->members[m]);
         }
@@ -328,4 +333,102 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
     client->listener = NULL;
     kv_set_error(client, "no leader of group %u has begun to hand over", group);
     return KV_UNAVAILABLE;
+}
+
+/* ---- Checkpoints ---- */
+
+struct kv_checkpoint_listener {
+    struct kv_listener listener;
+    uint32_t answers;
+};
+
+static void kv_hear_checkpoint(struct kv_listener *base, uint32_t slot,
+                               const struct wire_message *message)
+{
+    struct kv_checkpoint_listener *listener = (struct kv_checkpoint_listener *)base;
+    (void)slot;
+    listener->answers += message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY;
+}
+
+/* Ask each node of `before` for checkpoints; false: one of them does not answer in time. */
+static bool kv_ask_checkpoints(kv_client *client, const kv_cluster_status *before, uint32_t node,
+                               uint64_t until_us)
+{
+    struct kv_checkpoint_listener listener = {.listener = {kv_hear_checkpoint}};
+    uint32_t asked = 0;
+    client->listener = &listener.listener;
+    for (uint32_t i = 0; i < before->node_count; i++) {
+        if (node != 0 && before->nodes[i].node != node) {
+            continue;
+        }
+        struct wire_message *question = &client->message_out;
+        const kv_node_id to = {(uint16_t)before->nodes[i].node};
+        question->kind = WIRE_MESSAGE_CHECKPOINT_REQUEST;
+        question->group = KV_GROUP_ORACLE;
+        question->from = KV_NODE_NONE;
+        question->to = to;
+        question->as.checkpoint_request.detail = 0;
+        (void)kv_ask(client, to, question);
+        asked++;
+    }
+    kv_turn(client);
+    while (listener.answers < asked && kv_now_us() < until_us) {
+        kv_wait(client, until_us);
+        kv_turn(client);
+    }
+    client->listener = NULL;
+    return asked > 0 && listener.answers >= asked;
+}
+
+/* Every member of `before`, on `node` or on any, has a checkpoint of what it had then. */
+static bool kv_has_checkpoints(const kv_cluster_status *before, const kv_cluster_status *now,
+                               uint32_t node)
+{
+    for (uint32_t i = 0; i < before->member_count; i++) {
+        const kv_member_status *then = &before->members[i];
+        bool has = node != 0 && then->node != node;
+        for (uint32_t j = 0; j < now->member_count && !has; j++) {
+            const kv_member_status *member = &now->members[j];
+            has = member->node == then->node && member->group == then->group &&
+                  member->checkpoint >= then->applied;
+        }
+        if (!has) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms)
+{
+    kv_cluster_status *before = NULL, *now = NULL;
+    if (client == NULL || client->in_callback || node > KV_NODES_MAX) {
+        return KV_INVALID;
+    }
+    const uint64_t until_us = kv_instant_add(kv_now(), timeout_ms * 1000).us;
+    const kv_status status = kv_cluster_status_get(client, timeout_ms, &before);
+    if (status != KV_OK) {
+        return status;
+    }
+    bool done = false;
+    const bool begun = kv_ask_checkpoints(client, before, node, until_us);
+    while (begun && !done && kv_now_us() < until_us) {
+        const uint64_t pause_us = kv_now_us() + KV_CHECKPOINT_POLL_US;
+        while (kv_now_us() < pause_us) {
+            kv_wait(client, pause_us);
+            kv_turn(client);
+        }
+        if (kv_cluster_status_get(client, timeout_ms, &now) == KV_OK) {
+            done = kv_has_checkpoints(before, now, node);
+            kv_cluster_status_free(now);
+            now = NULL;
+        }
+    }
+    kv_cluster_status_free(before);
+    if (!done) {
+        kv_set_error(client, begun ? "not every member has written its checkpoint in time"
+                                   : "not every node has answered");
+        return KV_UNAVAILABLE;
+    }
+    return KV_OK;
 }

@@ -191,6 +191,16 @@ static void on_transfer_request(struct node *node, const struct net_route *route
     node_outbox_answer(&node->outbox, route, &reply);
 }
 
+static void on_checkpoint_request(struct node *node, const struct net_route *route)
+{
+    struct wire_message reply = {.kind = WIRE_MESSAGE_CHECKPOINT_REPLY};
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        node->members[i].cut.wanted = true;
+        reply.as.checkpoint_reply.members += node->members[i].application.ops->freeze != NULL;
+    }
+    node_outbox_answer(&node->outbox, route, &reply);
+}
+
 void node_on_client(struct node *node, const struct net_route *route,
                     const struct wire_message *message)
 {
@@ -206,6 +216,9 @@ void node_on_client(struct node *node, const struct net_route *route,
         return;
     case WIRE_MESSAGE_TRANSFER_REQUEST:
         on_transfer_request(node, route, message->group, &message->as.transfer_request);
+        return;
+    case WIRE_MESSAGE_CHECKPOINT_REQUEST:
+        on_checkpoint_request(node, route);
         return;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
@@ -229,6 +242,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_REPLY:
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_CHECKPOINT_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         node->frames_dropped++; /* not for a client to say */
         return;

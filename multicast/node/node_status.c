@@ -79,6 +79,7 @@ static struct wire_member_status status_of(const struct node_member *member)
         .reads = member->reads_served,
         .messages = member->messages,
         .waiting = application.waiting,
+        .checkpoint = member->cut.last,
     };
 }
 
@@ -97,6 +98,7 @@ void node_on_status_request(struct node *node, const struct net_route *route)
         .log_syncs = log.syncs,
         .log_bytes = log.bytes,
         .frames_dropped = node->frames_dropped + net.dropped_in,
+        .log_files = log.segments,
         .member_count = node->member_count,
         .members = members,
     };

@@ -244,12 +244,11 @@ static enum status adopt(struct node *node, struct node_member *member,
         status = STATUS_CORRUPT;
     }
     if (status == STATUS_OK) {
-        struct order_event event = {.kind = ORDER_EVENT_INSTALLED,
-                                    .raft = {.kind = RAFT_EVENT_SNAPSHOT_INSTALLED,
-                                             .now = node->now,
-                                             .point = point},
-                                    .physical = node_clock_physical(),
-                                    .snapshot = order};
+        struct order_event event = {
+            .kind = ORDER_EVENT_INSTALLED,
+            .raft = {.kind = RAFT_EVENT_SNAPSHOT_INSTALLED, .now = node->now, .point = point},
+            .physical = node_clock_physical(),
+            .snapshot = order};
         member->touched = true;
         status = order_step(member->order, &event, &member->effects);
     }

@@ -41,10 +41,12 @@ enum {
     WIRE_FIELDS_REQUEST = 9,
     WIRE_FIELDS_REPLY = 10,
     WIRE_FIELDS_STATUS_REQUEST = 1,
-    WIRE_FIELDS_STATUS_REPLY = 6,
+    WIRE_FIELDS_STATUS_REPLY = 7,
     WIRE_FIELDS_TRANSFER_REQUEST = 1,
     WIRE_FIELDS_TRANSFER_REPLY = 2,
-    WIRE_FIELDS_REFUSAL = 4
+    WIRE_FIELDS_REFUSAL = 4,
+    WIRE_FIELDS_CHECKPOINT_REQUEST = 1,
+    WIRE_FIELDS_CHECKPOINT_REPLY = 1
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

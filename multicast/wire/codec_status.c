@@ -4,7 +4,7 @@
 #include "multicast/wire/codec_internal.h"
 
 /* Elements of struct wire_member_status. */
-#define MEMBER_STATUS_FIELDS 15
+#define MEMBER_STATUS_FIELDS 16
 
 void wire_pack_status_request(msgpack_packer *packer, const struct wire_status_request *message)
 {
@@ -34,6 +34,7 @@ static void pack_member(msgpack_packer *packer, const struct wire_member_status 
     wire_pack_uint(packer, member->reads);
     wire_pack_uint(packer, member->messages);
     wire_pack_uint(packer, member->waiting);
+    wire_pack_uint(packer, member->checkpoint.value);
 }
 
 static void read_member(struct wire_reader *reader, struct wire_member_status *ret)
@@ -54,6 +55,7 @@ static void read_member(struct wire_reader *reader, struct wire_member_status *r
     ret->reads = wire_read_u64(reader);
     ret->messages = wire_read_u64(reader);
     ret->waiting = wire_read_u64(reader);
+    ret->checkpoint.value = wire_read_u64(reader);
 }
 
 void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_reply *message)
@@ -64,6 +66,7 @@ void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_rep
     wire_pack_uint(packer, message->log_syncs);
     wire_pack_uint(packer, message->log_bytes);
     wire_pack_uint(packer, message->frames_dropped);
+    wire_pack_uint(packer, message->log_files);
     wire_pack_array(packer, message->member_count);
     for (uint32_t i = 0; i < message->member_count; i++) {
         pack_member(packer, &message->members[i]);
@@ -82,6 +85,7 @@ void wire_read_status_reply(struct wire_reader *reader, struct wire_status_reply
     ret->log_syncs = wire_read_u64(reader);
     ret->log_bytes = wire_read_u64(reader);
     ret->frames_dropped = wire_read_u64(reader);
+    ret->log_files = wire_read_u64(reader);
     ret->member_count = wire_read_array(reader, KV_GROUPS_MAX);
     for (uint32_t i = 0; i < ret->member_count; i++) {
         read_member(reader, &frame->members[i]);
@@ -108,4 +112,25 @@ void wire_read_transfer_reply(struct wire_reader *reader, struct wire_transfer_r
 {
     ret->started = wire_read_bool(reader);
     ret->leader = wire_read_node(reader);
+}
+
+void wire_pack_checkpoint_request(msgpack_packer *packer,
+                                  const struct wire_checkpoint_request *message)
+{
+    wire_pack_uint(packer, message->detail);
+}
+
+void wire_read_checkpoint_request(struct wire_reader *reader, struct wire_checkpoint_request *ret)
+{
+    ret->detail = (uint8_t)wire_read_uint(reader, UINT8_MAX);
+}
+
+void wire_pack_checkpoint_reply(msgpack_packer *packer, const struct wire_checkpoint_reply *message)
+{
+    wire_pack_uint(packer, message->members);
+}
+
+void wire_read_checkpoint_reply(struct wire_reader *reader, struct wire_checkpoint_reply *ret)
+{
+    ret->members = (uint32_t)wire_read_uint(reader, KV_GROUPS_MAX);
 }

@@ -45,7 +45,10 @@
     X(TRANSFER_REQUEST, transfer_request, 26, CLIENT, NODE, "hand the leadership of a group over") \
     X(TRANSFER_REPLY, transfer_reply, 27, NODE, CLIENT, "whether the hand-over has begun")         \
     X(REFUSAL, refusal, 28, NODE, CLIENT,                                                          \
-      "why the conversation cannot go on: version, cluster, form")
+      "why the conversation cannot go on: version, cluster, form")                                 \
+    X(CHECKPOINT_REQUEST, checkpoint_request, 29, CLIENT, NODE,                                    \
+      "write checkpoints of all members of this node")                                             \
+    X(CHECKPOINT_REPLY, checkpoint_reply, 30, NODE, CLIENT, "they are due, or under way")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,
@@ -215,10 +218,11 @@ struct wire_member_status {
     uint64_t digest;    /* of the state after it */
     uint64_t keys;
     uint64_t sessions;
-    uint64_t commands; /* ordered commands executed since start */
-    uint64_t reads;    /* reads served since start */
-    uint64_t messages; /* sent to other members, of this group and others, since start */
-    uint64_t waiting;  /* delivered commands that wait for other groups */
+    uint64_t commands;   /* ordered commands executed since start */
+    uint64_t reads;      /* reads served since start */
+    uint64_t messages;   /* sent to other members, of this group and others, since start */
+    uint64_t waiting;    /* delivered commands that wait for other groups */
+    kv_index checkpoint; /* of the last one that is durable */
 };
 
 struct wire_status_reply {
@@ -227,6 +231,7 @@ struct wire_status_reply {
     uint64_t log_syncs;      /* since start */
     uint64_t log_bytes;      /* written since start */
     uint64_t frames_dropped; /* malformed, foreign or misdelivered frames since start */
+    uint64_t log_files;      /* that there are */
     uint32_t member_count;   /* at most KV_GROUPS_MAX */
     const struct wire_member_status *members; /* borrowed */
 };
@@ -238,6 +243,14 @@ struct wire_transfer_request {
 struct wire_transfer_reply {
     bool started;
     kv_node_id leader; /* believed, when not started */
+};
+
+struct wire_checkpoint_request {
+    uint8_t detail; /* 0 */
+};
+
+struct wire_checkpoint_reply {
+    uint32_t members; /* that have checkpoints */
 };
 
 enum wire_refusal_reason {

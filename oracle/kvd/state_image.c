@@ -162,8 +162,7 @@ static void expect_name(struct image_reader *reader, const char *name)
     char found[STORE_LMDB_NAME_BYTES_MAX] = {0};
     const size_t size = strlen(name);
     expect_number(reader, size, 1);
-    reader->failed =
-        !get(reader, found, size) || memcmp(found, name, size) != 0 || reader->failed;
+    reader->failed = !get(reader, found, size) || memcmp(found, name, size) != 0 || reader->failed;
 }
 
 /* Read into a buffer in pieces: a size is not believed before the bytes are there. */
@@ -202,8 +201,8 @@ static void get_table(struct image_reader *reader, uint32_t table, const char *n
         row.version.clock.value = get_number(reader, 8);
         row.version.group.value = (uint16_t)get_number(reader, 2);
         const size_t value = (size_t)get_number(reader, 4);
-        reader->failed = reader->failed || key < 1 || key > KV_KEY_BYTES_MAX ||
-                         value > KV_VALUE_BYTES_MAX;
+        reader->failed =
+            reader->failed || key < 1 || key > KV_KEY_BYTES_MAX || value > KV_VALUE_BYTES_MAX;
         get_bytes(reader, key + value, scratch);
         if (!reader->failed) {
             row.key = kv_slice_of(scratch->data, key);

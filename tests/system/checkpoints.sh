@@ -32,6 +32,12 @@ for node in 1 2 3; do
 done
 await 30 agree
 
+say "kvctl checkpoint: every member has one of what it had"
+expect 0 kvctl checkpoint
+has "what it says" "OK" "$out"
+same "members with a checkpoint of all they have" 9 "$(kvctl status -o json | jq '[.groups[].members[] | select(.checkpoint >= .applied - 1)] | length')"
+expect 2 kvctl checkpoint nine
+
 say "kill -9 of all nodes: they go on from checkpoints and what is left of the log"
 for node in 1 2 3; do expect 0 kvctl cluster kill $node; done
 expect 0 kvctl cluster start

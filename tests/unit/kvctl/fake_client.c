@@ -691,6 +691,13 @@ void kv_cluster_status_free(kv_cluster_status *status)
     kv_free(status);
 }
 
+kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms)
+{
+    (void)client;
+    (void)timeout_ms;
+    return node > 3 ? KV_UNAVAILABLE : KV_OK;
+}
+
 kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, uint64_t timeout_ms)
 {
     (void)client;

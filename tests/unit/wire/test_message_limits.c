@@ -279,14 +279,14 @@ static void a_welcome_is_bounded_in_every_list_and_text(void **state)
 
 static bool status_accepted(unsigned members, uint64_t role, uint64_t leader)
 {
-    begin(WIRE_MESSAGE_STATUS_REPLY, 6);
-    wire_forge_pack(&body, "uuuuua", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
-                    UINT64_C(1), members);
+    begin(WIRE_MESSAGE_STATUS_REPLY, 7);
+    wire_forge_pack(&body, "uuuuuua", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                    UINT64_C(1), UINT64_C(1), members);
     for (unsigned i = 0; i < members; i++) {
-        wire_forge_pack(&body, "auuuuuuuuuuuuuuu", 15, UINT64_C(1), role, UINT64_C(1), leader,
+        wire_forge_pack(&body, "auuuuuuuuuuuuuuuu", 16, UINT64_C(1), role, UINT64_C(1), leader,
                         UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
                         UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
-                        UINT64_C(1));
+                        UINT64_C(1), UINT64_C(1));
     }
     return accepted();
 }

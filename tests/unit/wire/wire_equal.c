@@ -181,7 +181,8 @@ static bool equal_status_reply(const struct wire_status_reply *a, const struct w
                SAME(members[i].last.value) && SAME(members[i].commit.value) &&
                SAME(members[i].applied.value) && SAME(members[i].delivered) &&
                SAME(members[i].digest) && SAME(members[i].keys) && SAME(members[i].sessions) &&
-               SAME(members[i].commands) && SAME(members[i].reads);
+               SAME(members[i].commands) && SAME(members[i].reads) &&
+               SAME(members[i].checkpoint.value);
     }
     return same;
 }
@@ -196,6 +197,18 @@ static bool equal_transfer_reply(const struct wire_transfer_reply *a,
                                  const struct wire_transfer_reply *b)
 {
     return SAME(started) && SAME(leader.value);
+}
+
+static bool equal_checkpoint_request(const struct wire_checkpoint_request *a,
+                                     const struct wire_checkpoint_request *b)
+{
+    return SAME(detail);
+}
+
+static bool equal_checkpoint_reply(const struct wire_checkpoint_reply *a,
+                                   const struct wire_checkpoint_reply *b)
+{
+    return SAME(members);
 }
 
 static bool equal_refusal(const struct wire_refusal *a, const struct wire_refusal *b)

@@ -403,6 +403,12 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_TRANSFER_REPLY:
         ret->as.transfer_reply = (struct wire_transfer_reply){any_bool(random), any_node(random)};
         return;
+    case WIRE_MESSAGE_CHECKPOINT_REQUEST:
+        ret->as.checkpoint_request.detail = (uint8_t)wire_random_number(random, UINT8_MAX);
+        return;
+    case WIRE_MESSAGE_CHECKPOINT_REPLY:
+        ret->as.checkpoint_reply.members = (uint32_t)wire_random_number(random, KV_GROUPS_MAX);
+        return;
     case WIRE_MESSAGE_REFUSAL:
         ret->as.refusal =
             (struct wire_refusal){.reason = (enum wire_refusal_reason)kv_prng_between(
