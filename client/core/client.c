@@ -210,6 +210,7 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
+    case WIRE_MESSAGE_COMPARE:
         client->counters.unmatched++;
         return;
     }

@@ -84,6 +84,16 @@ static void queue_sends(struct node *node, struct node_member *member,
     }
 }
 
+void node_sample_state(struct node_member *member, uint64_t position)
+{
+    const struct node_application_status status =
+        member->application.ops->status(member->application.state);
+    if (status.waiting == 0 && position > member->sampled) {
+        member->sampled = position;
+        node_compare_sample(&member->compare, position, status.digest);
+    }
+}
+
 static void execute_deliveries(struct node *node, struct node_member *member,
                                const struct order_effects *effects)
 {
@@ -96,6 +106,9 @@ static void execute_deliveries(struct node *node, struct node_member *member,
         member->coming = delivery + 1;
         member->coming_count = effects->delivery_count - i - 1;
         ops->deliver(member->application.state, &port, delivery->entry, delivery->timestamp);
+        if (delivery->position % NODE_COMPARE_EVERY == 0) {
+            node_sample_state(member, delivery->position);
+        }
     }
     for (uint32_t i = 0; i < effects->remote_count && ops->remote != NULL; i++) {
         ops->remote(member->application.state, &port, effects->remotes[i]);

@@ -8,6 +8,7 @@
 #include "multicast/net/net.h"
 #include "multicast/node/node.h"
 #include "multicast/node/node_checkpoint.h"
+#include "multicast/node/node_compare.h"
 #include "multicast/node/node_outbox.h"
 #include "multicast/node/node_records.h"
 #include "multicast/node/node_retention.h"
@@ -61,6 +62,8 @@ struct node_member {
     uint32_t coming_count;
     struct node_retention retention; /* where its records stand in the log */
     struct node_cut cut;             /* its checkpoints */
+    struct node_compare compare;     /* digests of its state */
+    uint64_t sampled;                /* position of the last one */
     struct node_image image;         /* of the last one, for others */
     struct node_incoming incoming;   /* an image of another member */
     char image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
@@ -92,6 +95,7 @@ struct node {
     kv_instant now;
     kv_instant started;
     kv_instant stop_by;         /* KV_INSTANT_NEVER until told to stop */
+    kv_instant compare_at;      /* when digests are told next */
     struct kv_buffer piece;     /* of an image */
     struct node_writer *writer; /* of checkpoints; NULL: no member has any */
     uint32_t writer_next;       /* the member that is looked at first */
@@ -119,6 +123,9 @@ bool node_turn(struct node *node);
 
 /* node_turn.c: when the next turn is due. */
 kv_instant node_deadline(const struct node *node);
+
+/* node_effects.c: the member has executed everything up to this position: its digest is remembered, if nothing waits. */
+void node_sample_state(struct node_member *member, uint64_t position);
 
 /* node_effects.c: carry out and clear what the cores want: records, sends, deliveries, reads. */
 void node_carry_out(struct node *node, struct node_member *member);

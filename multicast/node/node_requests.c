@@ -243,6 +243,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
+    case WIRE_MESSAGE_COMPARE:
     case WIRE_MESSAGE_REFUSAL:
         node->frames_dropped++; /* not for a client to say */
         return;

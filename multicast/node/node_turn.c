@@ -46,6 +46,68 @@ static void on_chunk(struct node *node, struct node_member *member,
     }
 }
 
+/* What another member's state is. */
+static void on_compare(struct node *node, struct node_member *member,
+                       const struct wire_message *message)
+{
+    uint64_t at = 0;
+    const uint32_t voters = raft_config(order_raft(member->order))->count;
+    switch (node_compare_hear(&member->compare, message->from, voters, &message->as.compare, &at)) {
+    case NODE_OPINION_NONE:
+        return;
+    case NODE_OPINION_OTHER:
+        node_report(
+            node, "group %u: ALARM: node %u has another state than this one at position %llu",
+            (unsigned)member->group.value, (unsigned)message->from.value, (unsigned long long)at);
+        return;
+    case NODE_OPINION_SELF:
+        if (node->failure == STATUS_OK) {
+            node->failure = STATUS_CORRUPT;
+            snprintf(node->failure_text.text, sizeof node->failure_text.text,
+                     "ALARM: the state of group %u at position %llu is another one than that of a "
+                     "majority of its members; it is kept as it is for whoever wants to know why",
+                     (unsigned)member->group.value, (unsigned long long)at);
+        }
+        return;
+    }
+}
+
+static void tell_digests(struct node *node, struct node_member *member)
+{
+    struct wire_message message = {
+        .kind = WIRE_MESSAGE_COMPARE, .group = member->group, .from = node->self};
+    struct node_sample samples[WIRE_COMPARE_SAMPLES_MAX];
+    const struct wire_config *members = raft_config(order_raft(member->order));
+    message.as.compare.count = node_compare_tell(&member->compare, samples);
+    for (uint32_t i = 0; i < message.as.compare.count; i++) {
+        message.as.compare.samples[i] =
+            (struct wire_sample){samples[i].position, samples[i].digest};
+    }
+    for (uint32_t i = 0; i < members->count && message.as.compare.count > 0; i++) {
+        if (!kv_node_equal(members->members[i].node, node->self)) {
+            message.to = members->members[i].node;
+            member->messages++;
+            (void)!node_outbox_add(&node->outbox, &message, false);
+        }
+    }
+}
+
+/* Now and then: the state of this moment, if nothing waits, and what is known goes to the others. */
+static void compare(struct node *node)
+{
+    if (!kv_instant_reached(node->compare_at, node->now)) {
+        return;
+    }
+    node->compare_at = kv_instant_add(node->now, NODE_COMPARE_US);
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        struct node_member *member = &node->members[i];
+        if (!member->touched && member->effects.delivery_count == 0) {
+            node_sample_state(member, order_delivered(member->order));
+        }
+        tell_digests(node, member);
+    }
+}
+
 /* A message between members; false: nobody here should have got it. */
 static bool on_peer(struct node *node, const struct wire_message *message)
 {
@@ -74,6 +136,9 @@ static bool on_peer(struct node *node, const struct wire_message *message)
         return true;
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
         on_chunk(node, member, message);
+        return true;
+    case WIRE_MESSAGE_COMPARE:
+        on_compare(node, member, message);
         return true;
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
@@ -270,6 +335,7 @@ bool node_turn(struct node *node)
     node_outbox_send(&node->outbox, true);
     busy = settle(node, true) || busy;
     node_outbox_send(&node->outbox, !node_is_dirty(node));
+    compare(node);
     node_checkpoint_prune(node);
     node_writer_turn(node);
     look_at_health(node);

@@ -285,6 +285,7 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
+    case WIRE_MESSAGE_COMPARE:
     case WIRE_MESSAGE_REFUSAL:
         break;
     }

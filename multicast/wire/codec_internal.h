@@ -46,7 +46,8 @@ enum {
     WIRE_FIELDS_TRANSFER_REPLY = 2,
     WIRE_FIELDS_REFUSAL = 4,
     WIRE_FIELDS_CHECKPOINT_REQUEST = 1,
-    WIRE_FIELDS_CHECKPOINT_REPLY = 1
+    WIRE_FIELDS_CHECKPOINT_REPLY = 1,
+    WIRE_FIELDS_COMPARE = 1
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

@@ -6,6 +6,9 @@
 /* Elements of struct wire_member_status. */
 #define MEMBER_STATUS_FIELDS 16
 
+/* Elements of struct wire_sample. */
+#define SAMPLE_FIELDS 2
+
 void wire_pack_status_request(msgpack_packer *packer, const struct wire_status_request *message)
 {
     wire_pack_uint(packer, message->detail);
@@ -133,4 +136,25 @@ void wire_pack_checkpoint_reply(msgpack_packer *packer, const struct wire_checkp
 void wire_read_checkpoint_reply(struct wire_reader *reader, struct wire_checkpoint_reply *ret)
 {
     ret->members = (uint32_t)wire_read_uint(reader, KV_GROUPS_MAX);
+}
+
+void wire_pack_compare(msgpack_packer *packer, const struct wire_compare *message)
+{
+    KV_ASSERT(message->count <= WIRE_COMPARE_SAMPLES_MAX);
+    wire_pack_array(packer, message->count);
+    for (uint32_t i = 0; i < message->count; i++) {
+        wire_pack_array(packer, SAMPLE_FIELDS);
+        wire_pack_uint(packer, message->samples[i].position);
+        wire_pack_uint(packer, message->samples[i].digest);
+    }
+}
+
+void wire_read_compare(struct wire_reader *reader, struct wire_compare *ret)
+{
+    ret->count = wire_read_array(reader, WIRE_COMPARE_SAMPLES_MAX);
+    for (uint32_t i = 0; i < ret->count; i++) {
+        wire_read_arity(reader, SAMPLE_FIELDS);
+        ret->samples[i].position = wire_read_u64(reader);
+        ret->samples[i].digest = wire_read_u64(reader);
+    }
 }

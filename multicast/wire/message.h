@@ -48,7 +48,8 @@
       "why the conversation cannot go on: version, cluster, form")                                 \
     X(CHECKPOINT_REQUEST, checkpoint_request, 29, CLIENT, NODE,                                    \
       "write checkpoints of all members of this node")                                             \
-    X(CHECKPOINT_REPLY, checkpoint_reply, 30, NODE, CLIENT, "they are due, or under way")
+    X(CHECKPOINT_REPLY, checkpoint_reply, 30, NODE, CLIENT, "they are due, or under way")          \
+    X(COMPARE, compare, 31, MEMBER, MEMBER, "digests of the state at positions of the sequence")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,
@@ -251,6 +252,17 @@ struct wire_checkpoint_request {
 
 struct wire_checkpoint_reply {
     uint32_t members; /* that have checkpoints */
+};
+
+/* Digests in one message: the newest ones; the next message has the next. */
+#define WIRE_COMPARE_SAMPLES_MAX 12
+
+struct wire_compare {
+    uint32_t count;
+    struct wire_sample {
+        uint64_t position; /* in the delivered sequence, from 1 */
+        uint64_t digest;   /* of the state behind it, when nothing waits */
+    } samples[WIRE_COMPARE_SAMPLES_MAX];
 };
 
 enum wire_refusal_reason {

@@ -72,6 +72,7 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
+    case WIRE_MESSAGE_COMPARE:
     case WIRE_MESSAGE_REFUSAL:
         KV_UNREACHABLE(); /* conversations of real connections: the simulator has none */
     }

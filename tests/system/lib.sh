@@ -75,8 +75,12 @@ await() {
     done
 }
 
-# Ends the test.
+# Ends the test. Members whose states differ have said so.
 done_() {
+    checks=$((checks + 1))
+    if grep -l ALARM "$KV_CLUSTER"/node-*/log >"$work/alarms" 2>/dev/null; then
+        complain "an alarm in $(tr '\n' ' ' <"$work/alarms")"
+    fi
     if [ "$failures" -gt 0 ]; then
         echo "$failures of $checks checks failed"
         exit 1

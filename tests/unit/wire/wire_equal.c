@@ -211,6 +211,15 @@ static bool equal_checkpoint_reply(const struct wire_checkpoint_reply *a,
     return SAME(members);
 }
 
+static bool equal_compare(const struct wire_compare *a, const struct wire_compare *b)
+{
+    bool same = SAME(count);
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = SAME(samples[i].position) && SAME(samples[i].digest);
+    }
+    return same;
+}
+
 static bool equal_refusal(const struct wire_refusal *a, const struct wire_refusal *b)
 {
     return SAME(reason) && SAME(version_min) && SAME(version_max) && SAME_BYTES(text);

@@ -409,6 +409,12 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
         ret->as.checkpoint_reply.members = (uint32_t)wire_random_number(random, KV_GROUPS_MAX);
         return;
+    case WIRE_MESSAGE_COMPARE:
+        ret->as.compare.count = (uint32_t)wire_random_number(random, WIRE_COMPARE_SAMPLES_MAX);
+        for (uint32_t i = 0; i < ret->as.compare.count; i++) {
+            ret->as.compare.samples[i] = (struct wire_sample){any64(random), any64(random)};
+        }
+        return;
     case WIRE_MESSAGE_REFUSAL:
         ret->as.refusal =
             (struct wire_refusal){.reason = (enum wire_refusal_reason)kv_prng_between(
