@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "multicast/base/failpoint.h"
 #include "multicast/log/log.h"
 #include "multicast/node/node.h"
 #include "oracle/kvd/application.h"
@@ -61,6 +62,8 @@ static const char usage_text[] =
     "  --log-mib-max N      answer BUSY when the log holds more than N MiB (8192)\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
+    "  --failpoints         list the points at which KV_FAILPOINTS can end or fail this program\n"
+    "                       (docs/log.md)\n"
     "  --version, --help\n"
     "\n"
     "exit status: 0 told to stop; 1 failed; 2 usage; 65 files corrupt, foreign or of another "
@@ -104,7 +107,20 @@ static unsigned long number_option(const char *text, const char *name, unsigned 
 
 static void read_options(int argc, char **argv, struct options *ret)
 {
-    enum { CONFIG = 1, NODE, DIR, DEV, LISTEN, PARTITIONS, LOG_MIB, TRACE, NO_SYNC, VERSION, HELP };
+    enum {
+        CONFIG = 1,
+        NODE,
+        DIR,
+        DEV,
+        LISTEN,
+        PARTITIONS,
+        LOG_MIB,
+        TRACE,
+        NO_SYNC,
+        POINTS,
+        VERSION,
+        HELP
+    };
     static const struct option long_options[] = {
         {"config", required_argument, NULL, CONFIG},
         {"node", required_argument, NULL, NODE},
@@ -115,6 +131,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"log-mib-max", required_argument, NULL, LOG_MIB},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
+        {"failpoints", no_argument, NULL, POINTS},
         {"version", no_argument, NULL, VERSION},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -149,6 +166,9 @@ static void read_options(int argc, char **argv, struct options *ret)
         case NO_SYNC:
             ret->unsafe_no_sync = true;
             break;
+        case POINTS:
+            failpoint_list(stdout);
+            exit(EXIT_OK);
         case VERSION:
             puts("kvd " KVD_VERSION);
             exit(EXIT_OK);
@@ -164,6 +184,20 @@ static void read_options(int argc, char **argv, struct options *ret)
         ret->check_directory = argv[optind + 1];
     } else if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
+    }
+}
+
+/* A text that means nothing is a test that tests nothing: the program does not start. */
+static void arm_failpoints(void)
+{
+    char error[FAILPOINT_ERROR_BYTES];
+    const char *text = getenv("KV_FAILPOINTS");
+    if (failpoint_arm(text, error) != STATUS_OK) {
+        fprintf(stderr, "kvd: KV_FAILPOINTS: %s; kvd --failpoints lists the points\n", error);
+        exit(EXIT_USAGE);
+    }
+    if (failpoint_any_armed) {
+        fprintf(stderr, "kvd: armed failpoints: %s\n", text);
     }
 }
 
@@ -334,6 +368,7 @@ int main(int argc, char **argv)
 {
     struct options options = {0};
     read_options(argc, argv, &options);
+    arm_failpoints();
     if (options.check_directory != NULL) {
         return run_check(options.check_directory);
     }
