@@ -35,8 +35,7 @@ static enum status add_entry(struct node_staging *staging, struct wire_entry *en
         staging->first = index;
     }
     if (staging->count == staging->capacity) {
-        staging->capacity =
-            staging->capacity == 0 ? STAGING_ENTRIES_MIN : 2 * staging->capacity;
+        staging->capacity = staging->capacity == 0 ? STAGING_ENTRIES_MIN : 2 * staging->capacity;
         staging->entries =
             kv_realloc(staging->entries, staging->capacity * sizeof(*staging->entries));
     }

@@ -14,7 +14,8 @@
 struct node_staging {
     kv_term term; /* of the last HARD_STATE */
     kv_node_id vote;
-    kv_index installed; /* of the last SNAPSHOT that did not keep the log: nothing before it is known */
+    kv_index
+        installed; /* of the last SNAPSHOT that did not keep the log: nothing before it is known */
     struct wire_entry **entries; /* one reference each; contiguous */
     kv_index first;              /* of them */
     uint32_t count, capacity;

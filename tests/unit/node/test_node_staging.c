@@ -84,7 +84,8 @@ static void grow(struct history *history, struct kv_prng *prng)
         record->keeps_log = true;
     } else if (what == 3) {
         struct raft_persist *record = add(history, RAFT_PERSIST_SNAPSHOT);
-        history->base = history->commit = history->last = history->last + kv_prng_between(prng, 1, 9);
+        history->base = history->commit = history->last =
+            history->last + kv_prng_between(prng, 1, 9);
         record->point.index.value = history->base;
     } else {
         add_entry(history, history->last + 1);
@@ -126,7 +127,8 @@ static void check(const struct history *history, struct kv_prng *prng)
         const struct raft_persist *record = &history->records[i];
         assert_int_equal(node_staging_add(&staging, record), STATUS_OK);
     }
-    assert_int_equal(node_staging_add(&staging, &hard), STATUS_OK); /* it is written again by who prunes */
+    assert_int_equal(node_staging_add(&staging, &hard),
+                     STATUS_OK); /* it is written again by who prunes */
     order_save(source, &state);
     const struct raft_snapshot_point point = point_at(history, history->base);
     assert_int_equal(node_staging_restore(&staging, history->base == 0 ? NULL : &point,
