@@ -143,6 +143,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         .directory = node->settings.directory,
         .cluster = node->cluster,
         .node = node->self,
+        .segment_bytes = node->settings.segment_bytes,
         .unsafe_no_sync = node->settings.unsafe_no_sync,
     };
     struct log_error log_error = {{0}};

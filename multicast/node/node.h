@@ -126,6 +126,7 @@ struct node_settings {
     enum trace_level trace;
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
+    uint64_t segment_bytes;       /* of the log; 0: LOG_SEGMENT_BYTES */
     bool oracle_first;            /* order.h */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */

@@ -44,6 +44,7 @@ struct options {
     bool trace;
     bool unsafe_no_sync;
     uint64_t log_bytes_max;
+    uint64_t segment_bytes;
 };
 
 static const char usage_text[] =
@@ -60,6 +61,7 @@ static const char usage_text[] =
     "  --listen HOST:PORT   with --dev: where to listen (127.0.0.1:7400)\n"
     "  --partitions N       with --dev: how many partitions (2)\n"
     "  --log-mib-max N      answer BUSY when the log holds more than N MiB (8192)\n"
+    "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
     "  --failpoints         list the points at which KV_FAILPOINTS can end or fail this program\n"
@@ -115,6 +117,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         LISTEN,
         PARTITIONS,
         LOG_MIB,
+        SEGMENT_MIB,
         TRACE,
         NO_SYNC,
         POINTS,
@@ -129,6 +132,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"listen", required_argument, NULL, LISTEN},
         {"partitions", required_argument, NULL, PARTITIONS},
         {"log-mib-max", required_argument, NULL, LOG_MIB},
+        {"segment-mib", required_argument, NULL, SEGMENT_MIB},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
         {"failpoints", no_argument, NULL, POINTS},
@@ -159,6 +163,9 @@ static void read_options(int argc, char **argv, struct options *ret)
             break;
         case LOG_MIB:
             ret->log_bytes_max = number_option(optarg, "--log-mib-max", 1024 * 1024) * 1024 * 1024;
+            break;
+        case SEGMENT_MIB:
+            ret->segment_bytes = number_option(optarg, "--segment-mib", 1024) * 1024 * 1024;
             break;
         case TRACE:
             ret->trace = true;
@@ -267,6 +274,7 @@ static int run_node(const struct options *options, const struct node_config *con
         .trace = options->trace ? TRACE_DECISION : TRACE_NONE,
         .election_timeout_us = options->dev ? DEV_ELECTION_TIMEOUT_US : 0,
         .log_bytes_max = options->log_bytes_max,
+        .segment_bytes = options->segment_bytes,
         .oracle_first = true, /* docs/decisions/0006-oracle-first.md */
         .application = application_new,
         .application_context = (void *)(uintptr_t)config,
