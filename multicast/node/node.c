@@ -202,6 +202,12 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.log_bytes_max == 0) {
         node->settings.log_bytes_max = NODE_LOG_BYTES_MAX;
     }
+    if (node->settings.reserve_bytes == 0) {
+        node->settings.reserve_bytes = NODE_RESERVE_BYTES;
+    }
+    if (node->settings.free_bytes == NULL) {
+        node->settings.free_bytes = node_space_of;
+    }
     for (uint32_t g = 0; g < node->config->group_count; g++) {
         kv_group_id group = {(uint16_t)g};
         if (node_config_hosts(node->config, group, node->self)) {

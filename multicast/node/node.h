@@ -127,7 +127,10 @@ struct node_settings {
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
     uint64_t segment_bytes;       /* of the log; 0: LOG_SEGMENT_BYTES */
-    bool oracle_first;            /* order.h */
+    uint64_t reserve_bytes;       /* node_space.h; 0: NODE_RESERVE_BYTES */
+    int (*free_bytes)(const char *directory,
+                      uint64_t *ret); /* NULL: node_space_of; tests say what they want */
+    bool oracle_first;                /* order.h */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */
     void *application_context;
@@ -142,6 +145,10 @@ struct node_settings {
 /* Entries' bytes of all members that a node holds; beyond it its leaders answer BUSY. The log of this version is pruned by
  * nothing, so this bounds memory, disk and the time of a restart. */
 #define NODE_LOG_BYTES_MAX (UINT64_C(8) * 1024 * 1024 * 1024)
+
+/* Bytes of the disk that are kept for what must go on when it is almost full: some segments of the log, and what a busy disk takes
+ * between two looks. */
+#define NODE_RESERVE_BYTES (UINT64_C(256) * 1024 * 1024)
 
 #define NODE_ERROR_BYTES   640
 

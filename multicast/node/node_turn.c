@@ -221,6 +221,7 @@ static bool node_is_dirty(const struct node *node)
 bool node_turn(struct node *node)
 {
     node->now = node_clock();
+    node_look_at_space(node);
     bool busy = receive(node);
     tick(node);
     busy = settle(node, false) || busy;

@@ -177,9 +177,11 @@ enum wire_outcome {
         2,                 /* this sending was not ordered; leader: the believed one or none */
     WIRE_OUTCOME_BUSY = 3, /* this sending was not ordered: a queue is full */
     WIRE_OUTCOME_SESSION_UNKNOWN = 4, /* this sending was not ordered: the session has ended */
-    WIRE_OUTCOME_REFUSED = 5,    /* this sending was not ordered: sequence at or below the floor */
-    WIRE_OUTCOME_MALFORMED = 6,  /* this sending was not ordered: the body is not a valid command */
-    WIRE_OUTCOME_WRONG_GROUP = 7 /* this sending was not ordered: no member of that group is here */
+    WIRE_OUTCOME_REFUSED = 5,   /* this sending was not ordered: sequence at or below the floor */
+    WIRE_OUTCOME_MALFORMED = 6, /* this sending was not ordered: the body is not a valid command */
+    WIRE_OUTCOME_WRONG_GROUP =
+        7,                    /* this sending was not ordered: no member of that group is here */
+    WIRE_OUTCOME_NO_SPACE = 8 /* this sending was not ordered: the disk is almost full */
 };
 
 struct wire_reply {
@@ -227,6 +229,8 @@ struct wire_status_reply {
     uint64_t log_syncs;      /* since start */
     uint64_t log_bytes;      /* written since start */
     uint64_t frames_dropped; /* malformed, foreign or misdelivered frames since start */
+    uint64_t disk_free;      /* bytes */
+    bool no_space;           /* so few that orders of clients are refused */
     uint32_t member_count;   /* at most KV_GROUPS_MAX */
     const struct wire_member_status *members; /* borrowed */
 };

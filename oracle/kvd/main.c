@@ -45,6 +45,7 @@ struct options {
     bool unsafe_no_sync;
     uint64_t log_bytes_max;
     uint64_t segment_bytes;
+    uint64_t reserve_bytes;
 };
 
 static const char usage_text[] =
@@ -61,6 +62,7 @@ static const char usage_text[] =
     "  --listen HOST:PORT   with --dev: where to listen (127.0.0.1:7400)\n"
     "  --partitions N       with --dev: how many partitions (2)\n"
     "  --log-mib-max N      answer BUSY when the log holds more than N MiB (8192)\n"
+    "  --reserve-mib N      refuse writes when less than N MiB of the disk are free (256)\n"
     "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
@@ -118,6 +120,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         PARTITIONS,
         LOG_MIB,
         SEGMENT_MIB,
+        RESERVE_MIB,
         TRACE,
         NO_SYNC,
         POINTS,
@@ -132,6 +135,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"listen", required_argument, NULL, LISTEN},
         {"partitions", required_argument, NULL, PARTITIONS},
         {"log-mib-max", required_argument, NULL, LOG_MIB},
+        {"reserve-mib", required_argument, NULL, RESERVE_MIB},
         {"segment-mib", required_argument, NULL, SEGMENT_MIB},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
@@ -163,6 +167,9 @@ static void read_options(int argc, char **argv, struct options *ret)
             break;
         case LOG_MIB:
             ret->log_bytes_max = number_option(optarg, "--log-mib-max", 1024 * 1024) * 1024 * 1024;
+            break;
+        case RESERVE_MIB:
+            ret->reserve_bytes = number_option(optarg, "--reserve-mib", 1024 * 1024) * 1024 * 1024;
             break;
         case SEGMENT_MIB:
             ret->segment_bytes = number_option(optarg, "--segment-mib", 1024) * 1024 * 1024;
@@ -275,6 +282,7 @@ static int run_node(const struct options *options, const struct node_config *con
         .election_timeout_us = options->dev ? DEV_ELECTION_TIMEOUT_US : 0,
         .log_bytes_max = options->log_bytes_max,
         .segment_bytes = options->segment_bytes,
+        .reserve_bytes = options->reserve_bytes,
         .oracle_first = true, /* docs/decisions/0006-oracle-first.md */
         .application = application_new,
         .application_context = (void *)(uintptr_t)config,
