@@ -6,7 +6,7 @@
  * Map.        HELLO to one endpoint after the other until a WELCOME names nodes, groups and limits.
  * Legs.       An attempt is one message. It goes to each of its groups: the same id, destinations, floor and body on every
  *             leg, to the believed leader. NOT_LEADER with a hint is followed at once; without one the members take turns
- *             with a pause. BUSY backs off. Silence resends to the next member. All that concerns one leg. One of the groups
+ *             with a pause. BUSY and NO_SPACE back off. Silence resends to the next member. All that concerns one leg. One of the groups
  *             has the answer (footprint.h); whoever brings it, it is the operation's. What concerns the oracle is sent to
  *             the oracle alone (docs/decisions/0006). Of a message to one group, a node that said nothing since a sending
  *             that timed out is skipped for a while; of one to several, silence tells nothing about a node.
@@ -24,8 +24,7 @@
  * In doubt.   At its deadline a write is UNAVAILABLE if no sending on any leg can have been ordered: never sent, or each
  *             answered by a refusal. Otherwise it is IN_DOUBT; also if some of its keys are done. Reads are UNAVAILABLE.
  *             What is in doubt is resent in the background for CLIENT_ABANDONED_US, so that the floor can pass it; after that
- *             the client leaves the session and takes a new one. The old session's floor then stands still for ever, so
- *             nothing of it can be forgotten too early.
+ *             the client takes a new session. The floor of the old one stands for ever, so nothing of it is forgotten too early.
  * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means that it was not executed: it
  *             starts again, in a new session, under a new id. If another leg may still answer, that is awaited. Otherwise it
  *             is IN_DOUBT. A read starts again in any case.
@@ -111,7 +110,7 @@
     X(sendings, "requests sent, on all legs, resends included")                                    \
     X(timeouts, "sendings that were not answered in time")                                         \
     X(redirects, "answers that this node does not lead the group")                                 \
-    X(busy, "answers that a queue is full")                                                        \
+    X(busy, "answers that a queue or the disk is full")                                            \
     X(hellos, "greetings sent to find or refresh the map")                                         \
     X(sessions_opened, "sessions registered")                                                      \
     X(sessions_unknown, "answers that the session has ended")                                      \
@@ -188,9 +187,10 @@ enum client_result {
     CLIENT_ANSWERED,    /* `answer` holds the verdict */
     CLIENT_UNAVAILABLE, /* no answer before the deadline; not executed */
     CLIENT_IN_DOUBT,    /* a write that may have been or may yet be executed, or was in part */
-    CLIENT_REFUSED, /* the cluster does not accept this client or this operation; not executed */
-    CLIENT_CLOSED,  /* not executed */
-    CLIENT_PROTOCOL /* an answer that could not be understood; may have been executed */
+    CLIENT_REFUSED,  /* the cluster does not accept this client or this operation; not executed */
+    CLIENT_CLOSED,   /* not executed */
+    CLIENT_NO_SPACE, /* at its deadline, the disk of the group's leader was full; not executed */
+    CLIENT_PROTOCOL  /* an answer that could not be understood; may have been executed */
 };
 
 enum client_effect_kind {

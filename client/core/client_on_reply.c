@@ -322,6 +322,7 @@ static void client_on_malformed(struct client *client, struct client_operation *
 static void client_on_refusal_of(struct client *client, struct client_operation *operation,
                                  struct client_leg *leg, const struct client_response *response)
 {
+    leg->no_space = response->reply->outcome == WIRE_OUTCOME_NO_SPACE;
     switch (response->reply->outcome) {
     case WIRE_OUTCOME_ANSWERED:
         KV_UNREACHABLE();
@@ -329,6 +330,7 @@ static void client_on_refusal_of(struct client *client, struct client_operation 
         client_on_not_leader(client, operation, leg, response);
         return;
     case WIRE_OUTCOME_BUSY:
+    case WIRE_OUTCOME_NO_SPACE:
         client_on_busy(client, operation, leg, response->from);
         return;
     case WIRE_OUTCOME_SESSION_UNKNOWN:

@@ -153,6 +153,7 @@ static void client_count_result(struct client *client, enum client_result result
         client->counters.answered++;
         return;
     case CLIENT_UNAVAILABLE:
+    case CLIENT_NO_SPACE:
         client->counters.unavailable++;
         return;
     case CLIENT_IN_DOUBT:
@@ -330,6 +331,22 @@ static const char *client_why(const struct client *client, const struct client_o
     KV_UNREACHABLE();
 }
 
+static const char client_why_full[] = "the disk of the group's leader is full";
+
+/* Whether the last thing heard about an operation, or about the session that it waits for, was that a disk is full. */
+static bool client_lacks_space(const struct client *client,
+                               const struct client_operation *operation)
+{
+    bool lacks = false;
+    if (operation->state == CLIENT_OPERATION_WAITING) {
+        return client->session == NULL && client->opening != NULL && client->opening->leg.no_space;
+    }
+    for (uint32_t i = 0; i < operation->leg_count; i++) {
+        lacks = lacks || client_leg_see(operation, i)->no_space;
+    }
+    return operation->state == CLIENT_OPERATION_SENT && lacks;
+}
+
 void client_give_up(struct client *client, struct client_operation *operation)
 {
     const char *why = client_why(client, operation);
@@ -343,6 +360,10 @@ void client_give_up(struct client *client, struct client_operation *operation)
         CLIENT_TRACE(client, TRACE_DECISION,
                      "sequence %llu is still in doubt -> its session is left",
                      (unsigned long long)operation->id.sequence);
+    }
+    if (client_lacks_space(client, operation)) {
+        client_fail(client, operation, CLIENT_NO_SPACE, client_why_full);
+        return;
     }
     client_fail(client, operation, CLIENT_UNAVAILABLE, why);
 }

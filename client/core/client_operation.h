@@ -79,6 +79,7 @@ struct client_leg {
     uint64_t timeout_us;
     uint32_t pauses;
     uint32_t busy;
+    bool no_space; /* the last refusal said so */
     uint32_t
         unknown; /* sendings that were not ordered because its group does not know the session */
     uint32_t hops;

@@ -27,6 +27,7 @@ enum kvctl_exit kvctl_exit_of(kv_status status, bool is_write)
         return KVCTL_EXIT_CONDITION;
     case KV_OVERFLOW:
     case KV_TOO_LARGE:
+    case KV_NO_SPACE:
         return KVCTL_EXIT_LIMIT;
     case KV_INVALID:
         return KVCTL_EXIT_USAGE;
@@ -81,6 +82,8 @@ const char *kvctl_hint(kv_status status)
         return "read the key before you send the write again";
     case KV_BUSY:
         return "try again in a moment";
+    case KV_NO_SPACE:
+        return "'kvctl status' says which; make room there, and it takes writes again";
     case KV_REFUSED:
         return "check --cluster or --endpoints, and that kvctl and kvd are of one release";
     case KV_NOT_A_NUMBER:

@@ -19,7 +19,7 @@
     X(UNAVAILABLE, 5, "no answer in time; not executed")                                           \
     X(IN_DOUBT, 6, "no answer in time; may have been executed, or may yet be")                     \
     X(AUTH, 7, "the cluster does not accept this client")                                          \
-    X(LIMIT, 8, "a limit or quota is exceeded; not executed")                                      \
+    X(LIMIT, 8, "a limit is exceeded, or a disk is full; not executed")                            \
     X(UNHEALTHY, 9, "the cluster is not healthy: a group has no leader or no quorum")              \
     X(INTERRUPTED, 130, "interrupted")
 

@@ -99,6 +99,20 @@ static void judge_digests(const kv_cluster_status *status, struct kvctl_health *
     }
 }
 
+static void judge_disks(const kv_cluster_status *status, struct kvctl_health *health)
+{
+    for (uint32_t i = 0; i < kv_cluster_status_nodes(status); i++) {
+        const kv_node_status node = kv_cluster_status_node(status, i);
+        if (node.no_space) {
+            add_problem(health,
+                        kvctl_text_json("node %u: its disk is almost full (%llu MiB free); groups "
+                                        "that it leads take no writes",
+                                        node.node,
+                                        (unsigned long long)(node.disk_free / (1024 * 1024))));
+        }
+    }
+}
+
 void kvctl_health_of(const kv_cluster_status *status, const struct node_config *config,
                      struct kvctl_health *health)
 {
@@ -117,6 +131,7 @@ void kvctl_health_of(const kv_cluster_status *status, const struct node_config *
         judge_group(status, config, group, health);
     }
     judge_digests(status, health);
+    judge_disks(status, health);
 }
 
 void kvctl_health_close(struct kvctl_health *health)
@@ -184,6 +199,8 @@ static json_t *node_json(kv_node_status node)
         set_number(json, "log_bytes", node.log_bytes);
         set_number(json, "frames_dropped", node.frames_dropped);
         set_number(json, "log_files", node.log_files);
+        set_number(json, "disk_free", node.disk_free);
+        json_object_set_new(json, "no_space", json_boolean(node.no_space));
     }
     return json;
 }

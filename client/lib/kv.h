@@ -55,7 +55,8 @@ extern "C" {
     X(REFUSED, -6, "the cluster does not accept this client or operation; not executed")           \
     X(CLOSED, -7, "the client was closed; not executed")                                           \
     X(NETWORK, -8, "a socket could not be made")                                                   \
-    X(PROTOCOL, -9, "an answer could not be understood; may have been executed")
+    X(PROTOCOL, -9, "an answer could not be understood; may have been executed")                   \
+    X(NO_SPACE, -10, "the disk of the group's leader is full; not executed")
 
 typedef enum kv_status {
 #define KV_STATUS_ENUM_(name, code, text) KV_##name = code,
@@ -323,6 +324,8 @@ typedef struct kv_node_status {
     bool reachable;
     uint64_t uptime_ms, log_syncs, log_bytes, frames_dropped;
     uint64_t log_files; /* of 64 MiB, that there are */
+    uint64_t disk_free; /* bytes */
+    bool no_space;      /* so few that it refuses what it would have to log */
 } kv_node_status;
 
 typedef struct kv_cluster_status kv_cluster_status;

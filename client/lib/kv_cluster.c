@@ -125,6 +125,8 @@ static void kv_hear_status(struct kv_listener *base, uint32_t slot,
         node->log_bytes = reply->log_bytes;
         node->frames_dropped = reply->frames_dropped;
         node->log_files = reply->log_files;
+        node->disk_free = reply->disk_free;
+        node->no_space = reply->no_space;
         for (uint32_t m = 0; m < reply->member_count; m++) {
             kv_add_member(listener->status, node->node, &reply->members[m]);
         }

@@ -43,6 +43,8 @@ static kv_status kv_status_of(const struct client_completion *completion)
         return kv_status_of_verdict(completion->answer->verdict);
     case CLIENT_UNAVAILABLE:
         return KV_UNAVAILABLE;
+    case CLIENT_NO_SPACE:
+        return KV_NO_SPACE;
     case CLIENT_IN_DOUBT:
         return KV_IN_DOUBT;
     case CLIENT_REFUSED:

@@ -143,6 +143,7 @@ void api_on_reply(struct multicast_client *client, struct api_call *call, kv_gro
         try_again(client, part, reply->leader);
         return;
     case WIRE_OUTCOME_BUSY:
+    case WIRE_OUTCOME_NO_SPACE:
         try_again(client, part, client->groups[group.value].leader);
         return;
     case WIRE_OUTCOME_WRONG_GROUP:

@@ -211,6 +211,13 @@ uint64_t log_segment_first(const struct log *log)
     return log->first;
 }
 
+static enum status prune_point(struct log *log, enum failpoint point, struct log_error *error)
+{
+    enum status status = log_failpoint(point, log->directory.path.text, &log->error);
+    return status == STATUS_OK ? STATUS_OK
+                               : log_fail(error, poison(log, status), "%s", log->error.text);
+}
+
 enum status log_prune(struct log *log, uint64_t first, struct log_error *error)
 {
     KV_ASSERT(first >= log->first && first <= log->segment.number);
@@ -221,9 +228,11 @@ enum status log_prune(struct log *log, uint64_t first, struct log_error *error)
     log_record_begin_encode(first, payload);
     const struct log_record record = {.kind = (enum log_record_kind)LOG_RECORD_BEGIN,
                                       .payload = kv_slice_of(payload, sizeof payload)};
-    enum status status = append(log, &record);
-    if (status == STATUS_OK) {
-        status = log_sync(log, error);
+    enum status status = prune_point(log, FAILPOINT_PRUNE_BEFORE_RECORD, error);
+    if (status != STATUS_OK || (status = append(log, &record)) != STATUS_OK ||
+        (status = log_sync(log, error)) != STATUS_OK ||
+        (status = prune_point(log, FAILPOINT_PRUNE_AFTER_RECORD, error)) != STATUS_OK) {
+        return status;
     }
     while (status == STATUS_OK && log->first < first) {
         status = log_segment_remove(&log->directory, log->first, &log->error);

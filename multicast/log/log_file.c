@@ -38,6 +38,12 @@ enum status log_fail_call(struct log_error *error, int64_t result, const char *p
     return log_fail(error, status, "%s: %s: %s", path, what, strerror_r(code, text, sizeof text));
 }
 
+enum status log_failpoint(enum failpoint point, const char *path, struct log_error *error)
+{
+    const int result = failpoint(point);
+    return result < 0 ? log_fail_call(error, result, path, "failed on purpose") : STATUS_OK;
+}
+
 enum status log_path_join(struct log_path *ret, const char *directory, const char *name,
                           struct log_error *error)
 {

@@ -9,6 +9,7 @@
 #ifndef KV_LOG_LOG_INTERNAL_H
 #define KV_LOG_LOG_INTERNAL_H
 
+#include "multicast/base/failpoint.h"
 #include "multicast/log/log.h"
 #include "multicast/log/log_format.h"
 #include "multicast/log/log_io.h"
@@ -100,6 +101,9 @@ enum status log_fail(struct log_error *error, enum status status, const char *fo
 /* The same for a failed call: "PATH: what: text of the error". */
 enum status log_fail_call(struct log_error *error, int64_t result, const char *path,
                           const char *what);
+
+/* Pass a failpoint: OK, or as log_fail_call. */
+enum status log_failpoint(enum failpoint point, const char *path, struct log_error *error);
 
 /* directory/name; STATUS_INVALID when that is too long. */
 enum status log_path_join(struct log_path *ret, const char *directory, const char *name,

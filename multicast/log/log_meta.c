@@ -218,19 +218,26 @@ static enum status write_meta(const struct log_directory *directory, struct log_
     enum status status;
     log_meta_encode(&directory->identity, data);
     if ((status = log_path_join(&new_path, directory->path.text, "META.new", error)) != STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_META_BEFORE_WRITE, new_path.text, error)) != STATUS_OK ||
         (status = log_path_join(&path, directory->path.text, "META", error)) != STATUS_OK ||
         (status = log_file_open(directory->io, new_path.text, LOG_IO_CREATE, &handle, error)) !=
             STATUS_OK) {
         return status;
     }
     status = log_file_write(directory->io, handle, new_path.text, data, sizeof data, 0, error);
-    status =
-        status != STATUS_OK ? status : log_file_sync(directory->io, handle, new_path.text, error);
+    if (status == STATUS_OK &&
+        (status = log_failpoint(FAILPOINT_META_BEFORE_SYNC, new_path.text, error)) == STATUS_OK) {
+        status = log_file_sync(directory->io, handle, new_path.text, error);
+    }
     log_file_close(directory->io, &handle);
+    if (status != STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_META_BEFORE_RENAME, path.text, error)) != STATUS_OK ||
+        (status = log_file_rename(directory->io, new_path.text, path.text, error)) != STATUS_OK) {
+        return status;
+    }
     /* Recovery follows, and begins by making the name durable: so the same is done after a crash
      * right here. */
-    return status != STATUS_OK ? status
-                               : log_file_rename(directory->io, new_path.text, path.text, error);
+    return log_failpoint(FAILPOINT_META_AFTER_RENAME, path.text, error);
 }
 
 /* The directory exists and is locked, and there is no META. */

@@ -45,6 +45,9 @@ static enum status segment_write_header(struct log_io *io, const struct log_segm
     segment->filled = filled < header->capacity ? filled : header->capacity;
     status = log_file_write_zeros(io, segment->handle, segment->path.text, LOG_BLOCK_BYTES,
                                   segment->filled, error);
+    status = status != STATUS_OK
+                 ? status
+                 : log_failpoint(FAILPOINT_SEGMENT_BEFORE_SYNC, segment->path.text, error);
     return status != STATUS_OK ? status
                                : log_file_sync(io, segment->handle, segment->path.text, error);
 }
@@ -67,13 +70,18 @@ enum status log_segment_create(const struct log_directory *directory,
         (status = log_segment_path(directory, header->number, true, &path, error)) != STATUS_OK ||
         (status = log_segment_path(directory, header->number, false, &segment.path, error)) !=
             STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_SEGMENT_BEFORE_CREATE, segment.path.text, error)) !=
+            STATUS_OK ||
         (status = log_file_open(io, segment.path.text, LOG_IO_CREATE, &segment.handle, error)) !=
             STATUS_OK) {
         return status;
     }
     if ((status = segment_write_header(io, header, &segment, error)) != STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_SEGMENT_BEFORE_RENAME, path.text, error)) != STATUS_OK ||
         (status = log_file_rename(io, segment.path.text, path.text, error)) != STATUS_OK ||
-        (status = log_directory_sync(io, wal.text, error)) != STATUS_OK) {
+        (status = log_failpoint(FAILPOINT_SEGMENT_AFTER_RENAME, path.text, error)) != STATUS_OK ||
+        (status = log_directory_sync(io, wal.text, error)) != STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_SEGMENT_AFTER_CREATE, path.text, error)) != STATUS_OK) {
         log_file_close(io, &segment.handle);
         return status;
     }
@@ -90,10 +98,13 @@ enum status log_segment_remove(const struct log_directory *directory, uint64_t n
     enum status status;
     if ((status = log_wal_path(directory, &wal, error)) != STATUS_OK ||
         (status = log_segment_path(directory, number, true, &path, error)) != STATUS_OK ||
-        (status = log_file_unlink(directory->io, path.text, error)) != STATUS_OK) {
+        (status = log_failpoint(FAILPOINT_PRUNE_BEFORE_UNLINK, path.text, error)) != STATUS_OK ||
+        (status = log_file_unlink(directory->io, path.text, error)) != STATUS_OK ||
+        (status = log_failpoint(FAILPOINT_PRUNE_AFTER_UNLINK, path.text, error)) != STATUS_OK ||
+        (status = log_directory_sync(directory->io, wal.text, error)) != STATUS_OK) {
         return status;
     }
-    return log_directory_sync(directory->io, wal.text, error);
+    return log_failpoint(FAILPOINT_PRUNE_AFTER_SYNC, path.text, error);
 }
 
 /* Keep a step of zeros behind the end of the batch that is about to be written, where the segment
@@ -127,26 +138,60 @@ static struct log_batch_header batch_next(const struct log *log, uint32_t flags)
     };
 }
 
+/* Where a batch of each kind can be failed. */
+struct batch_points {
+    enum failpoint before_write, after_write, before_sync, after_sync;
+};
+
+/* Marks have no points between their writing and their sync; FAILPOINT_COUNT: none. */
+static struct batch_points batch_points_of(const struct log_batch_header *header)
+{
+    if ((header->flags & LOG_BATCH_SEAL) != 0) {
+        return (struct batch_points){FAILPOINT_SEAL_BEFORE_WRITE, FAILPOINT_COUNT, FAILPOINT_COUNT,
+                                     FAILPOINT_SEAL_AFTER_SYNC};
+    }
+    if ((header->flags & LOG_BATCH_OPENING) != 0) {
+        return (struct batch_points){FAILPOINT_OPENING_BEFORE_WRITE, FAILPOINT_COUNT,
+                                     FAILPOINT_COUNT, FAILPOINT_OPENING_AFTER_SYNC};
+    }
+    if ((header->flags & LOG_BATCH_CLOSING) != 0) {
+        return (struct batch_points){FAILPOINT_CLOSING_BEFORE_WRITE, FAILPOINT_COUNT,
+                                     FAILPOINT_COUNT, FAILPOINT_CLOSING_AFTER_SYNC};
+    }
+    return (struct batch_points){FAILPOINT_WAL_BEFORE_WRITE, FAILPOINT_WAL_AFTER_WRITE,
+                                 FAILPOINT_WAL_BEFORE_SYNC, FAILPOINT_WAL_AFTER_SYNC};
+}
+
+static enum status batch_point(const struct log *log, enum failpoint point, struct log_error *error)
+{
+    return point == FAILPOINT_COUNT ? STATUS_OK
+                                    : log_failpoint(point, log->segment.path.text, error);
+}
+
 /* Write and sync a finished batch at the position of the segment; it must have room for it. */
 static enum status batch_put(struct log *log, const struct log_batch_header *header,
                              const uint8_t *data, size_t size, struct log_error *error)
 {
     struct log_segment *segment = &log->segment;
     struct log_io *io = log->directory.io;
+    const struct batch_points points = batch_points_of(header);
     KV_ASSERT(size % LOG_BLOCK_BYTES == 0 && segment->position + size <= segment->capacity);
     /* Zeros first: when the disk is full, the batch has not been begun. */
     enum status status = segment_fill(log, segment->position + size, error);
     if (status != STATUS_OK ||
+        (status = batch_point(log, points.before_write, error)) != STATUS_OK ||
         (status = log_file_write(io, segment->handle, segment->path.text, data, size,
-                                 segment->position, error)) != STATUS_OK) {
+                                 segment->position, error)) != STATUS_OK ||
+        (status = batch_point(log, points.after_write, error)) != STATUS_OK) {
         return status;
     }
     /* An incarnation has to be known before anything is written in it, and a seal before the next
      * segment is. */
     bool sync = !log->unsafe_no_sync || (header->flags & (LOG_BATCH_OPENING | LOG_BATCH_SEAL)) != 0;
     if (sync) {
-        status = log_file_sync(io, segment->handle, segment->path.text, error);
-        if (status != STATUS_OK) {
+        if ((status = batch_point(log, points.before_sync, error)) != STATUS_OK ||
+            (status = log_file_sync(io, segment->handle, segment->path.text, error)) != STATUS_OK ||
+            (status = batch_point(log, points.after_sync, error)) != STATUS_OK) {
             return status;
         }
         log->durable = header->sequence;

@@ -239,7 +239,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         .directory = node->settings.directory,
         .cluster = node->cluster,
         .node = node->self,
-        .segment_bytes = node->settings.log_segment_bytes,
+        .segment_bytes = node->settings.segment_bytes,
         .unsafe_no_sync = node->settings.unsafe_no_sync,
     };
     struct log_error log_error = {{0}};
@@ -303,6 +303,12 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     }
     if (node->settings.checkpoint_us == 0) {
         node->settings.checkpoint_us = NODE_CHECKPOINT_US;
+    }
+    if (node->settings.reserve_bytes == 0) {
+        node->settings.reserve_bytes = NODE_RESERVE_BYTES;
+    }
+    if (node->settings.free_bytes == NULL) {
+        node->settings.free_bytes = node_space_of;
     }
     for (uint32_t g = 0; g < node->config->group_count; g++) {
         kv_group_id group = {(uint16_t)g};

@@ -160,10 +160,13 @@ struct node_settings {
     enum trace_level trace;
     uint64_t election_timeout_us; /* 0: NODE_ELECTION_TIMEOUT_US */
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
-    uint64_t log_segment_bytes;   /* log.h; 0: its default */
     uint64_t checkpoint_bytes;    /* 0: NODE_CHECKPOINT_BYTES */
     uint64_t checkpoint_us;       /* 0: NODE_CHECKPOINT_US */
-    bool oracle_first;            /* order.h */
+    uint64_t segment_bytes;       /* of the log; 0: LOG_SEGMENT_BYTES */
+    uint64_t reserve_bytes;       /* node_space.h; 0: NODE_RESERVE_BYTES */
+    int (*free_bytes)(const char *directory,
+                      uint64_t *ret); /* NULL: node_space_of; tests say what they want */
+    bool oracle_first;                /* order.h */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */
     void *application_context;
@@ -183,6 +186,10 @@ struct node_settings {
  * And after this time, if anything has changed, so that a quiet node restarts as fast. */
 #define NODE_CHECKPOINT_BYTES (UINT64_C(32) * 1024 * 1024)
 #define NODE_CHECKPOINT_US    60000000
+
+/* Bytes of the disk that are kept for what must go on when it is almost full: some segments of the log, and what a busy disk takes
+ * between two looks. */
+#define NODE_RESERVE_BYTES (UINT64_C(256) * 1024 * 1024)
 
 /* Open the log, recover every member, bind the endpoint. Statuses of log_open and net_server_open; *ret is NULL then. */
 KV_MUST_CHECK enum status node_open(const struct node_settings *settings, struct node **ret,

@@ -44,7 +44,7 @@ uint32_t node_compare_tell(const struct node_compare *compare,
 enum node_opinion {
     NODE_OPINION_NONE,  /* nothing to compare, or all is well */
     NODE_OPINION_OTHER, /* that member differs from this one; it has not been said before */
-    NODE_OPINION_SELF   /* a majority of `voters` members agree with each other, and not with this one */
+    NODE_OPINION_SELF /* a majority of `voters` members agree with each other, and not with this one */
 };
 
 /* What another member has said. *ret_at: where they differ. */

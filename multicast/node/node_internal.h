@@ -12,6 +12,7 @@
 #include "multicast/node/node_outbox.h"
 #include "multicast/node/node_records.h"
 #include "multicast/node/node_retention.h"
+#include "multicast/node/node_space.h"
 #include "multicast/node/node_staging.h"
 #include "multicast/node/node_transfer.h"
 #include "multicast/node/node_writer.h"
@@ -85,6 +86,7 @@ struct node {
     struct net_server *net;
     struct node_outbox outbox;
     struct node_waiters waiters;
+    struct node_space space;
     struct wire_frame_reader reader;
     struct wire_frame_writer local; /* what members of this node say to each other, being read */
     struct node_member members[KV_GROUPS_MAX]; /* hosted ones, dense */
@@ -132,6 +134,9 @@ void node_carry_out(struct node *node, struct node_member *member);
 
 /* node_effects.c: make everything appended durable and tell the cores. A failure is kept in node->failure. */
 void node_sync(struct node *node);
+
+/* node_space.c: look at the disk, if it is time. */
+void node_look_at_space(struct node *node);
 
 /* node_port.c: where the member's application runs now. */
 struct node_port node_port_of(struct node *node, struct node_member *member);

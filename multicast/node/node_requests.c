@@ -40,6 +40,10 @@ static bool order_request(struct node *node, struct node_member *member,
                    .floor = request->floor,
                    .body = request->body},
     };
+    if (node->space.is_low) {
+        node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_NO_SPACE);
+        return true;
+    }
     if (node->entry_bytes > node->settings.log_bytes_max) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_BUSY);
         return true;

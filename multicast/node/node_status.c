@@ -99,6 +99,8 @@ void node_on_status_request(struct node *node, const struct net_route *route)
         .log_bytes = log.bytes,
         .frames_dropped = node->frames_dropped + net.dropped_in,
         .log_files = log.segments,
+        .disk_free = node->space.free_bytes,
+        .no_space = node->space.is_low,
         .member_count = node->member_count,
         .members = members,
     };

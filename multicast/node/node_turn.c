@@ -324,6 +324,7 @@ static void look_at_health(struct node *node)
 bool node_turn(struct node *node)
 {
     node->now = node_clock();
+    node_look_at_space(node);
     bool busy = receive(node);
     tick(node);
     busy = settle(node, false) || busy;

@@ -136,7 +136,7 @@ void wire_pack_reply(msgpack_packer *packer, const struct wire_reply *message)
 {
     KV_ASSERT(message->body.size <= KV_BODY_BYTES_MAX);
     wire_pack_id(packer, message->id);
-    wire_pack_choice(packer, message->outcome, WIRE_OUTCOME_ANSWERED, WIRE_OUTCOME_WRONG_GROUP);
+    wire_pack_choice(packer, message->outcome, WIRE_OUTCOME_ANSWERED, WIRE_OUTCOME_NO_SPACE);
     wire_pack_node(packer, message->leader);
     wire_pack_timestamp(packer, message->timestamp);
     wire_pack_uint(packer, message->index.value);
@@ -146,7 +146,7 @@ void wire_pack_reply(msgpack_packer *packer, const struct wire_reply *message)
 void wire_read_reply(struct wire_reader *reader, struct wire_reply *ret)
 {
     ret->id = wire_read_id(reader);
-    ret->outcome = wire_read_choice(reader, WIRE_OUTCOME_ANSWERED, WIRE_OUTCOME_WRONG_GROUP);
+    ret->outcome = wire_read_choice(reader, WIRE_OUTCOME_ANSWERED, WIRE_OUTCOME_NO_SPACE);
     ret->leader = wire_read_node(reader);
     ret->timestamp = wire_read_timestamp(reader);
     ret->index.value = wire_read_u64(reader);

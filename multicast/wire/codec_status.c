@@ -70,6 +70,8 @@ void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_rep
     wire_pack_uint(packer, message->log_bytes);
     wire_pack_uint(packer, message->frames_dropped);
     wire_pack_uint(packer, message->log_files);
+    wire_pack_uint(packer, message->disk_free);
+    wire_pack_bool(packer, message->no_space);
     wire_pack_array(packer, message->member_count);
     for (uint32_t i = 0; i < message->member_count; i++) {
         pack_member(packer, &message->members[i]);
@@ -89,6 +91,8 @@ void wire_read_status_reply(struct wire_reader *reader, struct wire_status_reply
     ret->log_bytes = wire_read_u64(reader);
     ret->frames_dropped = wire_read_u64(reader);
     ret->log_files = wire_read_u64(reader);
+    ret->disk_free = wire_read_u64(reader);
+    ret->no_space = wire_read_bool(reader);
     ret->member_count = wire_read_array(reader, KV_GROUPS_MAX);
     for (uint32_t i = 0; i < ret->member_count; i++) {
         read_member(reader, &frame->members[i]);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "multicast/base/failpoint.h"
 #include "multicast/log/log.h"
 #include "multicast/node/node.h"
 #include "oracle/kvd/application.h"
@@ -43,10 +44,11 @@ struct options {
     bool trace;
     bool unsafe_no_sync;
     uint64_t log_bytes_max;
-    uint64_t log_segment_bytes;
     uint64_t state_bytes;
     uint64_t checkpoint_bytes;
     uint64_t checkpoint_us;
+    uint64_t segment_bytes;
+    uint64_t reserve_bytes;
 };
 
 static const char usage_text[] =
@@ -63,12 +65,15 @@ static const char usage_text[] =
     "  --listen HOST:PORT   with --dev: where to listen (127.0.0.1:7400)\n"
     "  --partitions N       with --dev: how many partitions (2)\n"
     "  --log-mib-max N      answer BUSY when the log holds more than N MiB (8192)\n"
-    "  --log-segment-mib N  size of the log's files, which are given up one by one (64)\n"
     "  --state-gib-max N    what the checkpoints of one group may take on disk (256)\n"
     "  --checkpoint-mib N   write a checkpoint behind N MiB of log of a group (32)\n"
     "  --checkpoint-seconds N   and after this time, if anything has changed (60)\n"
+    "  --reserve-mib N      refuse writes when less than N MiB of the disk are free (256)\n"
+    "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
+    "  --failpoints         list the points at which KV_FAILPOINTS can end or fail this program\n"
+    "                       (docs/log.md)\n"
     "  --version, --help\n"
     "\n"
     "options are also taken from $KVD_OPTIONS, before those of the command line\n"
@@ -147,8 +152,10 @@ static void read_options(int argc, char **argv, struct options *ret)
         STATE_GIB,
         CHECKPOINT_MIB,
         CHECKPOINT_SECONDS,
+        RESERVE_MIB,
         TRACE,
         NO_SYNC,
+        POINTS,
         VERSION,
         HELP
     };
@@ -160,12 +167,14 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"listen", required_argument, NULL, LISTEN},
         {"partitions", required_argument, NULL, PARTITIONS},
         {"log-mib-max", required_argument, NULL, LOG_MIB},
-        {"log-segment-mib", required_argument, NULL, SEGMENT_MIB},
         {"state-gib-max", required_argument, NULL, STATE_GIB},
         {"checkpoint-mib", required_argument, NULL, CHECKPOINT_MIB},
         {"checkpoint-seconds", required_argument, NULL, CHECKPOINT_SECONDS},
+        {"reserve-mib", required_argument, NULL, RESERVE_MIB},
+        {"segment-mib", required_argument, NULL, SEGMENT_MIB},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
+        {"failpoints", no_argument, NULL, POINTS},
         {"version", no_argument, NULL, VERSION},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -194,10 +203,6 @@ static void read_options(int argc, char **argv, struct options *ret)
         case LOG_MIB:
             ret->log_bytes_max = number_option(optarg, "--log-mib-max", 1024 * 1024) * 1024 * 1024;
             break;
-        case SEGMENT_MIB:
-            ret->log_segment_bytes = (uint64_t)number_option(optarg, "--log-segment-mib", 1024)
-                                     << 20;
-            break;
         case STATE_GIB:
             ret->state_bytes = number_option(optarg, "--state-gib-max", 1024) << 30;
             break;
@@ -208,12 +213,21 @@ static void read_options(int argc, char **argv, struct options *ret)
         case CHECKPOINT_SECONDS:
             ret->checkpoint_us = number_option(optarg, "--checkpoint-seconds", 86400) * 1000000;
             break;
+        case RESERVE_MIB:
+            ret->reserve_bytes = number_option(optarg, "--reserve-mib", 1024 * 1024) * 1024 * 1024;
+            break;
+        case SEGMENT_MIB:
+            ret->segment_bytes = number_option(optarg, "--segment-mib", 1024) * 1024 * 1024;
+            break;
         case TRACE:
             ret->trace = true;
             break;
         case NO_SYNC:
             ret->unsafe_no_sync = true;
             break;
+        case POINTS:
+            failpoint_list(stdout);
+            exit(EXIT_OK);
         case VERSION:
             puts("kvd " KVD_VERSION);
             exit(EXIT_OK);
@@ -229,6 +243,20 @@ static void read_options(int argc, char **argv, struct options *ret)
         ret->check_directory = argv[optind + 1];
     } else if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
+    }
+}
+
+/* A text that means nothing is a test that tests nothing: the program does not start. */
+static void arm_failpoints(void)
+{
+    char error[FAILPOINT_ERROR_BYTES];
+    const char *text = getenv("KV_FAILPOINTS");
+    if (failpoint_arm(text, error) != STATUS_OK) {
+        fprintf(stderr, "kvd: KV_FAILPOINTS: %s; kvd --failpoints lists the points\n", error);
+        exit(EXIT_USAGE);
+    }
+    if (failpoint_any_armed) {
+        fprintf(stderr, "kvd: armed failpoints: %s\n", text);
     }
 }
 
@@ -302,10 +330,11 @@ static int run_node(const struct options *options, const struct node_config *con
         .trace = options->trace ? TRACE_DECISION : TRACE_NONE,
         .election_timeout_us = options->dev ? DEV_ELECTION_TIMEOUT_US : 0,
         .log_bytes_max = options->log_bytes_max,
+        .segment_bytes = options->segment_bytes,
+        .reserve_bytes = options->reserve_bytes,
         .oracle_first = true, /* docs/decisions/0006-oracle-first.md */
         .application = application_new,
         .application_context = &context,
-        .log_segment_bytes = options->log_segment_bytes,
         .checkpoint_bytes = options->checkpoint_bytes,
         .checkpoint_us = options->checkpoint_us,
         .report = report,
@@ -407,6 +436,7 @@ int main(int argc, char **argv)
     struct options options = {0};
     char **words = all_words(argc, argv, &argc);
     read_options(argc, words, &options);
+    arm_failpoints();
     if (options.check_directory != NULL) {
         return run_check(options.check_directory);
     }

@@ -49,6 +49,12 @@ enum status store_lmdb_status(int code)
     }
 }
 
+enum status store_lmdb_failpoint(enum failpoint point)
+{
+    const int result = failpoint(point);
+    return result == 0 ? STATUS_OK : store_lmdb_status(-result);
+}
+
 /* Names of files must be as durable as what is in them. */
 static enum status sync_directory(const char *path)
 {
@@ -153,13 +159,20 @@ static enum status open_generation(struct store_lmdb *lmdb, const char *director
     if (code != 0) {
         return store_lmdb_status(code);
     }
-    const enum status status = is_new ? make_generation(lmdb, txn) : find_generation(lmdb, txn);
+    enum status status = is_new ? store_lmdb_failpoint(FAILPOINT_STATE_BEFORE_MAKE) : STATUS_OK;
+    if (status == STATUS_OK) {
+        status = is_new ? make_generation(lmdb, txn) : find_generation(lmdb, txn);
+    }
     if (status != STATUS_OK) {
         mdb_txn_abort(txn);
         return status;
     }
     code = mdb_txn_commit(txn); /* of a reader, too: it keeps the handles of the tables */
-    return code != 0 ? store_lmdb_status(code) : is_new ? sync_directory(directory) : STATUS_OK;
+    if (code != 0 || !is_new) {
+        return store_lmdb_status(code);
+    }
+    status = store_lmdb_failpoint(FAILPOINT_STATE_AFTER_MAKE);
+    return status != STATUS_OK ? status : sync_directory(directory);
 }
 
 enum status store_lmdb_open(const struct store_lmdb_options *options, struct store_lmdb **ret)

@@ -10,6 +10,7 @@
 #include <lmdb.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/base/failpoint.h"
 #include "partition/store/store_lmdb.h"
 
 /* The machine's tables, and behind them that of blobs. */
@@ -63,6 +64,9 @@ struct store_lmdb_write {
 };
 
 /* ---- store_lmdb.c ---- */
+
+/* Pass a failpoint: OK, NO_SPACE or IO. */
+enum status store_lmdb_failpoint(enum failpoint point);
 
 /* Of what LMDB returns, but for MDB_NOTFOUND where that is an answer. */
 enum status store_lmdb_status(int code);

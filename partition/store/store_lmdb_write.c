@@ -68,6 +68,7 @@ void store_lmdb_write_layer(struct store_lmdb_write *write, uint32_t table,
     MDB_stat stat = {0};
     KV_ASSERT(table < write->lmdb->options.table_count);
     const MDB_dbi dbi = write->lmdb->tables[table];
+    write_fail(write, store_lmdb_failpoint(FAILPOINT_STATE_BEFORE_LAYER));
     if (write->failure == STATUS_OK && layer->whole) {
         write_fail(write, store_lmdb_status(mdb_drop(write->txn, dbi, /* delete it */ 0)));
     }
@@ -82,6 +83,7 @@ void store_lmdb_write_layer(struct store_lmdb_write *write, uint32_t table,
         write_fail(write, STATUS_CORRUPT);
     }
     write->head.sums[table] = layer->sum;
+    write_fail(write, store_lmdb_failpoint(FAILPOINT_STATE_AFTER_LAYER));
 }
 
 void store_lmdb_write_row(struct store_lmdb_write *write, uint32_t table,
@@ -148,6 +150,7 @@ void store_lmdb_write_blob(struct store_lmdb_write *write, const char *name, kv_
 {
     const kv_timestamp version = {.clock = {bytes.size}};
     const size_t most = STORE_LMDB_PIECE_BYTES;
+    write_fail(write, store_lmdb_failpoint(FAILPOINT_STATE_BEFORE_BLOB));
     write_cut(write, name);
     for (uint32_t number = 0; write->failure == STATUS_OK; number++) {
         const size_t size = bytes.size < most ? bytes.size : most;
@@ -172,6 +175,7 @@ enum status store_lmdb_write_commit(struct store_lmdb_write **write, uint64_t *r
 {
     struct store_lmdb_write *this = *write;
     this->head.generation++;
+    write_fail(this, store_lmdb_failpoint(FAILPOINT_STATE_BEFORE_COMMIT));
     if (this->failure == STATUS_OK) {
         write_fail(this, store_lmdb_head_put(this->lmdb, this->txn, &this->head));
     }
@@ -180,8 +184,8 @@ enum status store_lmdb_write_commit(struct store_lmdb_write **write, uint64_t *r
         store_lmdb_write_abort(write);
         return failure;
     }
-    const enum status status =
-        store_lmdb_status(mdb_txn_commit(this->txn)); /* frees it, whatever */
+    enum status status = store_lmdb_status(mdb_txn_commit(this->txn)); /* frees it, whatever */
+    status = status != STATUS_OK ? status : store_lmdb_failpoint(FAILPOINT_STATE_AFTER_COMMIT);
     if (status == STATUS_OK) {
         *ret_generation = this->head.generation;
     }

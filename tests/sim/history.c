@@ -29,6 +29,7 @@ static enum history_state state_of(enum client_result result)
     case CLIENT_ANSWERED:
         return HISTORY_ANSWERED;
     case CLIENT_UNAVAILABLE:
+    case CLIENT_NO_SPACE:
     case CLIENT_REFUSED:
     case CLIENT_CLOSED:
         return HISTORY_NOT_EXECUTED;

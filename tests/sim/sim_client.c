@@ -95,6 +95,8 @@ static const char *result_text(enum client_result result)
         return "answered";
     case CLIENT_UNAVAILABLE:
         return "unavailable";
+    case CLIENT_NO_SPACE:
+        return "without space";
     case CLIENT_IN_DOUBT:
         return "in doubt";
     case CLIENT_REFUSED:

@@ -2,7 +2,7 @@
 # it happens within seconds.
 source "$(dirname "$0")/lib.sh"
 
-export KVD_OPTIONS="--checkpoint-mib 1 --log-segment-mib 1"
+export KVD_OPTIONS="--checkpoint-mib 1 --segment-mib 1"
 
 # puts PREFIX FROM TO: about a KiB each.
 puts() {

@@ -111,6 +111,7 @@ static bool is_true(const struct model_operation *operation,
     case CLIENT_ANSWERED:
         return is_answer_true(operation, completion);
     case CLIENT_UNAVAILABLE:
+    case CLIENT_NO_SPACE:
         return is_read(operation->op) || is_done_at_most(operation, 0);
     case CLIENT_IN_DOUBT:
         return !is_read(operation->op) && is_done_at_most(operation, 1);

@@ -160,7 +160,7 @@ static void closing_does_not_let_the_floor_pass_a_write_in_doubt(void **state)
 /* ---- The verdict at the deadline ---- */
 
 /* Letters of a script: what becomes of each sending in turn.
- *   L not leader   B busy   W wrong group   R refused   D not leader, said twice   . lost */
+ *   L not leader   B busy   F disk full   W wrong group   R refused   D not leader, said twice   . lost */
 static void play(struct bench *bench, const char *script, uint64_t deadline_us)
 {
     const uint64_t until_us = bench->now.us + deadline_us - 1;
@@ -185,6 +185,9 @@ static void play(struct bench *bench, const char *script, uint64_t deadline_us)
         case 'B':
             bench_refuse(bench, &send, WIRE_OUTCOME_BUSY, 0);
             break;
+        case 'F':
+            bench_refuse(bench, &send, WIRE_OUTCOME_NO_SPACE, 0);
+            break;
         case 'W':
             bench_refuse(bench, &send, WIRE_OUTCOME_WRONG_GROUP, 0);
             break;
@@ -197,19 +200,24 @@ static void play(struct bench *bench, const char *script, uint64_t deadline_us)
     }
 }
 
-/* Time passes; whatever is sent still is refused when `refuse`. */
-static void let_pass(struct bench *bench, uint64_t us, bool refuse)
+/* Time passes; whatever is sent still is refused so; 0: not answered. */
+static void let_pass_with(struct bench *bench, uint64_t us, enum wire_outcome outcome)
 {
     const uint64_t until_us = bench->now.us + us;
     while (bench->now.us < until_us) {
         while (bench->send_next < bench->send_count) {
             const struct bench_send send = bench_expect_send(bench);
-            if (refuse && send.kind == WIRE_MESSAGE_REQUEST) {
-                bench_refuse(bench, &send, WIRE_OUTCOME_NOT_LEADER, 0);
+            if (outcome != 0 && send.kind == WIRE_MESSAGE_REQUEST) {
+                bench_refuse(bench, &send, outcome, 0);
             }
         }
         bench_advance(bench, 1000);
     }
+}
+
+static void let_pass(struct bench *bench, uint64_t us, bool refuse)
+{
+    let_pass_with(bench, us, refuse ? WIRE_OUTCOME_NOT_LEADER : (enum wire_outcome)0);
 }
 
 static void a_write_is_in_doubt_only_if_a_sending_may_have_been_ordered(void **state)
@@ -254,6 +262,45 @@ static void what_was_never_sent_was_not_executed(void **state)
     for (uint32_t i = 0; i < bench->send_count; i++) {
         assert_int_not_equal(bench->sends[i].op, WIRE_OP_PUT);
     }
+}
+
+/* A full disk is told as that, unless something else was heard after it or an earlier sending may have been ordered. */
+static void a_full_disk_is_told_at_the_deadline(void **state)
+{
+    static const struct {
+        const char *script;
+        enum wire_outcome then; /* until the deadline */
+        enum client_result result;
+    } cases[] = {
+        {"F", WIRE_OUTCOME_NO_SPACE, CLIENT_NO_SPACE},
+        {"LBW", WIRE_OUTCOME_NO_SPACE, CLIENT_NO_SPACE},
+        {"FFF", WIRE_OUTCOME_BUSY, CLIENT_UNAVAILABLE},
+        {"FFF", WIRE_OUTCOME_NOT_LEADER, CLIENT_UNAVAILABLE},
+        {".F", WIRE_OUTCOME_NO_SPACE, CLIENT_IN_DOUBT},
+        {"F.", WIRE_OUTCOME_NO_SPACE, CLIENT_IN_DOUBT},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *bench = bench_new(i, 4);
+        (void)begin(bench);
+        assert_int_equal(bench_submit(bench, 1, WIRE_OP_PUT, "k", 4 * SECOND), STATUS_OK);
+        play(bench, cases[i].script, 4 * SECOND);
+        let_pass_with(bench, 4 * SECOND, cases[i].then);
+        bench_assert_completed(bench, 1, cases[i].result);
+        bench_destroy(&bench);
+    }
+}
+
+/* The session of the first write is an order, too. */
+static void a_full_disk_at_the_oracle_is_told_of_a_write_that_has_no_session(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(bench_submit(bench, 1, WIRE_OP_PUT, "k", 4 * SECOND), STATUS_OK);
+    bench_skip(bench);
+    bench_welcome(bench, 1, 16);
+    let_pass_with(bench, 4 * SECOND, WIRE_OUTCOME_NO_SPACE);
+    bench_assert_completed(bench, 1, CLIENT_NO_SPACE);
+    assert_string_equal(bench_completion(bench, 1)->why, "the disk of the group's leader is full");
 }
 
 static void reads_are_never_in_doubt(void **state)
@@ -596,6 +643,8 @@ int main(void)
         TEST(closing_ends_the_session_and_completes_everything),
         TEST(closing_does_not_let_the_floor_pass_a_write_in_doubt),
         TEST(a_write_is_in_doubt_only_if_a_sending_may_have_been_ordered),
+        TEST(a_full_disk_is_told_at_the_deadline),
+        TEST(a_full_disk_at_the_oracle_is_told_of_a_write_that_has_no_session),
         TEST(what_was_never_sent_was_not_executed),
         TEST(reads_are_never_in_doubt),
         TEST(completion_is_at_the_deadline_and_not_later),

@@ -65,9 +65,9 @@ static void every_kind_of_end_has_its_exit_code(void **state)
     static const struct {
         kv_status status;
         int write, read;
-    } ends[] = {{KV_UNAVAILABLE, 5, 5}, {KV_IN_DOUBT, 6, 5},       {KV_PROTOCOL, 6, 5},
-                {KV_REFUSED, 7, 7},     {KV_TOO_LARGE, 8, 8},      {KV_BUSY, 5, 5},
-                {KV_NETWORK, 5, 5},     {KV_CROSS_PARTITION, 1, 1}};
+    } ends[] = {{KV_UNAVAILABLE, 5, 5}, {KV_IN_DOUBT, 6, 5},  {KV_PROTOCOL, 6, 5},
+                {KV_REFUSED, 7, 7},     {KV_TOO_LARGE, 8, 8}, {KV_BUSY, 5, 5},
+                {KV_NO_SPACE, 8, 8},    {KV_NETWORK, 5, 5},   {KV_CROSS_PARTITION, 1, 1}};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         fake.next_status = ends[i].status;
         assert_run(run("put", "a", "1"), ends[i].write, "", kv_status_name(ends[i].status));

@@ -39,19 +39,24 @@ struct lmdb_fixture *lmdb_fixture_new(uint64_t seed, uint64_t map_bytes)
     return fixture;
 }
 
-void lmdb_fixture_destroy(struct lmdb_fixture **fixture)
+void lmdb_fixture_remove(struct lmdb_fixture *fixture)
 {
     char file[128];
     static const char *const names[] = {"data.mdb", "lock.mdb"};
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(file, sizeof(file), "%s/%s", fixture->path, names[i]);
+        (void)unlink(file);
+    }
+    (void)rmdir(fixture->path);
+}
+
+void lmdb_fixture_destroy(struct lmdb_fixture **fixture)
+{
     lmdb_fixture_close(*fixture);
     for (uint32_t s = 0; s < FIXTURE_STORES; s++) {
         store_destroy(&(*fixture)->plain[s]);
     }
-    for (size_t i = 0; i < 2; i++) {
-        (void)snprintf(file, sizeof(file), "%s/%s", (*fixture)->path, names[i]);
-        (void)unlink(file);
-    }
-    (void)rmdir((*fixture)->path);
+    lmdb_fixture_remove(*fixture);
     assert_int_equal(rmdir((*fixture)->parent), 0);
     kv_free(*fixture);
     *fixture = NULL;
@@ -100,6 +105,7 @@ static void put_random(struct lmdb_fixture *fixture, uint32_t store, kv_slice ke
         const uint64_t bits = kv_prng_next(prng);
         memcpy(value + i, &bits, sizeof(bits));
     }
+    memset(value + size / 8 * 8, 'x', size % 8); /* the same seed, the same values */
     lmdb_fixture_put(fixture, store, key, kv_slice_of(value, size));
 }
 

@@ -26,6 +26,9 @@ struct lmdb_fixture {
 struct lmdb_fixture *lmdb_fixture_new(uint64_t seed, uint64_t map_bytes);
 void lmdb_fixture_destroy(struct lmdb_fixture **fixture);
 
+/* Remove the files of an environment that is closed. */
+void lmdb_fixture_remove(struct lmdb_fixture *fixture);
+
 /* Close the environment, with stores and view; open it again, with stores on what it has. */
 void lmdb_fixture_close(struct lmdb_fixture *fixture);
 void lmdb_fixture_open(struct lmdb_fixture *fixture);

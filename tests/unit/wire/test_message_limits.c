@@ -191,8 +191,8 @@ static void a_reply_has_an_outcome_a_leader_and_a_bounded_body(void **state)
     assert_true(reply_accepted(1, 0, 0, KV_BODY_BYTES_MAX));
     assert_false(reply_accepted(1, 0, 0, KV_BODY_BYTES_MAX + 1));
     assert_false(reply_accepted(0, 0, 0, 0));
-    assert_true(reply_accepted(WIRE_OUTCOME_WRONG_GROUP, 0, 0, 0));
-    assert_false(reply_accepted(WIRE_OUTCOME_WRONG_GROUP + 1, 0, 0, 0));
+    assert_true(reply_accepted(WIRE_OUTCOME_NO_SPACE, 0, 0, 0));
+    assert_false(reply_accepted(WIRE_OUTCOME_NO_SPACE + 1, 0, 0, 0));
     assert_true(reply_accepted(1, KV_NODES_MAX, 0, 0));
     assert_false(reply_accepted(1, KV_NODES_MAX + 1, 0, 0));
     assert_true(reply_accepted(1, 0, KV_GROUPS_MAX - 1, 0));
@@ -279,9 +279,9 @@ static void a_welcome_is_bounded_in_every_list_and_text(void **state)
 
 static bool status_accepted(unsigned members, uint64_t role, uint64_t leader)
 {
-    begin(WIRE_MESSAGE_STATUS_REPLY, 7);
-    wire_forge_pack(&body, "uuuuuua", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
-                    UINT64_C(1), UINT64_C(1), members);
+    begin(WIRE_MESSAGE_STATUS_REPLY, 9);
+    wire_forge_pack(&body, "uuuuuuuba", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                    UINT64_C(1), UINT64_C(1), UINT64_C(1), 1, members);
     for (unsigned i = 0; i < members; i++) {
         wire_forge_pack(&body, "auuuuuuuuuuuuuuuu", 16, UINT64_C(1), role, UINT64_C(1), leader,
                         UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),

@@ -174,7 +174,7 @@ static bool equal_status_request(const struct wire_status_request *a,
 static bool equal_status_reply(const struct wire_status_reply *a, const struct wire_status_reply *b)
 {
     bool same = SAME(node.value) && SAME(uptime_ms) && SAME(log_syncs) && SAME(log_bytes) &&
-                SAME(frames_dropped) && SAME(member_count);
+                SAME(frames_dropped) && SAME(disk_free) && SAME(no_space) && SAME(member_count);
     for (uint32_t i = 0; same && i < a->member_count; i++) {
         same = SAME(members[i].group.value) && SAME(members[i].role) &&
                SAME(members[i].term.value) && SAME(members[i].leader.value) &&

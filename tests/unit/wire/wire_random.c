@@ -262,6 +262,8 @@ static void random_status_reply(struct wire_random *random, struct wire_status_r
     ret->log_syncs = any64(random);
     ret->log_bytes = any64(random);
     ret->frames_dropped = any64(random);
+    ret->disk_free = any64(random);
+    ret->no_space = kv_prng_chance(&random->prng, 1, 2);
     ret->member_count = (uint32_t)wire_random_number(random, KV_GROUPS_MAX);
     ret->members = random->members;
     for (uint32_t i = 0; i < ret->member_count; i++) {
