@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "multicast/base/failpoint.h"
-#include "multicast/log/log.h"
 #include "multicast/node/node.h"
 #include "oracle/kvd/application.h"
+#include "oracle/kvd/check.h"
 
 #define KVD_VERSION "0.1.0"
 
@@ -409,28 +409,6 @@ static int run_cluster_node(const struct options *options)
     return result;
 }
 
-static int run_check(const char *directory)
-{
-    struct log_verify_result found;
-    enum status status = log_verify(directory, NULL /* io */, &found);
-    printf("%s: cluster %016llx, node %u, opened %llu times, %s\n", directory,
-           (unsigned long long)found.cluster.value, (unsigned)found.node.value,
-           (unsigned long long)found.incarnation,
-           found.closed ? "closed in good order" : "not closed");
-    printf("segments %llu, batches %llu, bytes %llu, records %llu (votes %llu, entries %llu, "
-           "snapshots %llu)\n",
-           (unsigned long long)found.segments, (unsigned long long)found.batches,
-           (unsigned long long)found.bytes, (unsigned long long)found.records,
-           (unsigned long long)found.hard_states, (unsigned long long)found.entries,
-           (unsigned long long)found.snapshots);
-    if (found.torn_bytes > 0) {
-        printf("a torn tail of %llu bytes, never acknowledged, will be cut off at the next start\n",
-               (unsigned long long)found.torn_bytes);
-    }
-    printf("%s\n", status == STATUS_OK ? "good" : found.error.text);
-    return exit_status_of(status);
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -438,7 +416,7 @@ int main(int argc, char **argv)
     read_options(argc, words, &options);
     arm_failpoints();
     if (options.check_directory != NULL) {
-        return run_check(options.check_directory);
+        return exit_status_of(check_directory(options.check_directory, stdout));
     }
     check_options(&options);
     return options.dev ? run_dev(&options) : run_cluster_node(&options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A process that is killed while it writes checkpoints leaves the old generation or the new one, whole (Z3).
  *
- * A child makes generations; each is told to the parent when it is committed. It is killed by the parent at a random moment, or kills
+ * A child makes generations; each is told to the parent when it is committed. It is killed by a timer at a random moment, or kills
  * itself at a failpoint. The parent knows what each generation has, since both draw from the same seed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +68,19 @@ static uint64_t check_generation(const struct lmdb_fixture *crashed, uint64_t to
     return generation;
 }
 
-/* A life in a child, armed with `points`, ended by us after `us`, or never. Returns the last generation that it told. */
+/* Let this process be killed, whatever it does then. */
+static void end_after(uint64_t us)
+{
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    const struct itimerspec time = {.it_value = {.tv_nsec = (long)us * 1000}};
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+        timer_settime(timer, 0, &time, NULL) != 0) {
+        _exit(3);
+    }
+}
+
+/* A life in a child, armed with `points`, killed after `us`, or never. Returns the last generation that it told. */
 static uint64_t life(struct lmdb_fixture *fixture, const char *points, uint64_t us)
 {
     char error[FAILPOINT_ERROR_BYTES];
@@ -82,15 +94,14 @@ static uint64_t life(struct lmdb_fixture *fixture, const char *points, uint64_t 
         if (failpoint_arm(points, error) != STATUS_OK) {
             _exit(2);
         }
+        if (us > 0) {
+            end_after(us);
+        }
         lmdb_fixture_open(fixture);
         live(fixture, told[1]);
         _exit(0);
     }
     (void)close(told[1]);
-    if (us > 0) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
-        (void)kill(child, SIGKILL);
-    }
     while (read(told[0], &generation, 1) == 1) {
     }
     (void)close(told[0]);
