@@ -304,6 +304,9 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.checkpoint_us == 0) {
         node->settings.checkpoint_us = NODE_CHECKPOINT_US;
     }
+    if (node->settings.scrub_us == 0) {
+        node->settings.scrub_us = NODE_SCRUB_US;
+    }
     if (node->settings.reserve_bytes == 0) {
         node->settings.reserve_bytes = NODE_RESERVE_BYTES;
     }

@@ -132,6 +132,8 @@ struct node_application_ops {
     enum status (*thaw)(void *state, bool written);
     /* [as write] Free what the last thaw left. */
     void (*sweep)(void *state);
+    /* [as write] Read all of the last checkpoint and compare it with its checksums. */
+    enum status (*scrub)(void *state);
     /* OK, or the damage on disk that a slot has met: what it answered has not left, and the state is of no use. */
     enum status (*health)(const void *state);
 
@@ -162,6 +164,7 @@ struct node_settings {
     uint64_t log_bytes_max;       /* of entries held; 0: NODE_LOG_BYTES_MAX */
     uint64_t checkpoint_bytes;    /* 0: NODE_CHECKPOINT_BYTES */
     uint64_t checkpoint_us;       /* 0: NODE_CHECKPOINT_US */
+    uint64_t scrub_us;            /* 0: NODE_SCRUB_US */
     uint64_t segment_bytes;       /* of the log; 0: LOG_SEGMENT_BYTES */
     uint64_t reserve_bytes;       /* node_space.h; 0: NODE_RESERVE_BYTES */
     int (*free_bytes)(const char *directory,
@@ -186,6 +189,9 @@ struct node_settings {
  * And after this time, if anything has changed, so that a quiet node restarts as fast. */
 #define NODE_CHECKPOINT_BYTES (UINT64_C(32) * 1024 * 1024)
 #define NODE_CHECKPOINT_US    60000000
+
+/* Each member's checkpoint is read through once in this time: bits rot in places that nobody asks for. */
+#define NODE_SCRUB_US UINT64_C(3600000000)
 
 /* Bytes of the disk that are kept for what must go on when it is almost full: some segments of the log, and what a busy disk takes
  * between two looks. */

@@ -94,6 +94,11 @@ void node_checkpoint_begin_due(struct node *node, struct node_member *member)
     struct node_cut *cut = &member->cut;
     struct kv_buffer order = {0}, mark = {0};
     if (!is_due(node, member)) {
+        if (member->application.ops->scrub != NULL &&
+            kv_instant_reached(cut->scrub_at, node->now)) {
+            cut->scrub_at = kv_instant_add(node->now, node->settings.scrub_us);
+            node_writer_start(node, member, NODE_JOB_SCRUB);
+        }
         return;
     }
     cut->point =
@@ -118,6 +123,13 @@ static void fail(struct node *node, const struct node_member *member, enum statu
         snprintf(node->failure_text.text, sizeof node->failure_text.text,
                  "the checkpoint of group %u in %s: %s", (unsigned)member->group.value,
                  node->settings.directory, status_text(status));
+    }
+}
+
+void node_checkpoint_on_scrubbed(struct node *node, struct node_member *member, enum status result)
+{
+    if (result != STATUS_OK) {
+        fail(node, member, result);
     }
 }
 

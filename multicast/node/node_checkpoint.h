@@ -21,6 +21,7 @@ struct node_cut {
     bool wanted;                      /* somebody has asked for one */
     struct raft_snapshot_point point; /* of the one that is under way, or was last */
     kv_instant not_before;            /* the last one failed */
+    kv_instant scrub_at;              /* when it is read through next */
     uint64_t count;                   /* written since the node was opened */
 };
 
@@ -36,6 +37,9 @@ void node_checkpoint_begin_due(struct node *node, struct node_member *member);
 
 /* It has been written, or not. */
 void node_checkpoint_on_written(struct node *node, struct node_member *member, enum status result);
+
+/* It has been read through. */
+void node_checkpoint_on_scrubbed(struct node *node, struct node_member *member, enum status result);
 
 /* The member goes on from `point`: its raft has dropped the log up to there. */
 void node_checkpoint_moved(struct node *node, struct node_member *member,

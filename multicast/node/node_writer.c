@@ -28,6 +28,8 @@ static enum status run_job(enum node_job job, struct node_member *member)
         break;
     case NODE_JOB_WRITE:
         return application->ops->write(application->state);
+    case NODE_JOB_SCRUB:
+        return application->ops->scrub(application->state);
     case NODE_JOB_SWEEP:
         application->ops->sweep(application->state);
         return STATUS_OK;
@@ -75,6 +77,7 @@ void node_writer_open(struct node *node)
     for (uint32_t i = 0; i < node->member_count; i++) {
         any = any || node->members[i].application.ops->freeze != NULL;
         node->members[i].cut.at = node->now;
+        node->members[i].cut.scrub_at = kv_instant_add(node->now, node->settings.scrub_us);
     }
     if (!any) {
         return;
@@ -137,6 +140,9 @@ static void on_done(struct node *node)
         KV_UNREACHABLE();
     case NODE_JOB_WRITE:
         node_checkpoint_on_written(node, member, result);
+        return;
+    case NODE_JOB_SCRUB:
+        node_checkpoint_on_scrubbed(node, member, result);
         return;
     case NODE_JOB_SWEEP:
         return;

@@ -16,6 +16,7 @@ struct node_writer;
 enum node_job {
     NODE_JOB_NONE,
     NODE_JOB_WRITE,  /* a checkpoint                                  node_checkpoint.c */
+    NODE_JOB_SCRUB,  /* read it through */
     NODE_JOB_SWEEP,  /* what the checkpoint before has left */
     NODE_JOB_DUMP,   /* an image of the last checkpoint, for others   node_transfer.c */
     NODE_JOB_PREPARE /* a state from an image of another member */

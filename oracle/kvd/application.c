@@ -229,6 +229,11 @@ static enum status application_thaw(void *state, bool written)
     return state_thaw(((struct application *)state)->checkpoints, written);
 }
 
+static enum status application_scrub(void *state)
+{
+    return state_scrub(((struct application *)state)->checkpoints);
+}
+
 static void application_sweep(void *state)
 {
     state_sweep(((struct application *)state)->checkpoints);
@@ -282,6 +287,7 @@ static const struct node_application_ops application_ops = {
     .freeze = application_freeze,
     .write = application_write,
     .thaw = application_thaw,
+    .scrub = application_scrub,
     .sweep = application_sweep,
     .health = application_health,
     .dump = application_dump,

@@ -47,6 +47,7 @@ struct options {
     uint64_t state_bytes;
     uint64_t checkpoint_bytes;
     uint64_t checkpoint_us;
+    uint64_t scrub_us;
     uint64_t segment_bytes;
     uint64_t reserve_bytes;
 };
@@ -68,6 +69,7 @@ static const char usage_text[] =
     "  --state-gib-max N    what the checkpoints of one group may take on disk (256)\n"
     "  --checkpoint-mib N   write a checkpoint behind N MiB of log of a group (32)\n"
     "  --checkpoint-seconds N   and after this time, if anything has changed (60)\n"
+    "  --scrub-seconds N    read each checkpoint through once in this time (3600)\n"
     "  --reserve-mib N      refuse writes when less than N MiB of the disk are free (256)\n"
     "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
     "  --trace              print the decisions of the protocol cores\n"
@@ -152,6 +154,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         STATE_GIB,
         CHECKPOINT_MIB,
         CHECKPOINT_SECONDS,
+        SCRUB_SECONDS,
         RESERVE_MIB,
         TRACE,
         NO_SYNC,
@@ -170,6 +173,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"state-gib-max", required_argument, NULL, STATE_GIB},
         {"checkpoint-mib", required_argument, NULL, CHECKPOINT_MIB},
         {"checkpoint-seconds", required_argument, NULL, CHECKPOINT_SECONDS},
+        {"scrub-seconds", required_argument, NULL, SCRUB_SECONDS},
         {"reserve-mib", required_argument, NULL, RESERVE_MIB},
         {"segment-mib", required_argument, NULL, SEGMENT_MIB},
         {"trace", no_argument, NULL, TRACE},
@@ -212,6 +216,9 @@ static void read_options(int argc, char **argv, struct options *ret)
             break;
         case CHECKPOINT_SECONDS:
             ret->checkpoint_us = number_option(optarg, "--checkpoint-seconds", 86400) * 1000000;
+            break;
+        case SCRUB_SECONDS:
+            ret->scrub_us = number_option(optarg, "--scrub-seconds", 30 * 86400) * 1000000;
             break;
         case RESERVE_MIB:
             ret->reserve_bytes = number_option(optarg, "--reserve-mib", 1024 * 1024) * 1024 * 1024;
@@ -337,6 +344,7 @@ static int run_node(const struct options *options, const struct node_config *con
         .application_context = &context,
         .checkpoint_bytes = options->checkpoint_bytes,
         .checkpoint_us = options->checkpoint_us,
+        .scrub_us = options->scrub_us,
         .report = report,
     };
     struct node *node = NULL;

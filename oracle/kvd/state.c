@@ -139,12 +139,29 @@ static void bases_of(const struct state *state, struct store_lmdb_view *view,
     }
 }
 
+static enum status walk(struct store_lmdb_view *view)
+{
+    struct store_lmdb_walk found;
+    return store_lmdb_view_walk(view, &found);
+}
+
+/* If it is not too large for a start. */
+static enum status walk_small(const struct state *state)
+{
+    struct store_lmdb_sizes sizes;
+    const enum status status = store_lmdb_sizes(state->lmdb, &sizes);
+    return status != STATUS_OK || sizes.file_bytes > STATE_WALK_BYTES ? status : walk(state->view);
+}
+
 /* Go on from a generation that has been written before. */
 static enum status load(struct state *state, struct kv_buffer *ret_mark)
 {
     struct store_base bases[MACHINE_STORES_MAX];
     struct kv_buffer head = {0};
-    enum status status = store_lmdb_view_blob(state->view, BLOB_ENGINE, &head);
+    enum status status = walk_small(state);
+    if (status == STATUS_OK) {
+        status = store_lmdb_view_blob(state->view, BLOB_ENGINE, &head);
+    }
     if (status == STATUS_OK) {
         status = store_lmdb_view_blob(state->view, BLOB_MARK, ret_mark);
     }
@@ -292,6 +309,17 @@ enum status state_thaw(struct state *state, bool written)
     state->view = state->written;
     state->written = NULL;
     return STATUS_OK;
+}
+
+enum status state_scrub(struct state *state)
+{
+    struct store_lmdb_view *view = NULL;
+    enum status status = store_lmdb_view_new(state->lmdb, &view);
+    if (status == STATUS_OK) {
+        status = walk(view);
+    }
+    store_lmdb_view_destroy(&view);
+    return status;
 }
 
 void state_sweep(struct state *state)

@@ -4,15 +4,21 @@
  * A checkpoint has the rows of the machine's stores, each in a table of its own, and two blobs: "engine", everything else of the engine, and
  * "mark", which is the driver's. After it is written it is read back: the blobs, and each row that was written.
  *
+ * At its opening a checkpoint of up to STATE_WALK_BYTES is read through: damage that no lookup can notice, rows that are gone, is found
+ * before anybody is answered. A larger one is read through later, as all are now and then (scrub).
+ *
  * A checkpoint that came from another member is made in DIRECTORY.next and takes the place of DIRECTORY; whatever the power does in
  * between, one of them is there.
  *
- * Threads. state_write, _sweep, _dump and _prepare run on another thread, beside everything else but _freeze, _thaw and _adopt. */
+ * Threads. state_write, _scrub, _sweep, _dump and _prepare run on another thread, beside everything else but _freeze, _thaw and _adopt. */
 #ifndef KV_KVD_STATE_H
 #define KV_KVD_STATE_H
 
 #include "multicast/node/node.h"
 #include "partition/engine/engine.h"
+
+/* About two seconds of a warm cache, and what a small machine has of it. */
+#define STATE_WALK_BYTES (UINT64_C(4) * 1024 * 1024 * 1024)
 
 struct state;
 
@@ -35,6 +41,7 @@ void state_freeze(struct state *state, kv_slice mark);
 enum status state_write(struct state *state);
 enum status state_thaw(struct state *state, bool written);
 void state_sweep(struct state *state);
+enum status state_scrub(struct state *state);
 enum status state_dump(struct state *state, const char *path, uint64_t *ret_bytes,
                        uint64_t *ret_digest);
 enum status state_prepare(struct state *state, const char *path, uint64_t offset, uint64_t digest);
