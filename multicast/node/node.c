@@ -82,6 +82,7 @@ static void add_member(struct node *node, kv_group_id group)
         .self = node->self,
         .election_timeout_us = timeout,
         .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
+        .tag = {log_id(node->log)},
         .bootstrap = node->config->groups[group.value],
         .trace = &member->trace,
     };
@@ -228,6 +229,16 @@ static enum status recover(struct node *node, struct node_error *error)
     return status;
 }
 
+static void add_members(struct node *node)
+{
+    for (uint32_t g = 0; g < node->config->group_count; g++) {
+        kv_group_id group = {(uint16_t)g};
+        if (node_config_hosts(node->config, group, node->self)) {
+            add_member(node, group);
+        }
+    }
+}
+
 static enum status open_log(struct node *node, struct node_error *error)
 {
     struct log_settings settings = {
@@ -242,6 +253,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         snprintf(error->text, sizeof error->text, "%s", log_error.text);
         return status;
     }
+    add_members(node);
     return recover(node, error);
 }
 
@@ -297,12 +309,6 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     }
     if (node->settings.checkpoint_us == 0) {
         node->settings.checkpoint_us = NODE_CHECKPOINT_US;
-    }
-    for (uint32_t g = 0; g < node->config->group_count; g++) {
-        kv_group_id group = {(uint16_t)g};
-        if (node_config_hosts(node->config, group, node->self)) {
-            add_member(node, group);
-        }
     }
     enum status status = open_log(node, error);
     if (status == STATUS_OK) {

@@ -57,9 +57,8 @@ bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_s
     ret_point->reach.value = number_at(mark, 16, 8);
     const size_t config = (size_t)number_at(mark, 24, 4);
     const size_t left = mark.size - MARK_HEAD_BYTES;
-    if (config > left ||
-        wire_config_decode(kv_slice_of(mark.data + MARK_HEAD_BYTES, config), &ret_point->config) !=
-            STATUS_OK) {
+    if (config > left || wire_config_decode(kv_slice_of(mark.data + MARK_HEAD_BYTES, config),
+                                            &ret_point->config) != STATUS_OK) {
         return false;
     }
     *ret_order = kv_slice_of(mark.data + MARK_HEAD_BYTES + config, left - config);
@@ -217,8 +216,7 @@ static void on_written(struct node *node, struct node_member *member)
     cut->last = cut->point.index;
     cut->count++;
     (void)node_step_raft(
-        node, member,
-        (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &cut->point});
+        node, member, (struct raft_event){.kind = RAFT_EVENT_SNAPSHOT_SAVED, .point = &cut->point});
     const struct raft *raft = order_raft(member->order);
     uint64_t held = 0;
     for (uint64_t i = raft_snapshot_index(raft).value + 1; i <= raft_last(raft).value; i++) {
@@ -290,7 +288,8 @@ static enum status move_hard_state(struct node *node, struct node_member *member
     struct log_record record;
     node_record_encode(&(struct raft_persist){.kind = RAFT_PERSIST_HARD_STATE,
                                               .term = raft_term(raft),
-                                              .vote = raft_vote(raft)},
+                                              .vote = raft_vote(raft),
+                                              .roll = *raft_roll(raft)},
                        member->group, &node->record, &record);
     node_retention_hard_state(&member->retention, log_segment_now(node->log));
     return log_append(node->log, &record);
@@ -302,8 +301,8 @@ void node_checkpoint_prune(struct node *node)
     uint64_t first = now;
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct node_member *member = &node->members[i];
-        const uint64_t needed =
-            node_retention_first(&member->retention, raft_snapshot_index(order_raft(member->order)));
+        const uint64_t needed = node_retention_first(
+            &member->retention, raft_snapshot_index(order_raft(member->order)));
         first = needed < first ? needed : first;
     }
     if (first <= log_segment_first(node->log) || node->failure != STATUS_OK) {

@@ -16,18 +16,19 @@ struct node_writer; /* the thread */
 
 /* A member's checkpoints. */
 struct node_cut {
-    kv_index last;                    /* of the last one that is durable */
-    kv_instant at;                    /* when it, or the node, began */
-    uint64_t log_bytes;               /* appended since */
-    bool wanted;                      /* somebody has asked for one */
-    bool writing;                     /* one is under way, at `point` */
+    kv_index last;      /* of the last one that is durable */
+    kv_instant at;      /* when it, or the node, began */
+    uint64_t log_bytes; /* appended since */
+    bool wanted;        /* somebody has asked for one */
+    bool writing;       /* one is under way, at `point` */
     struct raft_snapshot_point point;
-    kv_instant not_before;            /* the last one failed */
-    uint64_t count;                   /* written since the node was opened */
+    kv_instant not_before; /* the last one failed */
+    uint64_t count;        /* written since the node was opened */
 };
 
 /* The mark of a checkpoint: bytes that hold the point and what order_save gave. */
-void node_mark_encode(const struct raft_snapshot_point *point, kv_slice order, struct kv_buffer *ret);
+void node_mark_encode(const struct raft_snapshot_point *point, kv_slice order,
+                      struct kv_buffer *ret);
 
 /* False: it is none. *ret_order borrows from the mark. */
 bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_slice *ret_order);

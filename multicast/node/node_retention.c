@@ -14,8 +14,8 @@ void node_retention_entry(struct node_retention *retention, uint64_t segment, kv
     if (last == NULL || last->number < segment) {
         if (retention->count == retention->capacity) {
             retention->capacity = 2 * retention->capacity + 8;
-            retention->segments = kv_realloc(retention->segments,
-                                             retention->capacity * sizeof(*retention->segments));
+            retention->segments =
+                kv_realloc(retention->segments, retention->capacity * sizeof(*retention->segments));
         }
         last = &retention->segments[retention->count++];
         *last = (struct node_segment){.number = segment};

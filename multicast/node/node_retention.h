@@ -14,9 +14,10 @@ struct node_retention {
     struct node_segment {
         uint64_t number;
         kv_index highest; /* of its entries */
-    } *segments;          /* ascending numbers */
+    } * segments;         /* ascending numbers */
     uint32_t count, capacity;
-    uint64_t hard_state; /* the first segment that the last hard state may stand in; 0: it has none */
+    uint64_t
+        hard_state; /* the first segment that the last hard state may stand in; 0: it has none */
 };
 
 /* An entry may stand in a segment, which is not before any that was named before. */

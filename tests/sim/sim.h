@@ -44,6 +44,7 @@
     X(dispatches)                                                                                  \
     X(elections)                                                                                   \
     X(crashes)                                                                                     \
+    X(emptied)                                                                                     \
     X(lost_records)                                                                                \
     X(pauses)                                                                                      \
     X(cuts)                                                                                        \
@@ -120,6 +121,7 @@ struct sim {
     bool healed;                    /* the liveness phase has begun */
     bool finished;
     uint64_t healed_at;
+    kv_node_id emptied;  /* whose disk was emptied last; none: nobody's */
     uint64_t cut_number; /* of the last cut: a flap mends only its own */
 };
 

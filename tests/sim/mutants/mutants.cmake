@@ -30,6 +30,27 @@ function(mutate file old new)
   set(text "${changed}" PARENT_SCOPE)
 endfunction()
 
+# blank_votes, blank_acknowledges [decision 0009]
+mutate(multicast/raft/raft.c
+  "    if (raft->blank && raft_ignore_while_blank(raft, message)) {"
+  "    bool heard = (PLANTED(BLANK_VOTES) && message->kind == WIRE_MESSAGE_VOTE_REQUEST) ||
+                 (PLANTED(BLANK_ACKNOWLEDGES) && message->kind == WIRE_MESSAGE_APPEND);
+    if (raft->blank && !heard && raft_ignore_while_blank(raft, message)) {")
+mutate(multicast/raft/raft_invariants.c
+  "    if (raft->blank) {"
+  "    if (raft->blank && !PLANTED(BLANK_VOTES) && !PLANTED(BLANK_ACKNOWLEDGES)) {")
+mutate(multicast/raft/raft_on_admitted.c
+  "    KV_ASSERT(raft->term.value == 0 && raft->log.last.value == 0);"
+  "")
+
+# found_by_majority [decision 0009]
+mutate(multicast/raft/raft_roll_call.c
+  "    KV_ASSERT(raft->blank && founders->count == raft->settings.bootstrap.count);"
+  "")
+mutate(multicast/raft/raft_roll_call.c
+  "    if (founders.count == bootstrap->count &&"
+  "    if ((founders.count == bootstrap->count || (PLANTED(FOUND_BY_MAJORITY) && founders.count > bootstrap->count / 2)) &&")
+
 # commit_old_term [Raft thesis, figure 3.7]
 mutate(multicast/raft/raft_replicate.c
   "commit.value < raft->term_start.value) {"
