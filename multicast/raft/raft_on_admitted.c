@@ -20,6 +20,7 @@ void raft_on_admitted(struct raft *raft, const struct wire_message *message)
      * candidate of this term may not know yet that its vote does not count. So it has voted, for
      * the leader that the term has. */
     raft->vote = message->from;
+    raft->hard_dirty = true;
     RAFT_TRACE(raft, TRACE_DECISION, "leader %u of term %llu has made it a learner -> learn",
                message->from.value, (unsigned long long)admitted->term.value);
     raft_emit_hard_state(raft);
