@@ -327,6 +327,12 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
                 (unsigned)node->self.value, node->config->name, net_server_endpoint(node->net),
                 node->member_count, (unsigned long long)counters.recovered,
                 (unsigned long long)(node_clock().us - node->started.us) / 1000);
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        if (raft_is_blank(order_raft(node->members[i].order))) {
+            node_report(node, "group %u: nothing on disk -> calls the roll of its members",
+                        (unsigned)node->members[i].group.value);
+        }
+    }
     *ret = node;
     return STATUS_OK;
 }
