@@ -172,6 +172,19 @@ static void crash_all(struct sim *sim)
     }
 }
 
+/* Whether the member has learned of a configuration that was made behind the emptying: that it was a voter is in older ones, too,
+ * which it may have got with a snapshot. */
+static bool knows_readmission(const struct sim *sim, uint64_t group, const struct raft *raft)
+{
+    const struct check_raft *check = &sim->raft[group];
+    bool knows = raft_roll(raft)->origin == RAFT_ORIGIN_FOUNDED;
+    for (uint64_t i = sim->emptied_at[group]; i < raft_commit(raft).value && i < check->count;
+         i++) {
+        knows = knows || check->committed[i].kind == WIRE_ENTRY_CONFIG;
+    }
+    return knows;
+}
+
 /* Whether the node is a voter of all of its groups that remembers. */
 static bool is_back(const struct sim *sim, const struct sim_node *node)
 {
@@ -183,7 +196,8 @@ static bool is_back(const struct sim *sim, const struct sim_node *node)
         }
         const struct raft *raft = order_raft(order);
         const struct wire_config *config = raft_config(raft);
-        back = !raft_is_blank(raft) && raft_config_is_settled(raft);
+        back = !raft_is_blank(raft) && raft_config_is_settled(raft) &&
+               knows_readmission(sim, group, raft);
         for (uint32_t i = 0; i < config->count; i++) {
             back = back &&
                    (config->members[i].voter || !kv_node_equal(config->members[i].node, node->id));
@@ -204,6 +218,7 @@ static void empty_disk(struct sim *sim, struct sim_node *node)
     sim->emptied = node->id;
     sim->counters.emptied++;
     for (uint64_t group = 0; group <= sim->parameters.partitions; group++) {
+        sim->emptied_at[group] = sim->raft[group].count;
         check_raft_emptied(&sim->raft[group], node->id);
     }
     SIM_TRACE(sim, "fault: the disk of node %u is emptied", node->id.value);
