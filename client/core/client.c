@@ -191,6 +191,9 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_ROLL_CALL:
+    case WIRE_MESSAGE_ROLL_REPLY:
+    case WIRE_MESSAGE_ADMITTED:
     case WIRE_MESSAGE_SOFT:
     case WIRE_MESSAGE_FIX:
     case WIRE_MESSAGE_ACK:

@@ -201,6 +201,12 @@ enum status log_append(struct log *log, const struct log_record *record)
     return append(log, record);
 }
 
+uint64_t log_id(const struct log *log)
+{
+    /* Old logs may have 0, which callers take for none. */
+    return log->directory.identity.log_id == 0 ? 1 : log->directory.identity.log_id;
+}
+
 uint64_t log_segment_now(const struct log *log)
 {
     return log->segment.number;

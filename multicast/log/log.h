@@ -98,6 +98,9 @@ KV_MUST_CHECK enum status log_append(struct log *log, const struct log_record *r
 /* Make everything appended durable. No-op when nothing was appended since the last one. */
 KV_MUST_CHECK enum status log_sync(struct log *log, struct log_error *error);
 
+/* The random number that was made with the directory: another one means another directory. Not 0. */
+uint64_t log_id(const struct log *log);
+
 /* The number of the segment that the next batch goes to, unless it does not fit any more; and of the first one that there is.
  * A record that is appended now and synced in between stands in a segment from the one before to the one after. */
 uint64_t log_segment_now(const struct log *log);

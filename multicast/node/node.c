@@ -79,6 +79,7 @@ static void add_member(struct node *node, kv_group_id group)
         .self = node->self,
         .election_timeout_us = timeout,
         .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
+        .tag = {log_id(node->log)},
         .bootstrap = node->config->groups[group.value],
         .trace = &member->trace,
     };
@@ -233,6 +234,16 @@ static enum status recover(struct node *node, struct node_error *error)
     return status;
 }
 
+static void add_members(struct node *node)
+{
+    for (uint32_t g = 0; g < node->config->group_count; g++) {
+        kv_group_id group = {(uint16_t)g};
+        if (node_config_hosts(node->config, group, node->self)) {
+            add_member(node, group);
+        }
+    }
+}
+
 static enum status open_log(struct node *node, struct node_error *error)
 {
     struct log_settings settings = {
@@ -248,6 +259,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         snprintf(error->text, sizeof error->text, "%s", log_error.text);
         return status;
     }
+    add_members(node);
     return recover(node, error);
 }
 
@@ -313,12 +325,6 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.free_bytes == NULL) {
         node->settings.free_bytes = node_space_of;
     }
-    for (uint32_t g = 0; g < node->config->group_count; g++) {
-        kv_group_id group = {(uint16_t)g};
-        if (node_config_hosts(node->config, group, node->self)) {
-            add_member(node, group);
-        }
-    }
     enum status status = open_log(node, error);
     if (status == STATUS_OK) {
         status = open_net(node, error);
@@ -336,6 +342,12 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
                 (unsigned)node->self.value, node->config->name, net_server_endpoint(node->net),
                 node->member_count, (unsigned long long)counters.recovered,
                 (unsigned long long)(node_clock().us - node->started.us) / 1000);
+    for (uint32_t i = 0; i < node->member_count; i++) {
+        if (raft_is_blank(order_raft(node->members[i].order))) {
+            node_report(node, "group %u: nothing on disk -> calls the roll of its members",
+                        (unsigned)node->members[i].group.value);
+        }
+    }
     *ret = node;
     return STATUS_OK;
 }

@@ -189,7 +189,8 @@ static enum status move_hard_state(struct node *node, struct node_member *member
     struct log_record record;
     node_record_encode(&(struct raft_persist){.kind = RAFT_PERSIST_HARD_STATE,
                                               .term = raft_term(raft),
-                                              .vote = raft_vote(raft)},
+                                              .vote = raft_vote(raft),
+                                              .roll = *raft_roll(raft)},
                        member->group, &node->record, &record);
     node_retention_hard_state(&member->retention, log_segment_now(node->log));
     return log_append(node->log, &record);

@@ -145,6 +145,10 @@ static void on_stale_read(struct node *node, struct node_member *member,
                           const struct net_route *route, const struct wire_request *request)
 {
     struct node_read_answer answer = {0};
+    if (raft_is_blank(order_raft(member->order))) {
+        node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_NOT_LEADER);
+        return; /* it has no state at all yet, not an old one */
+    }
     if (!member->application.ops->stale_read(member->application.state, request->body, &answer)) {
         node_answer_outcome(node, route, member->group, request->id, WIRE_OUTCOME_MALFORMED);
         return;
@@ -231,6 +235,9 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_ROLL_CALL:
+    case WIRE_MESSAGE_ROLL_REPLY:
+    case WIRE_MESSAGE_ADMITTED:
     case WIRE_MESSAGE_SOFT:
     case WIRE_MESSAGE_FIX:
     case WIRE_MESSAGE_ACK:

@@ -52,11 +52,13 @@ static enum status add_hard_state(struct node_staging *staging, const struct raf
     }
     staging->term = record->term;
     staging->vote = record->vote;
+    staging->roll = record->roll;
     return STATUS_OK;
 }
 
 enum status node_staging_add(struct node_staging *staging, const struct raft_persist *record)
 {
+    staging->any = true;
     switch (record->kind) {
     case RAFT_PERSIST_HARD_STATE:
         return add_hard_state(staging, record);
@@ -102,8 +104,13 @@ enum status node_staging_restore(const struct node_staging *staging,
     if (missing || base.value < staging->installed.value) {
         return STATUS_CORRUPT;
     }
-    const struct raft_persist hard = {
-        .kind = RAFT_PERSIST_HARD_STATE, .term = staging->term, .vote = staging->vote};
+    if (!staging->any && point == NULL) {
+        return STATUS_OK;
+    }
+    const struct raft_persist hard = {.kind = RAFT_PERSIST_HARD_STATE,
+                                      .term = staging->term,
+                                      .vote = staging->vote,
+                                      .roll = staging->roll};
     enum status status = order_restore(order, &hard);
     if (status == STATUS_OK && point != NULL) {
         status = restore_point(point, state, order);

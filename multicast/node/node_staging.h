@@ -12,8 +12,10 @@
 
 /* Zero-initialise. */
 struct node_staging {
+    bool any;     /* a record was added */
     kv_term term; /* of the last HARD_STATE */
     kv_node_id vote;
+    struct raft_roll roll;
     kv_index
         installed; /* of the last SNAPSHOT that did not keep the log: nothing before it is known */
     struct wire_entry **entries; /* one reference each; contiguous */
@@ -25,7 +27,7 @@ struct node_staging {
 KV_MUST_CHECK enum status node_staging_add(struct node_staging *staging,
                                            const struct raft_persist *record);
 
-/* Restore an order that has seen nothing: from the checkpoint at `point` with the state that order_save gave there, or, if
+/* Restore an order that has seen nothing, not even if there is nothing (the member is blank then): from the checkpoint at `point` with the state that order_save gave there, or, if
  * point is NULL, from the beginning; then the entries behind it. CORRUPT: there are entries missing in between, or the
  * state is damaged. */
 KV_MUST_CHECK enum status node_staging_restore(const struct node_staging *staging,

@@ -122,6 +122,9 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_APPEND_REPLY:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_ROLL_CALL:
+    case WIRE_MESSAGE_ROLL_REPLY:
+    case WIRE_MESSAGE_ADMITTED:
     case WIRE_MESSAGE_SOFT:
     case WIRE_MESSAGE_FIX:
     case WIRE_MESSAGE_ACK:

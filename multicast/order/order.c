@@ -211,6 +211,9 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
     case WIRE_MESSAGE_SNAPSHOT_CHUNK:
     case WIRE_MESSAGE_SNAPSHOT_REPLY:
     case WIRE_MESSAGE_TIMEOUT_NOW:
+    case WIRE_MESSAGE_ROLL_CALL:
+    case WIRE_MESSAGE_ROLL_REPLY:
+    case WIRE_MESSAGE_ADMITTED:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REQUEST:

@@ -24,6 +24,7 @@ struct raft *raft_new(const struct raft_settings *settings, kv_instant now)
     raft->settings = *settings;
     raft->now = now;
     raft->role = RAFT_LEARNER;
+    raft->blank = settings->tag.value != 0;
     raft_log_init(&raft->log);
     /* Members often share one configured seed: their time-outs must differ all the same. */
     kv_prng_init(&raft->prng, settings->seed ^ ((uint64_t)settings->self.value << 16) ^
@@ -79,6 +80,8 @@ static enum status raft_restore_hard_state(struct raft *raft, const struct raft_
     }
     raft->term = record->term;
     raft->vote = record->vote;
+    raft->roll = record->roll;
+    raft_roll_restore(raft);
     return STATUS_OK;
 }
 
@@ -145,6 +148,7 @@ enum status raft_restore(struct raft *raft, const struct raft_persist *record)
 {
     KV_ASSERT(raft->sequence == 0); /* before the first step */
     enum status status = STATUS_CORRUPT;
+    raft->blank = false;
     switch (record->kind) {
     case RAFT_PERSIST_HARD_STATE:
         status = raft_restore_hard_state(raft, record);
@@ -242,6 +246,9 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
                    message->from.value);
         return;
     }
+    if (raft->blank && raft_ignore_while_blank(raft, message)) {
+        return;
+    }
     switch (message->kind) {
     case WIRE_MESSAGE_VOTE_REQUEST:
         raft_on_vote_request(raft, message);
@@ -263,6 +270,15 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
         return;
     case WIRE_MESSAGE_TIMEOUT_NOW:
         raft_on_timeout_now(raft, message);
+        return;
+    case WIRE_MESSAGE_ROLL_CALL:
+        raft_on_roll_call(raft, message);
+        return;
+    case WIRE_MESSAGE_ROLL_REPLY:
+        raft_on_roll_reply(raft, message);
+        return;
+    case WIRE_MESSAGE_ADMITTED:
+        raft_on_admitted(raft, message);
         return;
     case WIRE_MESSAGE_SOFT:
     case WIRE_MESSAGE_FIX:
@@ -370,6 +386,16 @@ kv_term raft_term(const struct raft *raft)
 kv_node_id raft_vote(const struct raft *raft)
 {
     return raft->vote;
+}
+
+const struct raft_roll *raft_roll(const struct raft *raft)
+{
+    return &raft->roll;
+}
+
+bool raft_is_blank(const struct raft *raft)
+{
+    return raft->blank;
 }
 
 kv_node_id raft_leader(const struct raft *raft)

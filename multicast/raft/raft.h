@@ -23,6 +23,10 @@
  *             R8  snapshot index <= commit; the log begins at snapshot index + 1.
  *             R9  At most one uncommitted CONFIG of its own term in a leader's log, and none above it of any other term.
  *             R10 reach never decreases along the log.
+ *             R11 A blank member has promised nothing: term 0, no vote, no log, no role but learner.  (decision 0009)
+ *             R12 A member stops being blank once, as a founder of a group whose members were all blank, or as a learner that the
+ *                 leader of the group has admitted.
+ *             R13 What a leader knows of a readmitted member is from rounds behind its readmission.
  *             Asserted in raft_invariants.c after every step; across members in tests/sim/check_raft.c.
  * Ownership.  Inputs are borrowed until the call returns (entries are kept by reference); effects are appended to the
  *             caller's struct and valid until raft_effects_clear or the next change of the log. */
@@ -49,9 +53,23 @@ struct raft_settings {
     uint64_t election_timeout_us; /* a follower waits this plus up to as much again at random */
     uint64_t heartbeat_us;        /* at most a third of election_timeout_us */
     uint64_t seed;
+    wire_tag
+        tag; /* of the data directory; 0: there is none, and the member is never blank (tests) */
     struct wire_config
         bootstrap;       /* members while neither a snapshot nor a CONFIG entry says otherwise */
     struct trace *trace; /* borrowed; NULL: none */
+};
+
+/* How a member has stopped being blank; part of its hard state from then on. */
+enum raft_origin {
+    RAFT_ORIGIN_NONE,    /* it is blank, or of a time before roll calls */
+    RAFT_ORIGIN_FOUNDED, /* all members of the bootstrap were blank: `founders` */
+    RAFT_ORIGIN_ADMITTED /* by a leader: a learner, until the log says otherwise */
+};
+
+struct raft_roll {
+    enum raft_origin origin;
+    struct wire_roll founders; /* FOUNDED; else empty */
 };
 
 /* Where a snapshot stands in the log; all of it is carried by the snapshot and written with SNAPSHOT records. */
@@ -97,6 +115,7 @@ struct raft_persist {
     enum raft_persist_kind kind;
     kv_term term; /* HARD_STATE */
     kv_node_id vote;
+    struct raft_roll roll;
     struct wire_entry *entry; /* ENTRY: one reference, dropped by raft_effects_clear */
     struct raft_snapshot_point point;
     bool keeps_log;
@@ -151,7 +170,7 @@ void raft_effects_clear(struct raft_effects *effects);
 /* Free; zero-initialised structs and cleared ones are fine. */
 void raft_effects_close(struct raft_effects *effects);
 
-/* A member with an empty log, at `now`. Asserts the relations between settings. */
+/* A member with an empty log, at `now`: blank, if it has a tag and nothing is restored. Asserts the relations between settings. */
 struct raft *raft_new(const struct raft_settings *settings, kv_instant now);
 void raft_destroy(struct raft **raft);
 
@@ -177,7 +196,9 @@ kv_instant raft_deadline(const struct raft *raft);
 /* Questions. */
 enum raft_role raft_role(const struct raft *raft);
 kv_term raft_term(const struct raft *raft);
-kv_node_id raft_vote(const struct raft *raft);   /* in that term; none: not yet */
+kv_node_id raft_vote(const struct raft *raft);              /* in that term; none: not yet */
+const struct raft_roll *raft_roll(const struct raft *raft); /* written with term and vote */
+bool raft_is_blank(const struct raft *raft);     /* nothing on its disk: it only calls the roll */
 kv_node_id raft_leader(const struct raft *raft); /* believed; none if unknown */
 kv_index raft_commit(const struct raft *raft);
 kv_index raft_last(const struct raft *raft); /* uncommitted entries included */

@@ -81,6 +81,7 @@ void raft_emit_hard_state(struct raft *raft)
     struct raft_persist *persist = raft_emit_persist(raft, RAFT_PERSIST_HARD_STATE);
     persist->term = raft->term;
     persist->vote = raft->vote;
+    persist->roll = raft->roll;
     raft->hard_dirty = false;
     raft->hard_sequence = raft->sequence;
 }

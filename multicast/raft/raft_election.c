@@ -29,6 +29,9 @@ bool raft_may_stand(const struct raft *raft)
     /* [Raft thesis 4.2.2] Until the configuration that removes it is committed, a voter may be
      * needed as leader: it can be the only one that has that entry. It needs the votes of the
      * new configuration, its own does not count. */
+    if (raft->blank) {
+        return false; /* R11 */
+    }
     bool may = false;
     uint32_t i = raft->config_count;
     do {
@@ -270,6 +273,10 @@ static bool raft_has_lost_majority(const struct raft *raft)
 
 void raft_on_tick(struct raft *raft)
 {
+    if (raft->blank) {
+        raft_roll_tick(raft);
+        return;
+    }
     if (raft->role == RAFT_LEADER) {
         if (raft_has_lost_majority(raft)) {
             RAFT_TRACE(raft, TRACE_DECISION,
@@ -279,6 +286,7 @@ void raft_on_tick(struct raft *raft)
         }
         raft_transfer_tick(raft);
         raft_replicate_tick(raft);
+        raft_maybe_promote(raft);
         return;
     }
     if (!kv_instant_reached(raft_election_deadline(raft), raft->now)) {
@@ -298,6 +306,9 @@ void raft_on_tick(struct raft *raft)
 
 kv_instant raft_election_deadline(const struct raft *raft)
 {
+    if (raft->blank) {
+        return raft->caller.call_at;
+    }
     if (raft->role == RAFT_LEARNER) {
         return KV_INSTANT_NEVER;
     }

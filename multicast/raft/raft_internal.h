@@ -45,6 +45,13 @@ struct raft_peer {
     uint64_t round_answered;
     kv_instant sent_at;
     kv_instant heard_at; /* last answer in this term, or when we began to lead or to know it */
+    /* Readmission of a member whose disk was emptied (raft_readmit.c). */
+    wire_tag tag; /* of the life that was readmitted in this term; 0: none was */
+    kv_index
+        admit_index; /* of the configuration that makes it a learner; committed: it may learn */
+    uint64_t round_first; /* answers of earlier rounds may be of a former life (R13) */
+    kv_index catch_up;    /* learner: when this matches, it is as far as we were a beat ago */
+    bool returns;         /* it was a voter when it was readmitted */
     /* Ring: the last index of each append that has no answer yet. */
     uint32_t inflight_first, inflight_count;
     kv_index inflight[KV_APPEND_INFLIGHT_MAX];
@@ -80,6 +87,15 @@ struct raft_incoming {
     uint64_t round;    /* of the last piece that came */
 };
 
+/* A blank member: what it has been told (raft_roll_call.c). */
+struct raft_caller {
+    struct wire_roll heard; /* other members that were blank in this life of ours */
+    kv_node_id leader;      /* of `term`, as far as we were told */
+    kv_term term;           /* the highest that was named */
+    kv_instant call_at;
+    uint64_t pause_us;
+};
+
 struct raft {
     struct raft_settings settings;
     struct kv_prng prng;
@@ -90,6 +106,7 @@ struct raft {
     /* Persistent state. Term and vote are written together by the next emission if hard_dirty. */
     kv_term term;
     kv_node_id vote;
+    struct raft_roll roll;
     bool hard_dirty;
     struct raft_log log;
 
@@ -98,6 +115,9 @@ struct raft {
     uint64_t durable_sequence;  /* last one reported as synced */
     uint64_t hard_sequence;     /* of the last HARD_STATE */
     uint64_t snapshot_sequence; /* of the last installed SNAPSHOT: answers build on it and wait */
+
+    bool blank;
+    struct raft_caller caller; /* while blank */
 
     /* Volatile state. */
     enum raft_role role;
@@ -231,8 +251,27 @@ void raft_transfer_tick(struct raft *raft);
 struct raft_peer *raft_best_successor(struct raft *raft);
 void raft_send_timeout_now(struct raft *raft, kv_node_id target);
 
+/* raft_roll_call.c */
+const struct wire_roll_member *raft_roll_find(const struct wire_roll *roll, kv_node_id node);
+/* A blank member is deaf to what would make it promise something. */
+bool raft_ignore_while_blank(struct raft *raft, const struct wire_message *message);
+/* The configuration in front of the log, for a member that was admitted. */
+void raft_roll_restore(struct raft *raft);
+void raft_roll_tick(struct raft *raft);
+/* Found the group, if all others were blank. */
+void raft_maybe_found(struct raft *raft);
+void raft_found(struct raft *raft, const struct wire_roll *founders);
+void raft_on_roll_call(struct raft *raft, const struct wire_message *message);
+void raft_on_roll_reply(struct raft *raft, const struct wire_message *message);
+void raft_on_admitted(struct raft *raft, const struct wire_message *message);
+
+/* raft_readmit.c */
+void raft_readmit(struct raft *raft, kv_node_id node, const struct wire_roll_call *call);
+void raft_maybe_promote(struct raft *raft);
+
 /* raft_invariants.c */
 struct raft_before {
+    bool blank;
     kv_term term;
     kv_node_id vote;
     enum raft_role role;

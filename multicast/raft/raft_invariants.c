@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* raft_invariants: R1-R10 of raft.h.
+/* raft_invariants: R1-R13 of raft.h.
  *
  * raft_check_step runs after every step, in release builds too: it costs the same whatever the
  * length of the log. What concerns each new entry or message is asserted where it is made: R10
@@ -10,7 +10,8 @@
 
 struct raft_before raft_check_before(const struct raft *raft)
 {
-    return (struct raft_before){.term = raft->term,
+    return (struct raft_before){.blank = raft->blank,
+                                .term = raft->term,
                                 .vote = raft->vote,
                                 .role = raft->role,
                                 .pre = raft->pre,
@@ -39,6 +40,8 @@ static void raft_check_delta(const struct raft *raft, const struct raft_before *
         KV_ASSERT(raft->role !=
                   RAFT_LEADER); /* R6: a term is won in a later step than it is entered */
     }
+    KV_ASSERT(before->blank || !raft->blank);                                          /* R12 */
+    KV_ASSERT(!before->blank || raft->blank || raft->roll.origin != RAFT_ORIGIN_NONE); /* R12 */
     if (before->role == RAFT_LEADER && raft->role == RAFT_LEADER) {
         KV_ASSERT(raft->log.last.value >= before->last.value);   /* R2 */
         KV_ASSERT(raft->log.truncations == before->truncations); /* R2 */
@@ -59,6 +62,7 @@ static void raft_check_leader(const struct raft *raft)
         KV_ASSERT(peer->next.value <= raft->log.last.value + 1);
         KV_ASSERT(peer->inflight_count <= KV_APPEND_INFLIGHT_MAX);
         KV_ASSERT(peer->round_answered <= raft->round);
+        KV_ASSERT(peer->match.value == 0 || peer->round_answered >= peer->round_first); /* R13 */
     }
     /* R9: once an own change is in the log, every other one below it is committed. */
     if (raft->config_count >= 2) {
@@ -90,10 +94,22 @@ static void raft_check_state(const struct raft *raft)
     KV_ASSERT((raft->role == RAFT_LEADER) == kv_node_equal(raft->leader, raft->settings.self));
 }
 
+/* R11 */
+static void raft_check_blank(const struct raft *raft)
+{
+    KV_ASSERT(raft->role == RAFT_LEARNER);
+    KV_ASSERT(raft->term.value == 0 && raft->vote.value == 0);
+    KV_ASSERT(raft->log.last.value == 0 && raft->sequence == 0);
+    KV_ASSERT(raft->roll.origin == RAFT_ORIGIN_NONE);
+}
+
 void raft_check_step(const struct raft *raft, const struct raft_before *before)
 {
     raft_check_delta(raft, before);
     raft_check_state(raft);
+    if (raft->blank) {
+        raft_check_blank(raft);
+    }
     if (raft->role == RAFT_LEADER) {
         raft_check_leader(raft);
     }

@@ -101,6 +101,13 @@ void raft_on_append_reply(struct raft *raft, const struct wire_message *message)
     }
 
     struct raft_peer *peer = raft_find_peer(raft, message->from);
+    if (reply->round < peer->round_first) {
+        RAFT_TRACE(raft, TRACE_DECISION,
+                   "%u answers round %llu, readmitted in round %llu -> a former life, ignored",
+                   peer->node.value, (unsigned long long)reply->round,
+                   (unsigned long long)peer->round_first);
+        return; /* R13 */
+    }
     peer->heard_at = raft->now;
     bool round_news = reply->round > peer->round_answered;
     if (round_news) {

@@ -3,7 +3,7 @@
  * and hands out one message after the other.
  *
  * 1. The body of a frame is a sequence of msgpack arrays, one for each message; the fields of each
- *    kind are packed and read by codec_raft.c, codec_order.c, codec_client.c and codec_status.c, and the two
+ *    kind are packed and read by codec_raft.c, codec_roll.c, codec_order.c, codec_client.c and codec_status.c, and the two
  *    switches here connect them.
  * 2. Sender and addressee stand in the header only. They are written into each message that is
  *    read.

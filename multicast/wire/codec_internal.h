@@ -47,7 +47,10 @@ enum {
     WIRE_FIELDS_REFUSAL = 4,
     WIRE_FIELDS_CHECKPOINT_REQUEST = 1,
     WIRE_FIELDS_CHECKPOINT_REPLY = 1,
-    WIRE_FIELDS_COMPARE = 1
+    WIRE_FIELDS_COMPARE = 1,
+    WIRE_FIELDS_ROLL_CALL = 2,
+    WIRE_FIELDS_ROLL_REPLY = 6,
+    WIRE_FIELDS_ADMITTED = 2
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

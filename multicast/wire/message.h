@@ -9,6 +9,7 @@
 #include "multicast/wire/entry.h"
 #include "multicast/wire/message_order.h"
 #include "multicast/wire/message_operator.h"
+#include "multicast/wire/message_roll.h"
 
 /* Version of everything on the network; a peer must share at least one of the range it names in its hello. */
 #define WIRE_VERSION     2
@@ -50,7 +51,12 @@
     X(CHECKPOINT_REQUEST, checkpoint_request, 29, CLIENT, NODE,                                    \
       "write checkpoints of all members of this node")                                             \
     X(CHECKPOINT_REPLY, checkpoint_reply, 30, NODE, CLIENT, "they are due, or under way")          \
-    X(COMPARE, compare, 31, MEMBER, MEMBER, "digests of the state at positions of the sequence")
+    X(COMPARE, compare, 31, MEMBER, MEMBER, "digests of the state at positions of the sequence")   \
+    X(ROLL_CALL, roll_call, 40, MEMBER, MEMBER, "my disk is empty: who are you")                   \
+    X(ROLL_REPLY, roll_reply, 41, MEMBER, MEMBER,                                                  \
+      "mine is empty, too; or the group is founded, and by whom; or where its leader is")          \
+    X(ADMITTED, admitted, 42, LEADER, MEMBER,                                                      \
+      "what this member promised before its disk was emptied binds nobody: learn")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,

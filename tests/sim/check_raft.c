@@ -202,6 +202,11 @@ void check_raft_leaves(struct check_raft *check, struct sim_report *report,
     }
 }
 
+void check_raft_emptied(struct check_raft *check, kv_node_id node)
+{
+    check->members[node.value] = (struct check_raft_promise){0};
+}
+
 void check_raft_restarted(struct check_raft *check, struct sim_report *report, kv_node_id node,
                           const struct raft *raft, const struct sim_disk_view *view)
 {

@@ -11,7 +11,8 @@
  *   4. Durable promises: when an ack leaves a node, its disk holds what is acknowledged; when a
  *      vote leaves, its disk holds the vote.
  *   5. No promise is taken back: a member votes for one candidate a term, and comes back from a
- *      restart with at least the term, the vote and the log that it had told others about.
+ *      restart with at least the term, the vote and the log that it had told others about; unless
+ *      its disk was emptied: then 1 to 3 show whether that was noticed.
  * It looks at logs and disks directly, so it finds a broken rule before a client could suffer from
  * it. */
 #ifndef KV_SIM_CHECK_RAFT_H
@@ -63,6 +64,9 @@ void check_raft_observe(struct check_raft *check, struct sim_report *report, kv_
 /* A message leaves a node; view is what the node's disk holds of the group. */
 void check_raft_leaves(struct check_raft *check, struct sim_report *report,
                        const struct wire_message *message, const struct sim_disk_view *view);
+
+/* A node's disk was emptied while it was down: its promises are gone. */
+void check_raft_emptied(struct check_raft *check, kv_node_id node);
 
 /* A member was restored from its disk. */
 void check_raft_restarted(struct check_raft *check, struct sim_report *report, kv_node_id node,

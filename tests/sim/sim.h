@@ -44,6 +44,7 @@
     X(dispatches)                                                                                  \
     X(elections)                                                                                   \
     X(crashes)                                                                                     \
+    X(emptied)                                                                                     \
     X(lost_records)                                                                                \
     X(pauses)                                                                                      \
     X(cuts)                                                                                        \
@@ -120,7 +121,9 @@ struct sim {
     bool healed;                    /* the liveness phase has begun */
     bool finished;
     uint64_t healed_at;
-    uint64_t cut_number; /* of the last cut: a flap mends only its own */
+    kv_node_id emptied;                  /* whose disk was emptied last; none: nobody's */
+    uint64_t emptied_at[SIM_GROUPS_MAX]; /* entries of each group that had been committed then */
+    uint64_t cut_number;                 /* of the last cut: a flap mends only its own */
 };
 
 /* Run one seed from beginning to end. */

@@ -193,6 +193,15 @@ void sim_disk_forget(struct sim_disk *disk, struct kv_prng *prng)
     }
 }
 
+void sim_disk_empty(struct sim_disk *disk, uint64_t tag)
+{
+    KV_ASSERT(disk->syncing == 0 && disk->count == disk->durable && tag != disk->tag);
+    bool through_codec = disk->through_codec;
+    uint64_t syncs = disk->syncs;
+    sim_disk_close(disk);
+    *disk = (struct sim_disk){.tag = tag, .through_codec = through_codec, .syncs = syncs};
+}
+
 kv_term sim_disk_view_term(const struct sim_disk_view *view, kv_index index)
 {
     if (index.value == view->base.value) {

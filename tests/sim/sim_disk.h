@@ -44,6 +44,7 @@ struct sim_snapshot {
 };
 
 struct sim_disk {
+    uint64_t tag; /* random, made with the directory */
     struct sim_record *records;
     uint32_t count, capacity;
     uint32_t durable; /* records */
@@ -77,6 +78,9 @@ uint32_t sim_disk_crash(struct sim_disk *disk, struct kv_prng *prng);
 /* A lie that only a mutant tells: some records that were reported as durable never were. Before
  * sim_disk_crash. */
 void sim_disk_forget(struct sim_disk *disk, struct kv_prng *prng);
+
+/* The directory is replaced by an empty one. After sim_disk_crash. */
+void sim_disk_empty(struct sim_disk *disk, uint64_t tag);
 
 static inline kv_index sim_disk_view_last(const struct sim_disk_view *view)
 {

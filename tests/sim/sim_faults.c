@@ -172,6 +172,58 @@ static void crash_all(struct sim *sim)
     }
 }
 
+/* Whether the member has learned of a configuration that was made behind the emptying: that it was a voter is in older ones, too,
+ * which it may have got with a snapshot. */
+static bool knows_readmission(const struct sim *sim, uint64_t group, const struct raft *raft)
+{
+    const struct check_raft *check = &sim->raft[group];
+    bool knows = raft_roll(raft)->origin == RAFT_ORIGIN_FOUNDED;
+    for (uint64_t i = sim->emptied_at[group]; i < raft_commit(raft).value && i < check->count;
+         i++) {
+        knows = knows || check->committed[i].kind == WIRE_ENTRY_CONFIG;
+    }
+    return knows;
+}
+
+/* Whether the node is a voter of all of its groups that remembers. */
+static bool is_back(const struct sim *sim, const struct sim_node *node)
+{
+    bool back = node->state != SIM_NODE_DOWN;
+    for (uint64_t group = 0; back && group <= sim->parameters.partitions; group++) {
+        const struct order *order = node->members[group].order;
+        if (order == NULL) {
+            continue;
+        }
+        const struct raft *raft = order_raft(order);
+        const struct wire_config *config = raft_config(raft);
+        back = !raft_is_blank(raft) && raft_config_is_settled(raft) &&
+               knows_readmission(sim, group, raft);
+        for (uint32_t i = 0; i < config->count; i++) {
+            back = back &&
+                   (config->members[i].voter || !kv_node_equal(config->members[i].node, node->id));
+        }
+    }
+    return back;
+}
+
+/* Never more than a minority of any group at a time: one node, and none in groups of one or two. */
+static void empty_disk(struct sim *sim, struct sim_node *node)
+{
+    if (sim->parameters.members < 3 ||
+        (sim->emptied.value != 0 && !is_back(sim, &sim->nodes[sim->emptied.value]))) {
+        return;
+    }
+    crash(sim, node);
+    sim_disk_empty(&node->disk, kv_prng_next(&sim->faults) | 1);
+    sim->emptied = node->id;
+    sim->counters.emptied++;
+    for (uint64_t group = 0; group <= sim->parameters.partitions; group++) {
+        sim->emptied_at[group] = sim->raft[group].count;
+        check_raft_emptied(&sim->raft[group], node->id);
+    }
+    SIM_TRACE(sim, "fault: the disk of node %u is emptied", node->id.value);
+}
+
 static void pause_node(struct sim *sim, struct sim_node *node)
 {
     if (node->state != SIM_NODE_UP) {
@@ -237,10 +289,14 @@ static void transfer(struct sim *sim)
 
 /* One step from the present configuration: a node goes, comes as a learner, or changes between
  * voter and learner. */
-static struct wire_config next_config(struct sim *sim, const struct wire_config *present)
+static struct wire_config next_config(struct sim *sim, kv_group_id group,
+                                      const struct wire_config *present)
 {
     struct wire_config config = *present;
     kv_node_id node = any_node(sim)->id;
+    /* An operator makes a voter of nobody who does not answer: a blank member learns first. */
+    const struct order *order = sim->nodes[node.value].members[group.value].order;
+    bool can_vote = order != NULL && !raft_is_blank(order_raft(order));
     for (uint32_t i = 0; i < config.count; i++) {
         if (!kv_node_equal(config.members[i].node, node)) {
             continue;
@@ -248,12 +304,12 @@ static struct wire_config next_config(struct sim *sim, const struct wire_config 
         if (config.members[i].voter && kv_prng_chance(&sim->faults, 1, 2)) {
             config.members[i] = config.members[--config.count];
         } else {
-            config.members[i].voter = !config.members[i].voter;
+            config.members[i].voter = !config.members[i].voter && can_vote;
         }
         return config;
     }
     config.members[config.count++] =
-        (struct wire_config_member){node, kv_prng_chance(&sim->faults, 1, 2)};
+        (struct wire_config_member){node, kv_prng_chance(&sim->faults, 1, 2) && can_vote};
     return config;
 }
 
@@ -264,7 +320,8 @@ static void change_members(struct sim *sim)
     if (leader == NULL) {
         return;
     }
-    struct wire_config config = next_config(sim, raft_config(order_raft(member->order)));
+    struct wire_config config =
+        next_config(sim, member->group, raft_config(order_raft(member->order)));
     uint32_t voters = 0;
     for (uint32_t i = 0; i < config.count; i++) {
         voters += config.members[i].voter;
@@ -291,6 +348,7 @@ static void change_members(struct sim *sim)
     X(heal_weight, mend(sim))                                                                      \
     X(crash_weight, crash_soon(sim, any_node(sim)))                                                \
     X(crash_all_weight, crash_all(sim))                                                            \
+    X(empty_weight, empty_disk(sim, any_node(sim)))                                                \
     X(pause_weight, pause_node(sim, any_node(sim)))                                                \
     X(slow_disk_weight, change_disk(sim, any_node(sim)))                                           \
     X(clock_jump_weight, jump_clock(sim, any_node(sim)))                                           \

@@ -28,6 +28,7 @@ void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
                                                .election_timeout_us = sim->parameters.election_us,
                                                .heartbeat_us = sim->parameters.heartbeat_us,
                                                .seed = kv_prng_next(&sim->timing),
+                                               .tag = {node->disk.tag},
                                                .bootstrap = sim->bootstrap[group.value]},
                                       .group_count = (uint32_t)sim->parameters.partitions + 1,
                                       .groups = sim->addressees,

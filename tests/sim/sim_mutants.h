@@ -40,6 +40,15 @@
       "a follower commits entries that the leader has not verified")                               \
     X(DUPLICATE_TRUNCATES, duplicate_truncates, CORE,                                              \
       "a late append removes equal entries and what follows")                                      \
+    X(BLANK_VOTES, blank_votes, CORE, "a member whose disk was emptied votes")                     \
+    X(BLANK_ACKNOWLEDGES, blank_acknowledges, CORE,                                                \
+      "a member whose disk was emptied acknowledges entries")                                      \
+    X(FOUND_BY_MAJORITY, found_by_majority, CORE,                                                  \
+      "a majority of members with empty disks founds a group")                                     \
+    X(ADMITTED_AS_VOTER, admitted_as_voter, CORE, "x")                                             \
+    X(ADMITTED_UNCOMMITTED, admitted_uncommitted, CORE, "x")                                       \
+    X(FORMER_LIFE_COUNTS, former_life_counts, CORE, "x")                                           \
+    X(ADMITTED_VOTES_AGAIN, admitted_votes_again, CORE, "x")                                       \
     X(READ_OF_NEW_LEADER, read_of_new_leader, CORE,                                                \
       "a leader reads before an entry of its term is committed")                                   \
     X(CLOCK_BELOW_TAIL, clock_below_tail, CORE,                                                    \

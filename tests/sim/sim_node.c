@@ -91,6 +91,7 @@ void sim_node_start(struct sim *sim, kv_node_id id)
     struct sim_node *node = &sim->nodes[id.value];
     node->id = id;
     node->sync_us_max = sim->parameters.sync_us_max;
+    node->disk.tag = kv_prng_next(&sim->timing) | 1;
     node->disk.through_codec = sim->parameters.through_codec != 0;
     node->clock_base = kv_prng_below(&sim->timing, 1000000000);
     node->clock_base_at = sim->now;

@@ -90,6 +90,8 @@ static void draw_nodes(struct kv_prng *prng, struct sim_parameters *p)
     p->clock_rate_permille = sometimes(prng, 1, 500);
     p->transfer_weight = sometimes(prng, 1, 3);
     p->change_weight = kv_prng_chance(prng, 1, 4) ? kv_prng_between(prng, 1, 4) : 0;
+    /* Not together: which members are a minority is known only where the voters stay the same. */
+    p->empty_weight = p->change_weight == 0 ? sometimes(prng, 1, 4) : 0;
 }
 
 static void clear_network(struct sim_parameters *p)
@@ -100,7 +102,8 @@ static void clear_network(struct sim_parameters *p)
 
 static void clear_nodes(struct sim_parameters *p)
 {
-    p->crash_weight = p->crash_all_weight = p->pause_weight = p->slow_disk_weight = 0;
+    p->crash_weight = p->crash_all_weight = p->empty_weight = p->pause_weight =
+        p->slow_disk_weight = 0;
     p->clock_jump_weight = p->clock_skew_us = p->clock_rate_permille = 0;
 }
 
@@ -123,6 +126,7 @@ static void apply_profile(enum sim_profile profile, struct sim_parameters *p)
     case SIM_PROFILE_MEMBERSHIP:
         p->nodes = 5;
         p->change_weight = 4;
+        p->empty_weight = 0;
         return;
     }
 }

@@ -57,6 +57,7 @@
     X(flap_us, "longest life of a cut; 0: until the next heal")                                    \
     X(crash_weight, "a node crashes and loses a part of what it had not synced")                   \
     X(crash_all_weight, "all nodes crash at once: a power cut")                                    \
+    X(empty_weight, "a node crashes and its disk is emptied while it is down")                     \
     X(down_us_max, "longest time that a crashed node is down")                                     \
     X(pause_weight, "a node is stopped and goes on later, unaware")                                \
     X(pause_us_max, "longest stop")                                                                \

@@ -137,6 +137,17 @@ static bool is_at_rest(const struct sim_member *member)
            (!leads || engine_runs(member->engine) == 0);
 }
 
+/* Whoever lost its disk has its place back. */
+static bool has_all_voters(const struct sim *sim, uint32_t group, const struct wire_config *config)
+{
+    bool all = true;
+    for (uint32_t i = 0; sim->parameters.change_weight == 0 && i < config->count; i++) {
+        all = all && config->members[i].voter;
+    }
+    return all &&
+           (sim->parameters.change_weight > 0 || config->count == sim->bootstrap[group].count);
+}
+
 /* Every member of the group's last configuration has delivered everything that anyone has. */
 static bool has_converged(const struct sim *sim, uint32_t group)
 {
@@ -150,7 +161,7 @@ static bool has_converged(const struct sim *sim, uint32_t group)
             config = raft_config(order_raft(order));
         }
     }
-    if (config == NULL) {
+    if (config == NULL || !has_all_voters(sim, group, config)) {
         return false;
     }
     for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {

@@ -379,6 +379,10 @@ void sim_serve_request(struct sim *sim, struct sim_node *node, uint32_t client, 
         on_read(sim, node, member, client, request);
         return;
     case WIRE_REQUEST_STALE:
+        if (raft_is_blank(order_raft(member->order))) {
+            reply_outcome(sim, node, client, group, request->id, WIRE_OUTCOME_NOT_LEADER);
+            return; /* as in node_requests.c */
+        }
         read_now(sim, node, member, client, request->id, request->body, member->executed_index);
         return;
     }

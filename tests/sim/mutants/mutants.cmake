@@ -30,6 +30,52 @@ function(mutate file old new)
   set(text "${changed}" PARENT_SCOPE)
 endfunction()
 
+# blank_votes, blank_acknowledges [decision 0009]
+mutate(multicast/raft/raft.c
+  "    if (raft->blank && raft_ignore_while_blank(raft, message)) {"
+  "    bool heard = (PLANTED(BLANK_VOTES) && message->kind == WIRE_MESSAGE_VOTE_REQUEST) ||
+                 (PLANTED(BLANK_ACKNOWLEDGES) && message->kind == WIRE_MESSAGE_APPEND);
+    if (raft->blank && !heard && raft_ignore_while_blank(raft, message)) {")
+mutate(multicast/raft/raft_invariants.c
+  "    if (raft->blank) {"
+  "    if (raft->blank && !PLANTED(BLANK_VOTES) && !PLANTED(BLANK_ACKNOWLEDGES)) {")
+mutate(multicast/raft/raft_on_admitted.c
+  "    KV_ASSERT(raft->term.value == 0 && raft->log.last.value == 0);"
+  "")
+
+# found_by_majority [decision 0009]
+mutate(multicast/raft/raft_roll_call.c
+  "    KV_ASSERT(raft->blank && founders->count == raft->settings.bootstrap.count);"
+  "")
+mutate(multicast/raft/raft_roll_call.c
+  "    if (founders.count == bootstrap->count &&"
+  "    if ((founders.count == bootstrap->count || (PLANTED(FOUND_BY_MAJORITY) && founders.count > bootstrap->count / 2)) &&")
+
+mutate(multicast/raft/raft_on_roll_reply.c
+  "    return sound;"
+  "    return sound || (PLANTED(FOUND_BY_MAJORITY) && self != NULL && self->tag.value == raft->settings.tag.value);")
+
+# admitted_uncommitted, voter_kept, former_life_counts, admitted_votes_again [decision 0009]
+mutate(multicast/raft/raft_readmit.c
+  "    raft_forget_peer(raft, node, call->tag, was_voter);"
+  "    raft_forget_peer(raft, node, call->tag, was_voter);
+    if (PLANTED(ADMITTED_UNCOMMITTED)) {
+        raft_emit_message(raft, WIRE_MESSAGE_ADMITTED, node, 0)->as.admitted = (struct wire_admitted){call->tag, raft->term};
+    }")
+mutate(multicast/raft/raft_readmit.c
+  "    if (same && !peer->voter) {"
+  "    if ((same && !peer->voter) || PLANTED(ADMITTED_AS_VOTER)) {")
+mutate(multicast/raft/raft_readmit.c
+  "        KV_ASSERT(peer->admit_index.value <= raft->commit.value);"
+  "")
+mutate(multicast/raft/raft_readmit.c
+  "    peer->round_first = ++raft->round;"
+  "    ++raft->round;
+    peer->round_first = PLANTED(FORMER_LIFE_COUNTS) ? 0 : raft->round;")
+mutate(multicast/raft/raft_on_admitted.c
+  "    raft->vote = message->from;"
+  "    raft->vote = PLANTED(ADMITTED_VOTES_AGAIN) ? KV_NODE_NONE : message->from;")
+
 # commit_old_term [Raft thesis, figure 3.7]
 mutate(multicast/raft/raft_replicate.c
   "commit.value < raft->term_start.value) {"

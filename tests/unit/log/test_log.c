@@ -70,6 +70,26 @@ static void test_a_new_log_is_empty_and_stays_empty(void **state)
     fixture_close(&fixture);
 }
 
+static void test_a_directory_keeps_its_id_and_another_one_has_another(void **state)
+{
+    uint64_t ids[2] = {0, 0};
+    for (int directory = 0; directory < 2; directory++) {
+        struct log_fixture fixture;
+        init(&fixture, state, 0);
+        for (int opening = 0; opening < 2; opening++) {
+            size_t count;
+            fixture_recover(&fixture, &count);
+            assert_true(opening == 0 || log_id(fixture.log) == ids[directory]);
+            ids[directory] = log_id(fixture.log);
+            log_close(&fixture.log);
+        }
+        fixture_close(&fixture);
+    }
+    assert_int_not_equal(ids[0], 0);
+    /* The double of the other tests has the same random numbers each time. */
+    assert_true(ids[0] != ids[1] || !*(const bool *)*state);
+}
+
 static void test_what_was_not_synced_is_not_there_after_closing(void **state)
 {
     struct log_fixture fixture;
@@ -333,6 +353,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(test_records_come_back_in_order_over_many_segments_and_openings),
         BOTH(test_a_new_log_is_empty_and_stays_empty),
+        BOTH(test_a_directory_keeps_its_id_and_another_one_has_another),
         BOTH(test_what_was_not_synced_is_not_there_after_closing),
         BOTH(test_what_was_given_up_is_gone_and_the_rest_comes_back),
         BOTH(test_a_sync_of_nothing_writes_nothing),

@@ -37,6 +37,7 @@ static struct order *new_order(void)
                                                      .election_timeout_us = 100000,
                                                      .heartbeat_us = 10000,
                                                      .seed = 1,
+                                                     .tag = {7},
                                                      .bootstrap = members}};
     return order_new(&settings, (kv_instant){0});
 }
@@ -256,9 +257,31 @@ static void records_that_cannot_follow_each_other_are_refused(void **state)
     }
 }
 
+static void a_member_without_records_is_blank_and_any_record_ends_that(void **state)
+{
+    (void)state;
+    struct node_staging staging = {0};
+    struct order *order = new_order();
+    assert_int_equal(node_staging_restore(&staging, NULL, (kv_slice){0}, order), STATUS_OK);
+    assert_true(raft_is_blank(order_raft(order)));
+    order_destroy(&order);
+
+    const struct raft_persist founded = {
+        .kind = RAFT_PERSIST_HARD_STATE,
+        .roll = {RAFT_ORIGIN_FOUNDED, {.count = 1, .members = {{{1}, {7}}}}}};
+    assert_int_equal(node_staging_add(&staging, &founded), STATUS_OK);
+    order = new_order();
+    assert_int_equal(node_staging_restore(&staging, NULL, (kv_slice){0}, order), STATUS_OK);
+    assert_false(raft_is_blank(order_raft(order)));
+    assert_int_equal(raft_roll(order_raft(order))->founders.members[0].tag.value, 7);
+    order_destroy(&order);
+    node_staging_close(&staging);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_without_records_is_blank_and_any_record_ends_that),
         cmocka_unit_test(entries_behind_the_checkpoint_are_what_was_written_last),
         cmocka_unit_test(a_checkpoint_that_is_older_than_the_log_reaches_is_refused),
         cmocka_unit_test(entries_that_do_not_follow_the_checkpoint_are_not_taken),

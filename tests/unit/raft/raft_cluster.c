@@ -25,6 +25,12 @@ struct wire_config cluster_config(uint32_t voters, uint32_t learners)
     return config;
 }
 
+wire_tag cluster_tag(const struct cluster *cluster, uint32_t node)
+{
+    uint64_t tag = node * UINT64_C(1000) + cluster->members[node].directory + 1;
+    return (wire_tag){cluster->options.roll_calls ? tag : 0};
+}
+
 static void cluster_start(struct cluster *cluster, uint32_t node)
 {
     struct raft_settings settings = {.group = {CLUSTER_GROUP},
@@ -32,6 +38,7 @@ static void cluster_start(struct cluster *cluster, uint32_t node)
                                      .election_timeout_us = CLUSTER_ELECTION_US,
                                      .heartbeat_us = CLUSTER_HEARTBEAT_US,
                                      .seed = cluster->options.seed + cluster->order,
+                                     .tag = cluster_tag(cluster, node),
                                      .bootstrap = cluster->bootstrap,
                                      .trace = &cluster->trace};
     struct cluster_member *member = &cluster->members[node];
@@ -145,6 +152,15 @@ static struct cluster_message cluster_message_of(const struct wire_message *from
         break;
     case WIRE_MESSAGE_TIMEOUT_NOW:
         message.as.timeout_now = from->as.timeout_now;
+        break;
+    case WIRE_MESSAGE_ROLL_CALL:
+        message.as.roll_call = from->as.roll_call;
+        break;
+    case WIRE_MESSAGE_ROLL_REPLY:
+        message.as.roll_reply = from->as.roll_reply;
+        break;
+    case WIRE_MESSAGE_ADMITTED:
+        message.as.admitted = from->as.admitted;
         break;
     default:
         KV_UNREACHABLE();
@@ -504,6 +520,18 @@ void cluster_crash(struct cluster *cluster, uint32_t node, uint32_t kept)
     cluster_drop_held(member);
     raft_effects_clear(&member->effects);
     raft_destroy(&member->raft);
+}
+
+void cluster_empty(struct cluster *cluster, uint32_t node)
+{
+    struct cluster_member *member = &cluster->members[node];
+    KV_ASSERT(member->raft == NULL);
+    for (uint32_t i = 0; i < member->record_count; i++) {
+        wire_entry_drop(&member->records[i].persist.entry);
+    }
+    member->record_count = member->durable_count = 0;
+    memset(member->disk, 0, sizeof *member->disk);
+    member->directory++;
 }
 
 void cluster_restart(struct cluster *cluster, uint32_t node)

@@ -60,7 +60,8 @@ struct cluster_member {
     uint32_t held_count, held_capacity;
     uint64_t received; /* bytes of the incoming snapshot */
     kv_index incoming;
-    kv_index commit; /* checked up to here */
+    uint64_t directory; /* number of the data directory, if they have tags */
+    kv_index commit;    /* checked up to here */
     uint32_t reads_ready, reads_failed;
 };
 
@@ -79,6 +80,9 @@ struct cluster_message {
         struct wire_snapshot_chunk snapshot_chunk;
         struct wire_snapshot_reply snapshot_reply;
         struct wire_timeout_now timeout_now;
+        struct wire_roll_call roll_call;
+        struct wire_roll_reply roll_reply;
+        struct wire_admitted admitted;
     } as;
 };
 
@@ -96,6 +100,7 @@ struct cluster_options {
     uint32_t voters;
     uint32_t learners; /* numbered behind the voters */
     uint32_t spare;    /* nodes that exist but are no members yet, numbered behind the learners */
+    bool roll_calls;   /* data directories have tags: all members begin blank */
     uint64_t seed;
     uint64_t delay_min_us, delay_max_us;
     uint64_t sync_us; /* 0: at once; UINT64_MAX: only by cluster_sync */
@@ -175,6 +180,10 @@ void cluster_tick(struct cluster *cluster, uint32_t node);
 /* Loses the records that were not synced but for `kept` of them, and all its messages that wait for them. */
 void cluster_crash(struct cluster *cluster, uint32_t node, uint32_t kept);
 void cluster_restart(struct cluster *cluster, uint32_t node);
+
+/* The member, which is down, gets an empty disk. */
+void cluster_empty(struct cluster *cluster, uint32_t node);
+wire_tag cluster_tag(const struct cluster *cluster, uint32_t node); /* of its directory of now */
 
 /* Cut or mend both directions between a node and all others. */
 void cluster_isolate(struct cluster *cluster, uint32_t node, bool cut);

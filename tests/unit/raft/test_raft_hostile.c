@@ -104,13 +104,27 @@ static void random_append(struct wire_append *append)
     }
 }
 
+static void random_roll_reply(struct wire_roll_reply *reply)
+{
+    *reply = (struct wire_roll_reply){.tag = {small(3)},
+                                      .asked = {small(3)},
+                                      .state = (enum wire_roll_state)(1 + small(3)),
+                                      .term = {near_value(raft_term(victim).value)},
+                                      .leader = {(uint16_t)small(6)}};
+    reply->founders.count = (uint32_t)small(KV_MEMBERS_MAX + 1);
+    for (uint16_t i = 0; i < reply->founders.count; i++) {
+        reply->founders.members[i] = (struct wire_roll_member){{(uint16_t)(i + 1)}, {small(3)}};
+    }
+}
+
 static void random_message(void)
 {
     static const enum wire_message_kind kinds[] = {
         WIRE_MESSAGE_VOTE_REQUEST, WIRE_MESSAGE_VOTE_REPLY,     WIRE_MESSAGE_VOTE_REPLY,
         WIRE_MESSAGE_APPEND,       WIRE_MESSAGE_APPEND,         WIRE_MESSAGE_APPEND_REPLY,
         WIRE_MESSAGE_APPEND_REPLY, WIRE_MESSAGE_SNAPSHOT_CHUNK, WIRE_MESSAGE_SNAPSHOT_REPLY,
-        WIRE_MESSAGE_TIMEOUT_NOW,  WIRE_MESSAGE_HELLO};
+        WIRE_MESSAGE_TIMEOUT_NOW,  WIRE_MESSAGE_HELLO,          WIRE_MESSAGE_ROLL_CALL,
+        WIRE_MESSAGE_ROLL_REPLY,   WIRE_MESSAGE_ADMITTED};
     uint64_t term = raft_term(victim).value;
     uint64_t last = raft_last(victim).value;
     memset(&message, 0, sizeof message);
@@ -163,6 +177,15 @@ static void random_message(void)
         break;
     case WIRE_MESSAGE_TIMEOUT_NOW:
         message.as.timeout_now.term.value = near_value(term);
+        break;
+    case WIRE_MESSAGE_ROLL_CALL:
+        message.as.roll_call = (struct wire_roll_call){{small(3)}, {near_value(term)}};
+        break;
+    case WIRE_MESSAGE_ROLL_REPLY:
+        random_roll_reply(&message.as.roll_reply);
+        break;
+    case WIRE_MESSAGE_ADMITTED:
+        message.as.admitted = (struct wire_admitted){{small(3)}, {near_value(term)}};
         break;
     default:
         break;
@@ -238,6 +261,7 @@ static void run(uint64_t seed)
         .election_timeout_us = 1000,
         .heartbeat_us = 100,
         .seed = seed,
+        .tag = {seed % 3}, /* two of three begin blank */
         .bootstrap = {.count = 3, .members = {{{1}, true}, {{2}, true}, {{3}, true}}}};
     now = (kv_instant){0};
     victim = raft_new(&settings, now);

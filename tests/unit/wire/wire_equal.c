@@ -71,6 +71,26 @@ static bool equal_timeout_now(const struct wire_timeout_now *a, const struct wir
     return SAME(term.value);
 }
 
+static bool equal_roll_call(const struct wire_roll_call *a, const struct wire_roll_call *b)
+{
+    return SAME(tag.value) && SAME(term.value);
+}
+
+static bool equal_roll_reply(const struct wire_roll_reply *a, const struct wire_roll_reply *b)
+{
+    bool same = SAME(founders.count);
+    for (uint32_t i = 0; same && i < a->founders.count; i++) {
+        same = SAME(founders.members[i].node.value) && SAME(founders.members[i].tag.value);
+    }
+    return same && SAME(tag.value) && SAME(asked.value) && SAME(state) && SAME(term.value) &&
+           SAME(leader.value);
+}
+
+static bool equal_admitted(const struct wire_admitted *a, const struct wire_admitted *b)
+{
+    return SAME(tag.value) && SAME(term.value);
+}
+
 #define SAME_SPEAKER                                                                               \
     (SAME(speaker.group.value) && SAME(speaker.term.value) && SAME(speaker.leader.value))
 

@@ -320,6 +320,26 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_TIMEOUT_NOW:
         ret->as.timeout_now.term.value = any64(random);
         return;
+    case WIRE_MESSAGE_ROLL_CALL:
+        ret->as.roll_call = (struct wire_roll_call){{any64(random)}, {any64(random)}};
+        return;
+    case WIRE_MESSAGE_ROLL_REPLY:
+        ret->as.roll_reply = (struct wire_roll_reply){
+            .tag = {any64(random)},
+            .asked = {any64(random)},
+            .state = (enum wire_roll_state)(1 + any64(random) % 3),
+            .term = {any64(random)},
+            .leader = any_node(random),
+            .founders = {.count = (uint32_t)(any64(random) % (KV_MEMBERS_MAX + 1))},
+        };
+        for (uint32_t i = 0; i < ret->as.roll_reply.founders.count; i++) {
+            ret->as.roll_reply.founders.members[i] =
+                (struct wire_roll_member){{(uint16_t)(1 + i)}, {any64(random)}};
+        }
+        return;
+    case WIRE_MESSAGE_ADMITTED:
+        ret->as.admitted = (struct wire_admitted){{any64(random)}, {any64(random)}};
+        return;
     case WIRE_MESSAGE_SOFT:
         ret->as.soft = (struct wire_soft){
             .speaker = any_speaker(random),
