@@ -197,7 +197,8 @@ static enum status append(struct log *log, const struct log_record *record)
 
 enum status log_append(struct log *log, const struct log_record *record)
 {
-    KV_ASSERT(record->kind >= LOG_RECORD_HARD_STATE && record->kind <= LOG_RECORD_SNAPSHOT);
+    KV_ASSERT(record->kind >= LOG_RECORD_HARD_STATE && record->kind <= LOG_RECORD_DISCARD &&
+              (unsigned)record->kind != LOG_RECORD_BEGIN);
     return append(log, record);
 }
 

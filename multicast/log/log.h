@@ -50,7 +50,12 @@ struct log_io;
 /* Version of all files of a node. */
 #define LOG_FORMAT_VERSION 1
 
-enum log_record_kind { LOG_RECORD_HARD_STATE = 1, LOG_RECORD_ENTRY = 2, LOG_RECORD_SNAPSHOT = 3 };
+enum log_record_kind {
+    LOG_RECORD_HARD_STATE = 1,
+    LOG_RECORD_ENTRY = 2,
+    LOG_RECORD_SNAPSHOT = 3,
+    LOG_RECORD_DISCARD = 5 /* all of the group's records before it are void; 4 is the log's own */
+};
 
 struct log_record {
     enum log_record_kind kind;

@@ -248,7 +248,7 @@ bool log_record_decode(kv_slice *payload, struct log_record *ret)
     const uint8_t *data = payload->data;
     uint32_t bytes = get_u32(data + 4);
     uint16_t group = get_u16(data + 2);
-    if (data[0] < LOG_RECORD_HARD_STATE || data[0] > LOG_RECORD_BEGIN || data[1] != 0 ||
+    if (data[0] < LOG_RECORD_HARD_STATE || data[0] > LOG_RECORD_DISCARD || data[1] != 0 ||
         group >= KV_GROUPS_MAX || bytes > payload->size - LOG_RECORD_HEADER_BYTES) {
         return false;
     }

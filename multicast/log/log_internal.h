@@ -60,7 +60,7 @@ struct log_scan {
     uint64_t batches;
     uint64_t bytes; /* of the batches, headers and padding included */
     uint64_t records;
-    uint64_t records_of_kind[LOG_RECORD_BEGIN + 1];
+    uint64_t records_of_kind[LOG_RECORD_DISCARD + 1];
     uint64_t begin;          /* the first segment that is part of the log */
     struct kv_buffer buffer; /* scratch: one batch */
 };

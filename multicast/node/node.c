@@ -11,8 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "multicast/node/node_internal.h"
@@ -20,9 +18,6 @@
 
 /* Longest time that a stopping node waits for others to take its leaderships over. */
 #define STOP_US_MAX 3000000
-
-/* Heartbeats in an election timeout: a lost one or two do not matter. */
-#define HEARTBEATS_PER_TIMEOUT 10
 
 /* The longest sleep: keeps counters and stop requests fresh without load. */
 #define SLEEP_US_MAX 100000
@@ -60,190 +55,6 @@ struct node_member *node_member_of(struct node *node, kv_group_id group)
     return position == 0 ? NULL : &node->members[position - 1];
 }
 
-static void add_member(struct node *node, kv_group_id group)
-{
-    struct node_member *member = &node->members[node->member_count++];
-    node->member_of[group.value] = (uint8_t)node->member_count;
-    member->group = group;
-    member->trace.level = node->settings.trace;
-    member->application = node->settings.application(group, node->settings.application_context);
-    uint64_t timeout = node->settings.election_timeout_us;
-    struct order_settings settings = {
-        .look_ahead_us = ORDER_LOOK_AHEAD_US,
-        .group_count = node->config->group_count,
-        .groups = node->config->groups,
-        .oracle_first = node->settings.oracle_first,
-    };
-    settings.raft = (struct raft_settings){
-        .group = group,
-        .self = node->self,
-        .election_timeout_us = timeout,
-        .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
-        .tag = {log_id(node->log)},
-        .bootstrap = node->config->groups[group.value],
-        .trace = &member->trace,
-    };
-    if (getrandom(&settings.raft.seed, sizeof settings.raft.seed, 0) != sizeof settings.raft.seed) {
-        settings.raft.seed = node->now.us * KV_NODES_MAX + node->self.value;
-    }
-    member->order = order_new(&settings, node->now);
-}
-
-/* Where a record stands, for pruning. */
-static void note_restored(struct node_member *member, const struct raft_persist *persist,
-                          uint64_t segment)
-{
-    if (persist->kind == RAFT_PERSIST_HARD_STATE) {
-        node_retention_hard_state(&member->retention, segment);
-    } else if (persist->kind == RAFT_PERSIST_ENTRY) {
-        node_retention_entry(&member->retention, segment, persist->entry->index);
-    }
-}
-
-static enum status stage_record(struct node *node, struct node_staging *staging,
-                                const struct log_record *record, struct node_error *error)
-{
-    struct node_member *member = node_member_of(node, record->group);
-    if (member == NULL) {
-        snprintf(
-            error->text, sizeof error->text,
-            "the log has records of group %u, which the cluster file does not place on node %u; "
-            "restore the cluster file that this directory was written with",
-            (unsigned)record->group.value, (unsigned)node->self.value);
-        return STATUS_FOREIGN;
-    }
-    struct raft_persist persist;
-    enum status status = node_record_decode(record, &persist);
-    if (status == STATUS_OK) {
-        status = node_staging_add(&staging[member - node->members], &persist);
-        note_restored(member, &persist, record->segment);
-    }
-    if (persist.entry != NULL) {
-        wire_entry_drop(&persist.entry);
-    }
-    if (status != STATUS_OK) {
-        snprintf(error->text, sizeof error->text,
-                 "a record of group %u in the log does not continue what is before it (%s); "
-                 "this member's state cannot be trusted: rebuild the node from its peers",
-                 (unsigned)record->group.value, status_text(status));
-    }
-    return status;
-}
-
-static enum status stage_log(struct node *node, struct node_staging *staging,
-                             struct node_error *error)
-{
-    struct log_record record;
-    struct log_error log_error = {{0}};
-    for (;;) {
-        enum status status = log_next(node->log, &record, &log_error);
-        if (status == STATUS_END) {
-            return STATUS_OK;
-        }
-        if (status == STATUS_OK) {
-            status = stage_record(node, staging, &record, error);
-        } else {
-            snprintf(error->text, sizeof error->text, "%s", log_error.text);
-        }
-        if (status != STATUS_OK) {
-            return status;
-        }
-    }
-}
-
-/* ".incoming" with its final NUL, or what an application appends. */
-#define NODE_PATH_ENDING_MAX 16
-
-/* The application's part: what is in DIR/state/GROUP, and the mark of its last checkpoint. */
-static enum status open_state(struct node *node, struct node_member *member, struct kv_buffer *mark,
-                              struct node_error *error)
-{
-    char path[NODE_PATH_BYTES];
-    if (member->application.ops->open == NULL) {
-        return STATUS_OK;
-    }
-    const int size = snprintf(path, sizeof path, "%s/state/%u", node->settings.directory,
-                              (unsigned)member->group.value);
-    if (size < 0 || (size_t)size + NODE_PATH_ENDING_MAX >= sizeof path) {
-        snprintf(error->text, sizeof error->text, "the path of the data directory is too long");
-        return STATUS_INVALID;
-    }
-    memcpy(member->image_path, path, (size_t)size);
-    memcpy(member->image_path + size, ".image", sizeof ".image");
-    memcpy(member->incoming_path, path, (size_t)size);
-    memcpy(member->incoming_path + size, ".incoming", sizeof ".incoming");
-    node_transfer_forget(member);
-    return member->application.ops->open(member->application.state, path, mark, error);
-}
-
-/* From its last checkpoint, and the entries of the log behind it. */
-static enum status restore_member(struct node *node, struct node_member *member,
-                                  const struct node_staging *staging, struct node_error *error)
-{
-    struct kv_buffer mark = {0};
-    struct raft_snapshot_point point;
-    kv_slice order = {NULL, 0};
-    enum status status = open_state(node, member, &mark, error);
-    if (status == STATUS_OK) {
-        const bool known = mark.size > 0;
-        const bool sound = !known || node_mark_decode(kv_buffer_slice(&mark), &point, &order);
-        status = sound ? node_staging_restore(staging, known ? &point : NULL, order, member->order)
-                       : STATUS_CORRUPT;
-        if (status != STATUS_OK) {
-            snprintf(error->text, sizeof error->text,
-                     "the checkpoint of group %u and the log do not continue each other (%s); "
-                     "this member's state cannot be trusted: rebuild the node from its peers",
-                     (unsigned)member->group.value, status_text(status));
-        }
-        member->cut.last = known ? point.index : (kv_index){0};
-        member->held_bytes = node_staging_bytes(staging, member->cut.last);
-        member->cut.log_bytes = member->held_bytes;
-        member->executed = member->cut.last;
-        node->entry_bytes += member->held_bytes;
-    }
-    kv_buffer_close(&mark);
-    return status;
-}
-
-static enum status make_state_directory(const struct node *node, struct node_error *error)
-{
-    char path[NODE_PATH_BYTES];
-    const int size = snprintf(path, sizeof path, "%s/state", node->settings.directory);
-    if (size < 0 || (size_t)size >= sizeof path || (mkdir(path, 0700) != 0 && errno != EEXIST)) {
-        snprintf(error->text, sizeof error->text, "cannot make %s/state: %s",
-                 node->settings.directory, strerror(errno));
-        return STATUS_IO;
-    }
-    return STATUS_OK;
-}
-
-static enum status recover(struct node *node, struct node_error *error)
-{
-    struct node_staging *staging = kv_alloc_zero(node->member_count + 1, sizeof *staging);
-    enum status status = make_state_directory(node, error);
-    if (status == STATUS_OK) {
-        status = stage_log(node, staging, error);
-    }
-    for (uint32_t i = 0; i < node->member_count; i++) {
-        if (status == STATUS_OK) {
-            status = restore_member(node, &node->members[i], &staging[i], error);
-        }
-        node_staging_close(&staging[i]);
-    }
-    kv_free(staging);
-    return status;
-}
-
-static void add_members(struct node *node)
-{
-    for (uint32_t g = 0; g < node->config->group_count; g++) {
-        kv_group_id group = {(uint16_t)g};
-        if (node_config_hosts(node->config, group, node->self)) {
-            add_member(node, group);
-        }
-    }
-}
-
 static enum status open_log(struct node *node, struct node_error *error)
 {
     struct log_settings settings = {
@@ -259,8 +70,7 @@ static enum status open_log(struct node *node, struct node_error *error)
         snprintf(error->text, sizeof error->text, "%s", log_error.text);
         return status;
     }
-    add_members(node);
-    return recover(node, error);
+    return node_recover(node, error);
 }
 
 static enum status open_net(struct node *node, struct node_error *error)

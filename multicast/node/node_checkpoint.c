@@ -118,6 +118,10 @@ void node_checkpoint_begin_due(struct node *node, struct node_member *member)
 
 static void fail(struct node *node, const struct node_member *member, enum status status)
 {
+    if (status == STATUS_CORRUPT) {
+        node_distrust(node, member, "its checkpoint is damaged");
+        return;
+    }
     if (node->failure == STATUS_OK) {
         node->failure = status;
         snprintf(node->failure_text.text, sizeof node->failure_text.text,
@@ -202,6 +206,9 @@ void node_checkpoint_prune(struct node *node)
     uint64_t first = now;
     for (uint32_t i = 0; i < node->member_count; i++) {
         const struct node_member *member = &node->members[i];
+        if (raft_is_blank(order_raft(member->order))) {
+            return; /* the record that made it so must stay */
+        }
         const uint64_t needed = node_retention_first(
             &member->retention, raft_snapshot_index(order_raft(member->order)));
         first = needed < first ? needed : first;

@@ -67,7 +67,8 @@ struct node_member {
     uint64_t sampled;                /* position of the last one */
     struct node_image image;         /* of the last one, for others */
     struct node_incoming incoming;   /* an image of another member */
-    char image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
+    char state_path[NODE_PATH_BYTES], image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
+    wire_tag tag;        /* of its life: who begins anew is somebody else */
     uint64_t held_bytes; /* of entries that its raft holds */
     uint64_t commands;
     uint64_t reads_served;
@@ -119,6 +120,15 @@ struct node_member *node_member_of(struct node *node, kv_group_id group);
 
 /* Feed a member one raft event (kind and arguments set; now is filled in). */
 enum status node_step_raft(struct node *node, struct node_member *member, struct raft_event event);
+
+/* node_recover.c: make the hosted members, and bring them to what the disk says. */
+enum status node_recover(struct node *node, struct node_error *error);
+
+/* node_recover.c: the member's checkpoint is not to be used again; it is kept under another name. IO: it still has its name. */
+enum status node_set_aside(struct node *node, const struct node_member *member);
+
+/* Nothing that this member says may be believed any more: the node ends. */
+void node_distrust(struct node *node, const struct node_member *member, const char *why);
 
 /* node_turn.c: one turn; returns whether anything happened. */
 bool node_turn(struct node *node);

@@ -128,6 +128,8 @@ enum status node_record_decode(const struct log_record *record, struct raft_pers
         return wire_config_decode(
             kv_slice_of(payload.data + SNAPSHOT_HEAD_BYTES, payload.size - SNAPSHOT_HEAD_BYTES),
             &ret->point.config);
+    case LOG_RECORD_DISCARD: /* of the driver; raft knows nothing of it */
+        return STATUS_CORRUPT;
     }
     return STATUS_CORRUPT;
 }

@@ -61,13 +61,9 @@ static void on_compare(struct node *node, struct node_member *member,
             (unsigned)member->group.value, (unsigned)message->from.value, (unsigned long long)at);
         return;
     case NODE_OPINION_SELF:
-        if (node->failure == STATUS_OK) {
-            node->failure = STATUS_CORRUPT;
-            snprintf(node->failure_text.text, sizeof node->failure_text.text,
-                     "ALARM: the state of group %u at position %llu is another one than that of a "
-                     "majority of its members; it is kept as it is for whoever wants to know why",
-                     (unsigned)member->group.value, (unsigned long long)at);
-        }
+        node_report(node, "group %u: ALARM: at position %llu", (unsigned)member->group.value,
+                    (unsigned long long)at);
+        node_distrust(node, member, "its state is another one than that of a majority");
         return;
     }
 }
@@ -306,20 +302,30 @@ static bool node_is_dirty(const struct node *node)
     return false;
 }
 
+void node_distrust(struct node *node, const struct node_member *member, const char *why)
+{
+    if (node->failure != STATUS_OK) {
+        return;
+    }
+    node->failure = STATUS_CORRUPT;
+    snprintf(node->failure_text.text, sizeof node->failure_text.text, "ALARM: group %u in %s: %s",
+             (unsigned)member->group.value, node->settings.directory, why);
+    if (member->application.ops->open != NULL && node_set_aside(node, member) != STATUS_OK) {
+        node->failure = STATUS_IO; /* the next life would meet it again */
+    }
+}
+
 /* Damage that an application has met on disk: nothing that it says may be believed any more. */
 static void look_at_health(struct node *node)
 {
     for (uint32_t i = 0; i < node->member_count && node->failure == STATUS_OK; i++) {
-        const struct node_member *member = &node->members[i];
+        struct node_member *member = &node->members[i];
         const struct node_application *application = &member->application;
         const enum status status = application->ops->health == NULL
                                        ? STATUS_OK
                                        : application->ops->health(application->state);
         if (status != STATUS_OK) {
-            node->failure = status;
-            snprintf(node->failure_text.text, sizeof node->failure_text.text,
-                     "the state of group %u in %s is damaged: rebuild the node from its peers",
-                     (unsigned)member->group.value, node->settings.directory);
+            node_distrust(node, member, "its checkpoint is damaged");
         }
     }
 }

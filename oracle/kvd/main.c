@@ -30,6 +30,9 @@
 #define DEV_ENDPOINT_DEFAULT   "tcp://127.0.0.1:7400"
 #define DEV_PARTITIONS_DEFAULT 2
 
+/* Times that a process begins anew behind damage that it has found while it ran. */
+#define LIVES_MAX 4
+
 /* A single node has nobody to wait for. */
 #define DEV_ELECTION_TIMEOUT_US 100000
 
@@ -347,16 +350,22 @@ static int run_node(const struct options *options, const struct node_config *con
         .scrub_us = options->scrub_us,
         .report = report,
     };
-    struct node *node = NULL;
-    struct node_error error = {{0}};
-    enum status status = node_open(&settings, &node, &error);
-    if (status == STATUS_OK) {
-        status = node_run(node, &error);
+    enum status status = STATUS_CORRUPT;
+    bool again = true;
+    for (uint32_t lives = 0; again && lives < LIVES_MAX; lives++) {
+        struct node *node = NULL;
+        struct node_error error = {{0}};
+        status = node_open(&settings, &node, &error);
+        again = status == STATUS_OK; /* what is damaged at the start is for a person to look at */
+        if (again) {
+            status = node_run(node, &error);
+            again = status == STATUS_CORRUPT; /* what cannot be trusted is set aside by then */
+        }
+        if (status != STATUS_OK) {
+            report(error.text, NULL);
+        }
+        node_close(&node);
     }
-    if (status != STATUS_OK) {
-        report(error.text, NULL);
-    }
-    node_close(&node);
     close(settings.stop_fd);
     return exit_status_of(status);
 }

@@ -153,7 +153,7 @@ static void test_a_record_is_read_only_when_all_of_it_is_there_and_known(void **
     static const struct {
         size_t at;
         uint8_t value;
-    } bad[] = {{0, 0}, {0, 5}, {1, 1}, {2, 64}, {3, 1}, {7, 0xff}};
+    } bad[] = {{0, 0}, {0, 6}, {1, 1}, {2, 64}, {3, 1}, {7, 0xff}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint8_t changed[sizeof good];
         memcpy(changed, good, sizeof good);
