@@ -8,7 +8,7 @@
 #include "multicast/wire/codec.h"
 
 #define HARD_STATE_BYTES    16
-#define ORIGIN_BYTES        8
+#define ORIGIN_BYTES        16
 #define FOUNDER_BYTES       16
 #define SNAPSHOT_HEAD_BYTES 32
 
@@ -32,6 +32,7 @@ static void append_roll(struct kv_buffer *buffer, const struct raft_roll *roll)
         return;
     }
     append_u64(buffer, roll->origin);
+    append_u64(buffer, roll->admitted.value);
     for (uint32_t i = 0; i < roll->founders.count; i++) {
         append_u64(buffer, roll->founders.members[i].node.value);
         append_u64(buffer, roll->founders.members[i].tag.value);
@@ -49,8 +50,10 @@ static enum status decode_roll(kv_slice bytes, struct raft_roll *ret)
         return STATUS_CORRUPT;
     }
     const uint64_t origin = u64_at(bytes, 0);
-    const bool founded = origin == RAFT_ORIGIN_FOUNDED && count > 0;
-    if (!founded && (origin != RAFT_ORIGIN_ADMITTED || count > 0)) {
+    ret->admitted.value = u64_at(bytes, 8);
+    const bool founded = origin == RAFT_ORIGIN_FOUNDED && count > 0 && ret->admitted.value == 0;
+    const bool admitted = origin == RAFT_ORIGIN_ADMITTED && count == 0 && ret->admitted.value != 0;
+    if (!founded && !admitted) {
         return STATUS_CORRUPT;
     }
     ret->origin = (enum raft_origin)origin;

@@ -23,7 +23,8 @@
  *             R8  snapshot index <= commit; the log begins at snapshot index + 1.
  *             R9  At most one uncommitted CONFIG of its own term in a leader's log, and none above it of any other term.
  *             R10 reach never decreases along the log.
- *             R11 A blank member has promised nothing: term 0, no vote, no log, no role but learner.  (decision 0009)
+ *             R11 A blank member has promised nothing: term 0, no vote, no log, no role but learner; an admitted one votes only
+ *                 when its log has the configuration that admitted it.                            (decision 0009)
  *             R12 A member stops being blank once, as a founder of a group whose members were all blank, or as a learner that the
  *                 leader of the group has admitted.
  *             R13 What a leader knows of a readmitted member is from rounds behind its readmission.
@@ -70,6 +71,8 @@ enum raft_origin {
 struct raft_roll {
     enum raft_origin origin;
     struct wire_roll founders; /* FOUNDED; else empty */
+    kv_index
+        admitted; /* ADMITTED: the configuration that did it; else 0. No vote before the log has it (R11) */
 };
 
 /* Where a snapshot stands in the log; all of it is carried by the snapshot and written with SNAPSHOT records. */

@@ -6,7 +6,8 @@ void raft_on_admitted(struct raft *raft, const struct wire_message *message)
 {
     const struct wire_admitted *admitted = &message->as.admitted;
     if (!raft->blank || admitted->tag.value != raft->settings.tag.value ||
-        admitted->term.value == 0 || admitted->term.value > RAFT_TERM_MAX) {
+        admitted->term.value == 0 || admitted->term.value > RAFT_TERM_MAX ||
+        admitted->index.value == 0 || admitted->index.value > RAFT_INDEX_MAX) {
         RAFT_TRACE(raft, TRACE_DETAIL, "%u admits another life -> ignored", message->from.value);
         return;
     }
@@ -14,11 +15,11 @@ void raft_on_admitted(struct raft *raft, const struct wire_message *message)
 
     raft->blank = false;
     raft->roll.origin = RAFT_ORIGIN_ADMITTED;
+    raft->roll.admitted = admitted->index;
     raft_roll_restore(raft);
     raft_become_follower(raft, admitted->term, message->from);
-    /* It may have voted in this term, and in earlier ones, before its disk was emptied; and a
-     * candidate of this term may not know yet that its vote does not count. So it has voted, for
-     * the leader that the term has. */
+    /* It may have voted in this term before its disk was emptied. Now it has voted for the leader
+     * that the term has; in later terms it votes when its log has what admitted it. */
     raft->vote = message->from;
     raft->hard_dirty = true;
     RAFT_TRACE(raft, TRACE_DECISION, "leader %u of term %llu has made it a learner -> learn",

@@ -23,6 +23,13 @@ static bool raft_is_up_to_date(const struct raft *raft, const struct wire_vote_r
             request->last_index.value >= raft->log.last.value);
 }
 
+/* It would elect who does not know that its old promises do not count: as long as its log lacks the
+ * configuration that admitted it, it is none of those who remember that. (R11) */
+static bool raft_is_forgetful(const struct raft *raft)
+{
+    return raft->log.last.value < raft->roll.admitted.value;
+}
+
 static void raft_send_vote_reply(struct raft *raft, kv_node_id to, kv_term term, bool pre,
                                  bool granted)
 {
@@ -42,7 +49,8 @@ static void raft_on_pre_vote_request(struct raft *raft, kv_node_id from,
     bool newer = request->term.value > raft->term.value ||
                  (request->term.value == raft->term.value && raft->term_leader.value == 0 &&
                   (raft->vote.value == 0 || kv_node_equal(raft->vote, from)));
-    bool granted = !protects && newer && raft_is_up_to_date(raft, request);
+    bool granted =
+        !protects && newer && !raft_is_forgetful(raft) && raft_is_up_to_date(raft, request);
     RAFT_TRACE(raft, TRACE_DECISION, "%u asks before term %llu, last (%llu, term %llu)%s%s%s -> %s",
                from.value, (unsigned long long)request->term.value,
                (unsigned long long)request->last_index.value,
@@ -82,8 +90,8 @@ void raft_on_vote_request(struct raft *raft, const struct wire_message *message)
     /* At most one vote per term (R1), none against a known leader of it. */
     bool free =
         kv_node_equal(raft->vote, from) || (raft->vote.value == 0 && raft->term_leader.value == 0);
-    bool granted =
-        request->term.value == raft->term.value && free && raft_is_up_to_date(raft, request);
+    bool granted = request->term.value == raft->term.value && free && !raft_is_forgetful(raft) &&
+                   raft_is_up_to_date(raft, request);
     if (granted && raft->vote.value == 0) {
         raft->vote = from;
         raft->hard_dirty = true;

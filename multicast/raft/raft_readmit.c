@@ -54,7 +54,7 @@ void raft_readmit(struct raft *raft, kv_node_id node, const struct wire_roll_cal
     if (same && !peer->voter) {
         KV_ASSERT(peer->admit_index.value <= raft->commit.value); /* settled */
         raft_emit_message(raft, WIRE_MESSAGE_ADMITTED, node, 0 /* after: it is committed */)
-            ->as.admitted = (struct wire_admitted){call->tag, raft->term};
+            ->as.admitted = (struct wire_admitted){call->tag, raft->term, peer->admit_index};
         return;
     }
     bool was_voter = peer->voter;

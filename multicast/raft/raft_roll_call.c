@@ -92,7 +92,7 @@ void raft_found(struct raft *raft, const struct wire_roll *founders)
     KV_ASSERT(raft->blank && founders->count == raft->settings.bootstrap.count);
     KV_ASSERT(raft_roll_find(founders, raft->settings.self)->tag.value == raft->settings.tag.value);
     raft->blank = false;
-    raft->roll = (struct raft_roll){RAFT_ORIGIN_FOUNDED, *founders};
+    raft->roll = (struct raft_roll){.origin = RAFT_ORIGIN_FOUNDED, .founders = *founders};
     raft->hard_dirty = true;
     raft_settle_role(raft);
     RAFT_TRACE(raft, TRACE_DECISION, "all %u members were blank -> the group is founded",

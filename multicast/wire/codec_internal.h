@@ -50,7 +50,7 @@ enum {
     WIRE_FIELDS_COMPARE = 1,
     WIRE_FIELDS_ROLL_CALL = 2,
     WIRE_FIELDS_ROLL_REPLY = 6,
-    WIRE_FIELDS_ADMITTED = 2
+    WIRE_FIELDS_ADMITTED = 3
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

@@ -69,10 +69,12 @@ void wire_pack_admitted(msgpack_packer *packer, const struct wire_admitted *mess
 {
     wire_pack_uint(packer, message->tag.value);
     wire_pack_uint(packer, message->term.value);
+    wire_pack_uint(packer, message->index.value);
 }
 
 void wire_read_admitted(struct wire_reader *reader, struct wire_admitted *ret)
 {
     ret->tag.value = wire_read_u64(reader);
     ret->term.value = wire_read_u64(reader);
+    ret->index.value = wire_read_u64(reader);
 }

@@ -44,8 +44,9 @@ struct wire_roll_reply {
 
 /* The configuration that makes it a learner is committed. */
 struct wire_admitted {
-    wire_tag tag; /* whom it is for */
-    kv_term term; /* of the leader */
+    wire_tag tag;   /* whom it is for */
+    kv_term term;   /* of the leader */
+    kv_index index; /* of that configuration: the member votes when its log has it */
 };
 
 #endif

@@ -45,10 +45,10 @@
       "a member whose disk was emptied acknowledges entries")                                      \
     X(FOUND_BY_MAJORITY, found_by_majority, CORE,                                                  \
       "a majority of members with empty disks founds a group")                                     \
-    X(ADMITTED_AS_VOTER, admitted_as_voter, CORE, "x")                                             \
-    X(ADMITTED_UNCOMMITTED, admitted_uncommitted, CORE, "x")                                       \
-    X(FORMER_LIFE_COUNTS, former_life_counts, CORE, "x")                                           \
-    X(ADMITTED_VOTES_AGAIN, admitted_votes_again, CORE, "x")                                       \
+    X(ADMITTED_UNCOMMITTED, admitted_uncommitted, CORE,                                            \
+      "an emptied member learns and votes before it is known to be no voter")                      \
+    X(FORMER_LIFE_COUNTS, former_life_counts, CORE,                                                \
+      "what a member said before its disk was emptied is believed")                                \
     X(READ_OF_NEW_LEADER, read_of_new_leader, CORE,                                                \
       "a leader reads before an entry of its term is committed")                                   \
     X(CLOCK_BELOW_TAIL, clock_below_tail, CORE,                                                    \

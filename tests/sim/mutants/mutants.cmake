@@ -55,26 +55,20 @@ mutate(multicast/raft/raft_on_roll_reply.c
   "    return sound;"
   "    return sound || (PLANTED(FOUND_BY_MAJORITY) && self != NULL && self->tag.value == raft->settings.tag.value);")
 
-# admitted_uncommitted, voter_kept, former_life_counts, admitted_votes_again [decision 0009]
+# admitted_uncommitted, former_life_counts [decision 0009]
+mutate(multicast/raft/raft_on_vote_request.c
+  "    return raft->log.last.value < raft->roll.admitted.value;"
+  "    return !PLANTED(ADMITTED_UNCOMMITTED) && raft->log.last.value < raft->roll.admitted.value;")
 mutate(multicast/raft/raft_readmit.c
   "    raft_forget_peer(raft, node, call->tag, was_voter);"
   "    raft_forget_peer(raft, node, call->tag, was_voter);
     if (PLANTED(ADMITTED_UNCOMMITTED)) {
-        raft_emit_message(raft, WIRE_MESSAGE_ADMITTED, node, 0)->as.admitted = (struct wire_admitted){call->tag, raft->term};
+        raft_emit_message(raft, WIRE_MESSAGE_ADMITTED, node, 0)->as.admitted = (struct wire_admitted){call->tag, raft->term, {1}};
     }")
-mutate(multicast/raft/raft_readmit.c
-  "    if (same && !peer->voter) {"
-  "    if ((same && !peer->voter) || PLANTED(ADMITTED_AS_VOTER)) {")
-mutate(multicast/raft/raft_readmit.c
-  "        KV_ASSERT(peer->admit_index.value <= raft->commit.value);"
-  "")
 mutate(multicast/raft/raft_readmit.c
   "    peer->round_first = ++raft->round;"
   "    ++raft->round;
     peer->round_first = PLANTED(FORMER_LIFE_COUNTS) ? 0 : raft->round;")
-mutate(multicast/raft/raft_on_admitted.c
-  "    raft->vote = message->from;"
-  "    raft->vote = PLANTED(ADMITTED_VOTES_AGAIN) ? KV_NODE_NONE : message->from;")
 
 # commit_old_term [Raft thesis, figure 3.7]
 mutate(multicast/raft/raft_replicate.c

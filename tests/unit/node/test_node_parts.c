@@ -34,13 +34,15 @@ static void every_kind_of_record_comes_back_as_it_was(void **state)
     assert_int_equal(back.vote.value, KV_NODES_MAX);
     assert_int_equal(back.roll.origin, RAFT_ORIGIN_NONE);
 
-    hard.roll.origin = RAFT_ORIGIN_ADMITTED;
+    hard.roll = (struct raft_roll){.origin = RAFT_ORIGIN_ADMITTED, .admitted = {UINT64_MAX}};
     back = there_and_back(&hard);
+    assert_int_equal(back.roll.admitted.value, UINT64_MAX);
     assert_int_equal(back.roll.origin, RAFT_ORIGIN_ADMITTED);
     assert_int_equal(back.roll.founders.count, 0);
 
-    hard.roll = (struct raft_roll){RAFT_ORIGIN_FOUNDED,
-                                   {.count = 2, .members = {{{2}, {UINT64_MAX}}, {{7}, {5}}}}};
+    hard.roll =
+        (struct raft_roll){.origin = RAFT_ORIGIN_FOUNDED,
+                           .founders = {.count = 2, .members = {{{2}, {UINT64_MAX}}, {{7}, {5}}}}};
     back = there_and_back(&hard);
     assert_int_equal(back.roll.origin, RAFT_ORIGIN_FOUNDED);
     assert_int_equal(back.roll.founders.count, 2);
@@ -90,14 +92,16 @@ static void a_record_of_any_other_size_is_corrupt(void **state)
         assert_int_equal(node_record_decode(&record, &back), STATUS_CORRUPT);
         record.kind = LOG_RECORD_HARD_STATE;
     }
-    hard.roll = (struct raft_roll){RAFT_ORIGIN_FOUNDED, {.count = 1, .members = {{{2}, {3}}}}};
+    hard.roll = (struct raft_roll){.origin = RAFT_ORIGIN_FOUNDED,
+                                   .founders = {.count = 1, .members = {{{2}, {3}}}}};
     node_record_encode(&hard, (kv_group_id){0}, &scratch, &record);
     whole = record.payload;
     for (size_t size = 17; size < whole.size; size++) { /* 16: one without founders */
         record.payload = kv_slice_of(whole.data, size);
         assert_int_equal(node_record_decode(&record, &back), STATUS_CORRUPT);
     }
-    hard.roll = (struct raft_roll){RAFT_ORIGIN_ADMITTED, {.count = 1, .members = {{{2}, {3}}}}};
+    hard.roll = (struct raft_roll){.origin = RAFT_ORIGIN_ADMITTED,
+                                   .founders = {.count = 1, .members = {{{2}, {3}}}}};
     node_record_encode(&hard, (kv_group_id){0}, &scratch, &record);
     assert_int_equal(node_record_decode(&record, &back), STATUS_CORRUPT);
     hard.roll = (struct raft_roll){0};

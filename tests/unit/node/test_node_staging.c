@@ -268,7 +268,7 @@ static void a_member_without_records_is_blank_and_any_record_ends_that(void **st
 
     const struct raft_persist founded = {
         .kind = RAFT_PERSIST_HARD_STATE,
-        .roll = {RAFT_ORIGIN_FOUNDED, {.count = 1, .members = {{{1}, {7}}}}}};
+        .roll = {.origin = RAFT_ORIGIN_FOUNDED, .founders = {.count = 1, .members = {{{1}, {7}}}}}};
     assert_int_equal(node_staging_add(&staging, &founded), STATUS_OK);
     order = new_order();
     assert_int_equal(node_staging_restore(&staging, NULL, (kv_slice){0}, order), STATUS_OK);

@@ -185,7 +185,7 @@ static void random_message(void)
         random_roll_reply(&message.as.roll_reply);
         break;
     case WIRE_MESSAGE_ADMITTED:
-        message.as.admitted = (struct wire_admitted){{small(3)}, {near_value(term)}};
+        message.as.admitted = (struct wire_admitted){{small(3)}, {near_value(term)}, {small(9)}};
         break;
     default:
         break;

@@ -303,7 +303,8 @@ static void an_admitted_member_has_voted_for_the_leader_of_that_term(void **stat
     uint32_t third = another(leader, node);
     kv_term term = raft_term(cluster_raft(&cluster, leader));
     struct wire_message *admitted = cluster_forge(WIRE_MESSAGE_ADMITTED, leader, node);
-    admitted->as.admitted = (struct wire_admitted){cluster_tag(&cluster, node), term};
+    kv_index index = raft_last(cluster_raft(&cluster, leader)); /* of the configuration */
+    admitted->as.admitted = (struct wire_admitted){cluster_tag(&cluster, node), term, index};
     cluster_inject(&cluster, admitted);
     assert_false(is_blank(node));
     assert_int_equal(raft_role(cluster_raft(&cluster, node)), RAFT_LEARNER);
@@ -318,6 +319,18 @@ static void an_admitted_member_has_voted_for_the_leader_of_that_term(void **stat
         .term = term, .last_index = {100}, .last_term = term, .transfer = true};
     cluster_inject(&cluster, ask);
     assert_int_equal(raft_vote(cluster_raft(&cluster, node)).value, leader);
+    /* Nor for anybody in a later term, until its log has that configuration. */
+    for (int knows = 0; knows < 2; knows++) {
+        term = raft_term(cluster_raft(&cluster, node));
+        ask = cluster_forge(WIRE_MESSAGE_VOTE_REQUEST, third, node);
+        ask->as.vote_request = (struct wire_vote_request){
+            .term = {term.value + 1}, .last_index = {100}, .last_term = term, .transfer = true};
+        cluster_inject(&cluster, ask);
+        assert_int_equal(raft_vote(cluster_raft(&cluster, node)).value, knows ? third : 0);
+        cluster_heal(&cluster);
+        (void)cluster_elect(&cluster);
+        cluster_run(&cluster, A_WHILE_US);
+    }
     cluster_heal(&cluster);
     assert_all_equal();
     cluster_close(&cluster);
@@ -329,7 +342,7 @@ static void what_was_meant_for_another_life_is_ignored(void **state)
     uint32_t leader;
     uint32_t node = open_with_learner(&leader);
     struct wire_message *message = cluster_forge(WIRE_MESSAGE_ADMITTED, leader, node);
-    message->as.admitted = (struct wire_admitted){{1}, {1}};
+    message->as.admitted = (struct wire_admitted){{1}, {1}, {1}};
     cluster_inject(&cluster, message);
     assert_true(is_blank(node));
     message = cluster_forge(WIRE_MESSAGE_ROLL_REPLY, leader, node);

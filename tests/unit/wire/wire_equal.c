@@ -88,7 +88,7 @@ static bool equal_roll_reply(const struct wire_roll_reply *a, const struct wire_
 
 static bool equal_admitted(const struct wire_admitted *a, const struct wire_admitted *b)
 {
-    return SAME(tag.value) && SAME(term.value);
+    return SAME(tag.value) && SAME(term.value) && SAME(index.value);
 }
 
 #define SAME_SPEAKER                                                                               \

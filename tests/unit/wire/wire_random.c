@@ -338,7 +338,8 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
         }
         return;
     case WIRE_MESSAGE_ADMITTED:
-        ret->as.admitted = (struct wire_admitted){{any64(random)}, {any64(random)}};
+        ret->as.admitted =
+            (struct wire_admitted){{any64(random)}, {any64(random)}, {any64(random)}};
         return;
     case WIRE_MESSAGE_SOFT:
         ret->as.soft = (struct wire_soft){
