@@ -30,6 +30,7 @@ load() {
         printf "{\"id\":\"i%d\",\"op\":\"incr\",\"key\":\"counter%d\",\"by\":1}\n", $1, $1 % 2
         if ($1 % 4 == 0) printf "{\"id\":\"f%d\",\"op\":\"put\",\"key\":\"filler%d\",\"value\":\"%s\"}\n", $1, $1, filler
     }' | kvctl pipe --timeout 60s >"$work/answers" 2>"$work/err"
+    kvctl checkpoint --timeout 500ms >/dev/null 2>&1 # ends where its node does
 }
 
 # verify LIFE LOADS: all was acknowledged, and is there; digests agree.
