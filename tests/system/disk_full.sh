@@ -6,16 +6,12 @@ mkdir -p "$disk"
 mount -t tmpfs -o size=400m kv-test "$disk" 2>/dev/null || { echo "skipped: cannot mount a small file system"; exit 77; }
 trap 'finish 2>/dev/null; umount "$disk"; rm -rf "$work"' EXIT
 
-cat >"$work/kvd" <<EOS
-#!/bin/sh
-exec "$KV_BIN/kvd" "\$@" --segment-mib 1 --reserve-mib 100
-EOS
-chmod +x "$work/kvd"
+export KVD_OPTIONS="--segment-mib 1 --reserve-mib 100"
 
 # All nodes say that their disk is low, or that it is not.
 low() { [ "$(kvctl status -o json | jq -c '[.nodes[].no_space] | unique')" = "[$1]" ]; }
 
-start --nodes 3 --partitions 2 --kvd "$work/kvd"
+start --nodes 3 --partitions 2
 say "with room"
 expect 0 kvctl put before 1
 expect 0 kvctl status
@@ -39,7 +35,7 @@ leader="$(kvctl status -o json | jq '.groups[1].leader')"
 expect 0 kvctl leader transfer 1 --to $((leader % 3 + 1))
 expect 0 kvctl cluster kill "$leader"
 await 20 kvctl get before
-expect 0 kvctl cluster restart "$leader" --kvd "$work/kvd"
+expect 0 kvctl cluster restart "$leader"
 
 say "a write that is patient is done when there is room"
 kvctl put patient 1 --timeout 30s >"$work/patient" 2>&1 &

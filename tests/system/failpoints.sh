@@ -8,13 +8,8 @@ source "$(dirname "$0")/lib.sh"
 rounds="${KV_FAILPOINT_ROUNDS:-kill@1 kill@7:lead}"
 lives_max="${KV_FAILPOINT_LIVES:-40}"
 
-# Small files of the log, so that a load fills some.
-cat >"$work/kvd" <<EOS
-#!/bin/sh
-exec "$KV_BIN/kvd" "\$@" --segment-mib 1
-EOS
-chmod +x "$work/kvd"
-cluster() { local act="$1"; shift; kvctl cluster "$act" --kvd "$work/kvd" "$@"; }
+# Small files of the log and frequent checkpoints, so that a load fills some and they are given up.
+export KVD_OPTIONS="--segment-mib 1 --checkpoint-mib 1"
 
 # spec ACTION@N POINT...: what arms them all.
 spec() {
@@ -35,6 +30,7 @@ load() {
         printf "{\"id\":\"i%d\",\"op\":\"incr\",\"key\":\"counter%d\",\"by\":1}\n", $1, $1 % 2
         if ($1 % 4 == 0) printf "{\"id\":\"f%d\",\"op\":\"put\",\"key\":\"filler%d\",\"value\":\"%s\"}\n", $1, $1, filler
     }' | kvctl pipe --timeout 60s >"$work/answers" 2>"$work/err"
+    kvctl checkpoint --timeout 500ms >/dev/null 2>&1 # ends where its node does
 }
 
 # verify LIFE LOADS: all was acknowledged, and is there; digests agree.
@@ -63,7 +59,7 @@ reached=""
 say "kill while the logs of a new cluster are made: each life gets a step further"
 remaining="$all"
 for life in $(seq 1 "$lives_max"); do
-    KV_FAILPOINTS="$(spec kill@1 $remaining)" cluster start --nodes 3 --partitions 2 >"$work/out" 2>&1 && break
+    KV_FAILPOINTS="$(spec kill@1 $remaining)" kvctl cluster start --nodes 3 --partitions 2 >"$work/out" 2>&1 && break
     for node in 1 2 3; do kvctl cluster kill "$node" >/dev/null 2>&1; done # those that have not come as far
     now="$(taken | sort -u | comm -23 - <(tr ' ' '\n' <<<"$reached" | sort -u))"
     [ -n "$now" ] || { complain "a new cluster did not start, and no point was taken: $(cat "$work/out")"; break; }
@@ -72,7 +68,7 @@ for life in $(seq 1 "$lives_max"); do
     reached="$reached $now"
     grep -q "serves at" "$KV_CLUSTER"/node-*/log && break
 done
-start --kvd "$work/kvd"
+start
 load 0
 verify 0 1
 lives=0
@@ -82,10 +78,10 @@ for round in $rounds; do
     for life in $(seq 1 "$lives_max"); do
         node=$((lives % 3 + 1)) lives=$((lives + 1))
         before="$(taken)"
-        KV_FAILPOINTS="$(spec "${round%:lead}" $remaining)" cluster restart "$node" >"$work/out" 2>&1
+        KV_FAILPOINTS="$(spec "${round%:lead}" $remaining)" kvctl cluster restart "$node" >"$work/out" 2>&1
         case "$round" in *:lead) lead_all "$node" ;; esac
         load "$lives"
-        cluster restart "$node" >"$work/out" 2>&1 || complain "node $node does not come back: $(cat "$work/out")"
+        kvctl cluster restart "$node" >"$work/out" 2>&1 || complain "node $node does not come back: $(cat "$work/out")"
         verify "$lives" $((lives + 1))
         now="$(comm -13 <(sort <<<"$before") <(taken | sort) | sort -u)"
         [ -n "$now" ] || break
