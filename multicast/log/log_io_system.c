@@ -11,11 +11,16 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Rights of new files and directories: the log holds users' data, the umask may only narrow them. */
 #define SYSTEM_FILE_MODE      0640
 #define SYSTEM_DIRECTORY_MODE 0750
+
+/* How long a lock is waited for: a process that was killed cannot be seen any more some time before it lets go of its files. */
+#define SYSTEM_LOCK_WAITS   100
+#define SYSTEM_LOCK_WAIT_NS 10000000
 
 static int system_open(struct log_io *io, const char *path, enum log_io_mode mode)
 {
@@ -137,10 +142,13 @@ static int system_lock(struct log_io *io, const char *path, bool create)
     }
     /* flock, not fcntl: it belongs to this opening of the file, so that a second log of the same
      * process is refused too, and it is not lost when some other descriptor of the file is closed. */
-    if (flock(handle, LOCK_EX | LOCK_NB) != 0) {
-        int result = -errno;
-        (void)close(handle);
-        return result;
+    for (uint32_t waits = 0; flock(handle, LOCK_EX | LOCK_NB) != 0; waits++) {
+        const int result = -errno;
+        if (result != -EWOULDBLOCK || waits == SYSTEM_LOCK_WAITS) {
+            (void)close(handle);
+            return result;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = SYSTEM_LOCK_WAIT_NS}, NULL);
     }
     return handle;
 }

@@ -299,7 +299,8 @@ enum status node_recover(struct node *node, struct node_error *error)
     if (status == STATUS_OK) {
         status = stage_log(node, staging, error);
     }
-    for (uint32_t i = 0; i < node->member_count; i++) { /* all of them: the node is closed otherwise */
+    for (uint32_t i = 0; i < node->member_count;
+         i++) { /* all of them: the node is closed otherwise */
         struct node_member *member = &node->members[i];
         make_member(node, member);
         if (status == STATUS_OK) {
