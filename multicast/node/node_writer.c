@@ -77,7 +77,7 @@ void node_writer_open(struct node *node)
     for (uint32_t i = 0; i < node->member_count; i++) {
         any = any || node->members[i].application.ops->freeze != NULL;
         node->members[i].cut.at = node->now;
-        node->members[i].cut.scrub_at = kv_instant_add(node->now, node->settings.scrub_us);
+        node->members[i].cut.scrub_at = node->now; /* what is on disk has not been looked at yet */
     }
     if (!any) {
         return;

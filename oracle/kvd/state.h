@@ -5,7 +5,7 @@
  * "mark", which is the driver's. After it is written it is read back: the blobs, and each row that was written.
  *
  * At its opening a checkpoint of up to STATE_WALK_BYTES is read through: damage that no lookup can notice, rows that are gone, is found
- * before anybody is answered. A larger one is read through later, as all are now and then (scrub).
+ * before anybody is answered. A larger one is read through as soon as the node runs, as all are then and now and then (scrub).
  *
  * A checkpoint that came from another member is made in DIRECTORY.next and takes the place of DIRECTORY; whatever the power does in
  * between, one of them is there.
@@ -17,8 +17,8 @@
 #include "multicast/node/node.h"
 #include "partition/engine/engine.h"
 
-/* About two seconds of a warm cache, and what a small machine has of it. */
-#define STATE_WALK_BYTES (UINT64_C(4) * 1024 * 1024 * 1024)
+/* A fifth of a second of a warm cache: how long a restart takes must not grow with the state. */
+#define STATE_WALK_BYTES (UINT64_C(256) * 1024 * 1024)
 
 struct state;
 
