@@ -208,6 +208,8 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REQUEST:
     case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
         client->counters.unmatched++;
         return;
     }

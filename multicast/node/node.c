@@ -171,7 +171,10 @@ static enum status open_state(struct node *node, struct node_member *member, str
     memcpy(member->image_path + size, ".image", sizeof ".image");
     memcpy(member->incoming_path, path, (size_t)size);
     memcpy(member->incoming_path + size, ".incoming", sizeof ".incoming");
+    memcpy(member->backup_path, path, (size_t)size);
+    memcpy(member->backup_path + size, ".backup", sizeof ".backup");
     node_transfer_forget(member);
+    node_backup_forget(member);
     return member->application.ops->open(member->application.state, path, mark, error);
 }
 
@@ -404,6 +407,7 @@ void node_close(struct node **node)
         struct node_member *member = &closed->members[i];
         node_retention_close(&member->retention);
         node_transfer_close(member);
+        node_backup_forget(member);
         order_effects_close(&member->effects);
         order_effects_close(&member->handled);
         order_destroy(&member->order);

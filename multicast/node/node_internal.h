@@ -7,6 +7,7 @@
 #include "multicast/log/log.h"
 #include "multicast/net/net.h"
 #include "multicast/node/node.h"
+#include "multicast/node/node_backup.h"
 #include "multicast/node/node_checkpoint.h"
 #include "multicast/node/node_outbox.h"
 #include "multicast/node/node_records.h"
@@ -63,7 +64,8 @@ struct node_member {
     struct node_cut cut;             /* its checkpoints */
     struct node_image image;         /* of the last one, for others */
     struct node_incoming incoming;   /* an image of another member */
-    char image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
+    struct node_backup backup;       /* an image for a client */
+    char image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES], backup_path[NODE_PATH_BYTES];
     uint64_t held_bytes; /* of entries that its raft holds */
     uint64_t commands;
     uint64_t reads_served;
@@ -95,6 +97,8 @@ struct node {
     struct kv_buffer piece;     /* of an image */
     struct node_writer *writer; /* of checkpoints; NULL: no member has any */
     uint32_t writer_next;       /* the member that is looked at first */
+    kv_instant hold_until;      /* no checkpoint begins before: a mark is about to come */
+    kv_instant hold_next;       /* when that may be asked for again */
     uint64_t entry_bytes;       /* that the members' rafts hold */
     uint64_t frames_dropped;
     enum status failure; /* of the log; the node ends */

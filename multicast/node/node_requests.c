@@ -207,6 +207,9 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_TRANSFER_REQUEST:
         on_transfer_request(node, route, message->group, &message->as.transfer_request);
         return;
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+        node_backup_on_request(node, route, message->group, &message->as.backup_request);
+        return;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND:
@@ -229,6 +232,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_REPLY:
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         node->frames_dropped++; /* not for a client to say */
         return;

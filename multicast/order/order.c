@@ -219,6 +219,8 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REQUEST:
     case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }

@@ -283,6 +283,8 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
     case WIRE_MESSAGE_STATUS_REPLY:
     case WIRE_MESSAGE_TRANSFER_REQUEST:
     case WIRE_MESSAGE_TRANSFER_REPLY:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         break;
     }

@@ -44,7 +44,9 @@ enum {
     WIRE_FIELDS_STATUS_REPLY = 6,
     WIRE_FIELDS_TRANSFER_REQUEST = 1,
     WIRE_FIELDS_TRANSFER_REPLY = 2,
-    WIRE_FIELDS_REFUSAL = 4
+    WIRE_FIELDS_REFUSAL = 4,
+    WIRE_FIELDS_BACKUP_REQUEST = 3,
+    WIRE_FIELDS_BACKUP_REPLY = 7
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

@@ -7,6 +7,7 @@
 #define KV_WIRE_MESSAGE_H
 
 #include "multicast/wire/entry.h"
+#include "multicast/wire/message_backup.h"
 #include "multicast/wire/message_order.h"
 
 /* Version of everything on the network; a peer must share at least one of the range it names in its hello. */
@@ -45,7 +46,10 @@
     X(TRANSFER_REQUEST, transfer_request, 26, CLIENT, NODE, "hand the leadership of a group over") \
     X(TRANSFER_REPLY, transfer_reply, 27, NODE, CLIENT, "whether the hand-over has begun")         \
     X(REFUSAL, refusal, 28, NODE, CLIENT,                                                          \
-      "why the conversation cannot go on: version, cluster, form")
+      "why the conversation cannot go on: version, cluster, form")                                 \
+    X(BACKUP_REQUEST, backup_request, 50, CLIENT, NODE,                                            \
+      "a step of a backup: make ready, give a piece of an image, drop it")                         \
+    X(BACKUP_REPLY, backup_reply, 51, NODE, CLIENT, "the piece, or how far the image is")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,

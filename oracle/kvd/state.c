@@ -183,7 +183,8 @@ enum status state_open(struct state *state, const char *directory, struct kv_buf
     if (status == STATUS_OK && store_lmdb_view_generation(state->view) > 0) {
         status = load(state, ret_mark);
     } else if (status == STATUS_OK) {
-        store_lmdb_view_destroy(&state->view); /* there is nothing in it: the stores stand on nothing */
+        store_lmdb_view_destroy(
+            &state->view); /* there is nothing in it: the stores stand on nothing */
     }
     if (status != STATUS_OK) {
         snprintf(error->text, sizeof error->text, "the checkpoint in %s: %s", directory,
@@ -223,8 +224,8 @@ static bool has_layer(const struct store_base *base, const struct kv_map *rows)
     while (same && kv_map_next(&cursor, &row)) {
         const enum status status = base->ops->get(base->state, row.key, &found);
         same = row.tombstone ? status == STATUS_NOT_FOUND
-                          : status == STATUS_OK && kv_slice_equal(row.value, found.value) &&
-                                kv_timestamp_compare(row.version, found.version) == 0;
+                             : status == STATUS_OK && kv_slice_equal(row.value, found.value) &&
+                                   kv_timestamp_compare(row.version, found.version) == 0;
     }
     return same;
 }
@@ -265,8 +266,7 @@ enum status state_write(struct state *state)
     if (status != STATUS_OK) {
         return status;
     }
-    const bool good =
-        store_lmdb_view_generation(state->written) == generation && is_written(state);
+    const bool good = store_lmdb_view_generation(state->written) == generation && is_written(state);
     return good ? STATUS_OK : STATUS_CORRUPT;
 }
 
@@ -331,7 +331,7 @@ enum status state_dump(struct state *state, const char *path, uint64_t *ret_byte
     return status;
 }
 
-enum status state_prepare(struct state *state, const char *path, uint64_t offset, uint64_t digest)
+enum status state_prepare(struct state *state, const struct state_image_source *source)
 {
     const struct state_image_form form = form_of(state);
     char next[STATE_PATH_BYTES];
@@ -345,7 +345,7 @@ enum status state_prepare(struct state *state, const char *path, uint64_t offset
         status = store_lmdb_write_new(lmdb, &write);
     }
     if (status == STATUS_OK) {
-        status = state_image_load(&form, path, offset, digest, write);
+        status = state_image_load(&form, source, write);
     }
     if (status == STATUS_OK) {
         status = store_lmdb_write_commit(&write, &generation);

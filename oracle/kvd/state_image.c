@@ -132,15 +132,18 @@ enum status state_image_dump(const struct state_image_form *form, struct store_l
 struct image_reader {
     FILE *file;
     XXH3_state_t *hash;
-    bool failed; /* the file ends, or cannot be read, or says what cannot be */
+    uint64_t left; /* bytes that may be read */
+    bool failed;   /* the file ends, or cannot be read, or says what cannot be */
 };
 
 static bool get(struct image_reader *reader, void *ret, size_t size)
 {
-    if (reader->failed || (size > 0 && fread(ret, 1, size, reader->file) != size)) {
+    if (reader->failed || size > reader->left ||
+        (size > 0 && fread(ret, 1, size, reader->file) != size)) {
         reader->failed = true;
         return false;
     }
+    reader->left -= size;
     XXH3_64bits_update(reader->hash, ret, size);
     return true;
 }
@@ -162,8 +165,7 @@ static void expect_name(struct image_reader *reader, const char *name)
     char found[STORE_LMDB_NAME_BYTES_MAX] = {0};
     const size_t size = strlen(name);
     expect_number(reader, size, 1);
-    reader->failed =
-        !get(reader, found, size) || memcmp(found, name, size) != 0 || reader->failed;
+    reader->failed = !get(reader, found, size) || memcmp(found, name, size) != 0 || reader->failed;
 }
 
 /* Read into a buffer in pieces: a size is not believed before the bytes are there. */
@@ -202,8 +204,8 @@ static void get_table(struct image_reader *reader, uint32_t table, const char *n
         row.version.clock.value = get_number(reader, 8);
         row.version.group.value = (uint16_t)get_number(reader, 2);
         const size_t value = (size_t)get_number(reader, 4);
-        reader->failed = reader->failed || key < 1 || key > KV_KEY_BYTES_MAX ||
-                         value > KV_VALUE_BYTES_MAX;
+        reader->failed =
+            reader->failed || key < 1 || key > KV_KEY_BYTES_MAX || value > KV_VALUE_BYTES_MAX;
         get_bytes(reader, key + value, scratch);
         if (!reader->failed) {
             row.key = kv_slice_of(scratch->data, key);
@@ -217,7 +219,6 @@ static void get_all(struct image_reader *reader, const struct state_image_form *
                     struct store_lmdb_write *write)
 {
     struct kv_buffer scratch = {0};
-    uint8_t behind;
     expect_number(reader, IMAGE_MAGIC, 8);
     expect_number(reader, form->group.value, 2);
     expect_number(reader, form->blob_count, 2);
@@ -229,23 +230,32 @@ static void get_all(struct image_reader *reader, const struct state_image_form *
     for (uint32_t i = 0; i < form->table_count && !reader->failed; i++) {
         get_table(reader, i, form->tables[i], &scratch, write);
     }
-    reader->failed = reader->failed || fread(&behind, 1, 1, reader->file) != 0;
     kv_buffer_close(&scratch);
 }
 
-enum status state_image_load(const struct state_image_form *form, const char *path, uint64_t offset,
-                             uint64_t digest, struct store_lmdb_write *write)
+/* Nothing is behind it. */
+static bool is_at_end(const struct image_reader *reader, uint64_t bytes)
 {
-    struct image_reader reader = {.file = fopen(path, "rbe")};
+    uint8_t behind;
+    return bytes == STATE_IMAGE_TO_THE_END ? fread(&behind, 1, 1, reader->file) == 0
+                                           : reader->left == 0;
+}
+
+enum status state_image_load(const struct state_image_form *form,
+                             const struct state_image_source *source,
+                             struct store_lmdb_write *write)
+{
+    struct image_reader reader = {.file = fopen(source->path, "rbe"), .left = source->bytes};
     if (reader.file == NULL) {
         return STATUS_IO;
     }
     reader.hash = XXH3_createState();
     KV_ASSERT(reader.hash != NULL);
     XXH3_64bits_reset(reader.hash);
-    reader.failed = fseeko(reader.file, (off_t)offset, SEEK_SET) != 0;
+    reader.failed = fseeko(reader.file, (off_t)source->offset, SEEK_SET) != 0;
     get_all(&reader, form, write);
-    const bool good = !reader.failed && XXH3_64bits_digest(reader.hash) == digest;
+    const bool good = !reader.failed && is_at_end(&reader, source->bytes) &&
+                      XXH3_64bits_digest(reader.hash) == source->digest;
     XXH3_freeState(reader.hash);
     (void)fclose(reader.file);
     return good ? STATUS_OK : STATUS_CORRUPT;

@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine_gate.h"
 
 uint64_t engine_hash(const void *data, size_t size)
 {
