@@ -168,6 +168,32 @@ static void a_scan_that_waits_is_served_by_the_gate_of_a_mark(void **state)
     assert_int_equal(together->answer.row_count, 2); /* all before the mark, nothing behind */
 }
 
+/* A registration touches no variable, so no queue keeps it behind the one before; and the oracle's state has them in order. */
+static void registrations_behind_a_gate_keep_their_order(void **state)
+{
+    struct together *together = together_new();
+    struct kv_buffer body = {0}, saved = {0};
+    (void)state;
+    order_mark(together, command_id(1, 1));
+    apply_all(together, together_leader(together, 0));
+    wire_command_encode(command_begin(together, WIRE_OP_SESSION_OPEN), &body);
+    for (uint64_t nonce = 1; nonce <= 2; nonce++) {
+        together_order_body(together, (kv_message_id){.sequence = nonce},
+                            kv_group_set_of(KV_GROUP_ORACLE), 0, kv_buffer_slice(&body));
+    }
+    assert_true(together_apply(together, together_leader(together, 0))); /* it waits at the gate */
+    assert_int_equal(engine_unfinished(leader_of(together, 0)), 1);
+    engine_cut_end(leader_of(together, 0), true);
+    assert_true(together_apply(together, together_leader(together, 0))); /* and the gate opens */
+    assert_int_equal(engine_unfinished(leader_of(together, 0)), 0);
+    engine_save(leader_of(together, 0), &saved);
+    struct engine *engine = engine_of(0, kv_buffer_slice(&saved));
+    engine_destroy(&engine);
+    kv_buffer_close(&body);
+    kv_buffer_close(&saved);
+    together_close(&together);
+}
+
 /* ---- What begins with a cut ---- */
 
 static void a_state_in_which_something_before_the_cut_waits_is_none(void **state)
@@ -435,6 +461,7 @@ int main(void)
         TEST(a_mark_that_nobody_takes_is_missed),
         TEST(a_mark_behind_another_one_is_answered_and_not_cut),
         TEST(a_scan_that_waits_is_served_by_the_gate_of_a_mark),
+        cmocka_unit_test(registrations_behind_a_gate_keep_their_order),
         TEST(a_state_in_which_something_before_the_cut_waits_is_none),
         TEST(who_begins_anew_knows_no_session_of_before),
         TEST(the_oracle_begins_anew_without_what_it_was_asked_to_run),
