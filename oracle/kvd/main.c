@@ -15,6 +15,7 @@
 #include "multicast/log/log.h"
 #include "multicast/node/node.h"
 #include "oracle/kvd/application.h"
+#include "oracle/kvd/restore.h"
 
 #define KVD_VERSION "0.1.0"
 
@@ -29,6 +30,9 @@
 #define DEV_ENDPOINT_DEFAULT   "tcp://127.0.0.1:7400"
 #define DEV_PARTITIONS_DEFAULT 2
 
+/* Clocks of a cluster stay below it. */
+#define RESTORE_CLOCK_MAX (1ul << 60)
+
 /* A single node has nobody to wait for. */
 #define DEV_ELECTION_TIMEOUT_US 100000
 
@@ -37,6 +41,8 @@ struct options {
     const char *directory;
     const char *listen;
     const char *check_directory;
+    const char *restore_file;
+    uint64_t restore_clock;
     unsigned long node;
     unsigned long partitions;
     bool dev;
@@ -53,6 +59,8 @@ static const char usage_text[] =
     "usage: kvd --config FILE --node N --dir DIR     run node N of a cluster\n"
     "       kvd --dev [--listen HOST:PORT]           run a whole store in one process\n"
     "       kvd check DIR                            verify the files of a stopped node\n"
+    "       kvd restore --config FILE --node N --dir DIR BACKUP\n"
+    "                                                make the data of a node of a new cluster\n"
     "\n"
     "  --config FILE        the cluster file (docs/cluster-file.md)\n"
     "  --node N             which of its nodes this is\n"
@@ -67,6 +75,9 @@ static const char usage_text[] =
     "  --state-gib-max N    what the checkpoints of one group may take on disk (256)\n"
     "  --checkpoint-mib N   write a checkpoint behind N MiB of log of a group (32)\n"
     "  --checkpoint-seconds N   and after this time, if anything has changed (60)\n"
+    "  --clock N            with restore: begin behind it, in microseconds since 1970; the same "
+    "for "
+    "all nodes\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
     "  --version, --help\n"
@@ -116,8 +127,9 @@ static unsigned long number_option(const char *text, const char *name, unsigned 
 static char **all_words(int argc, char **argv, int *ret_count)
 {
     const char *text = getenv("KVD_OPTIONS");
-    char *copy = strdup(text == NULL ? "" : text);
-    char **words = calloc((size_t)argc + strlen(copy) + 1, sizeof *words);
+    static char *copy, **words; /* they stay: the options point into them */
+    copy = strdup(text == NULL ? "" : text);
+    words = calloc((size_t)argc + strlen(copy) + 1, sizeof *words);
     if (copy == NULL || words == NULL) {
         abort();
     }
@@ -130,7 +142,7 @@ static char **all_words(int argc, char **argv, int *ret_count)
         words[count++] = argv[i];
     }
     *ret_count = count;
-    return words; /* they and their array stay: the options point into them */
+    return words;
 }
 
 static void read_options(int argc, char **argv, struct options *ret)
@@ -147,6 +159,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         STATE_GIB,
         CHECKPOINT_MIB,
         CHECKPOINT_SECONDS,
+        CLOCK,
         TRACE,
         NO_SYNC,
         VERSION,
@@ -164,6 +177,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"state-gib-max", required_argument, NULL, STATE_GIB},
         {"checkpoint-mib", required_argument, NULL, CHECKPOINT_MIB},
         {"checkpoint-seconds", required_argument, NULL, CHECKPOINT_SECONDS},
+        {"clock", required_argument, NULL, CLOCK},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
         {"version", no_argument, NULL, VERSION},
@@ -208,6 +222,9 @@ static void read_options(int argc, char **argv, struct options *ret)
         case CHECKPOINT_SECONDS:
             ret->checkpoint_us = number_option(optarg, "--checkpoint-seconds", 86400) * 1000000;
             break;
+        case CLOCK:
+            ret->restore_clock = number_option(optarg, "--clock", RESTORE_CLOCK_MAX);
+            break;
         case TRACE:
             ret->trace = true;
             break;
@@ -227,6 +244,8 @@ static void read_options(int argc, char **argv, struct options *ret)
     }
     if (optind < argc && strcmp(argv[optind], "check") == 0 && optind + 2 == argc) {
         ret->check_directory = argv[optind + 1];
+    } else if (optind < argc && strcmp(argv[optind], "restore") == 0 && optind + 2 == argc) {
+        ret->restore_file = argv[optind + 1];
     } else if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
     }
@@ -234,7 +253,13 @@ static void read_options(int argc, char **argv, struct options *ret)
 
 static void check_options(const struct options *options)
 {
+    if (options->restore_file == NULL && options->restore_clock != 0) {
+        usage_error("%s", "--clock goes with restore");
+    }
     if (options->dev) {
+        if (options->restore_file != NULL) {
+            usage_error("%s", "restore needs a cluster file, not --dev");
+        }
         if (options->config_path != NULL || options->node != 0) {
             usage_error("%s", "--dev needs neither --config nor --node");
         }
@@ -324,6 +349,25 @@ static int run_node(const struct options *options, const struct node_config *con
     return exit_status_of(status);
 }
 
+static int run_restore(const struct options *options, const struct node_config *config)
+{
+    const struct restore_settings settings = {
+        .config = config,
+        .self = {(uint16_t)options->node},
+        .directory = options->directory,
+        .file = options->restore_file,
+        .clock = options->restore_clock,
+        .state_bytes = options->state_bytes == 0 ? APPLICATION_STATE_BYTES : options->state_bytes};
+    struct node_error error = {{0}};
+    const enum status status = restore_node(&settings, &error);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "kvd: %s\n", error.text);
+    }
+    return status == STATUS_EXISTS    ? EXIT_UNAVAILABLE
+           : status == STATUS_INVALID ? EXIT_BAD_CONFIG
+                                      : exit_status_of(status);
+}
+
 static void remove_tree(const char *directory)
 {
     pid_t child = fork();
@@ -373,6 +417,8 @@ static int run_cluster_node(const struct options *options)
         fprintf(stderr, "kvd: %s\n", error.text);
     } else if (node_config_find(config, (kv_node_id){(uint16_t)options->node}) == NULL) {
         fprintf(stderr, "kvd: %s has no node %lu\n", options->config_path, options->node);
+    } else if (options->restore_file != NULL) {
+        result = run_restore(options, config);
     } else {
         result = run_node(options, config, options->directory);
     }
