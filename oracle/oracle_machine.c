@@ -96,6 +96,10 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
                                                    uint32_t count, struct wire_answer *ret)
 {
     struct oracle_machine *machine = state;
+    if (machine->command.op == WIRE_OP_MARK) {
+        ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
+        return MACHINE_DONE;
+    }
     if (kv_group_set_count(machine->context.destinations) > 1) {
         return oracle_execute_shared(machine, votes, count, ret);
     }
@@ -169,6 +173,13 @@ static enum status oracle_machine_load(void *state, kv_slice bytes, const struct
     return STATUS_OK;
 }
 
+static void oracle_machine_renew(void *state)
+{
+    struct oracle_machine *machine = state;
+    oracle_sessions_clear(&machine->sessions);
+    oracle_pins_clear(&machine->pins);
+}
+
 static void oracle_machine_destroy(void *state)
 {
     struct oracle_machine *machine = state;
@@ -189,6 +200,7 @@ static const struct machine_ops oracle_machine_ops = {
     .stores = oracle_machine_stores,
     .save = oracle_machine_save,
     .load = oracle_machine_load,
+    .renew = oracle_machine_renew,
     .destroy = oracle_machine_destroy,
 };
 

@@ -214,6 +214,8 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
     case WIRE_MESSAGE_COMPARE:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
         client->counters.unmatched++;
         return;
     }

@@ -209,6 +209,7 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
     case WIRE_OP_CREATE:
     case WIRE_OP_MOVE:
     case WIRE_OP_MAP:
+    case WIRE_OP_MARK:
         return answer->row_count == 0;
     case WIRE_OP_SCAN: /* its parts are answered */
     case WIRE_OP_SESSION_OPEN:

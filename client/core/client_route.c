@@ -171,7 +171,12 @@ void client_route(struct client *client, struct client_operation *operation,
                !client_loads_choose(client, operation)) {
         return; /* it waits for the oracle's word */
     }
-    if (operation->exec || operation->op == WIRE_OP_TXN || wire_op_is_per_key(operation->op)) {
+    if (operation->op == WIRE_OP_MARK) {
+        operation->destinations = wire_command_destinations(command, client->partitions);
+        operation->recoded = false;
+        operation->exec = false;
+    } else if (operation->exec || operation->op == WIRE_OP_TXN ||
+               wire_op_is_per_key(operation->op)) {
         client_route_keys(client, operation);
     } else if (wire_op_is_access(operation->op)) {
         client_find_owners(client, command);

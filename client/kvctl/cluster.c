@@ -158,14 +158,17 @@ static enum kvctl_exit describe(struct kvctl_cluster *cluster)
 {
     const struct kvctl_options *options = cluster->options;
     struct node_config *file = &cluster->file;
-    const char *name = options->name == NULL ? "demo" : options->name;
+    const char *otherwise = cluster->backup == NULL ? "demo" : cluster->head.cluster;
+    const char *name = options->name == NULL ? otherwise : options->name;
     if (!is_plain_name(name)) {
         return kvctl_fail(
             options, KVCTL_EXIT_USAGE,
             "--name takes a letter and then up to 63 letters, digits, - and _, not '%s'", name);
     }
     snprintf(file->name, sizeof(file->name), "%s", name);
-    file->partitions = options->partitions == 0 ? PARTITIONS_DEFAULT : options->partitions;
+    file->partitions = cluster->backup != NULL    ? cluster->head.partitions
+                       : options->partitions == 0 ? PARTITIONS_DEFAULT
+                                                  : options->partitions;
     file->node_count = options->nodes == 0 ? NODES_DEFAULT : options->nodes;
     for (uint32_t i = 0; i < file->node_count; i++) {
         file->nodes[i].node = (kv_node_id){(uint16_t)(i + 1)};
@@ -239,6 +242,9 @@ static enum kvctl_exit start_once(struct kvctl_cluster *cluster, enum kvctl_wait
                                   sizeof(error))) {
         code = kvctl_fail(options, KVCTL_EXIT_FAILURE, "cluster start: %s", error);
     }
+    if (code == KVCTL_EXIT_OK && cluster->backup != NULL) {
+        code = kvctl_cluster_fill(cluster);
+    }
     for (uint32_t i = 0; i < cluster->file.node_count && code == KVCTL_EXIT_OK; i++) {
         if (kvctl_process_of(&cluster->local, cluster->file.nodes[i].node.value) == 0) {
             code = kvctl_cluster_start_node(cluster, i);
@@ -255,17 +261,25 @@ static enum kvctl_exit start_once(struct kvctl_cluster *cluster, enum kvctl_wait
     return KVCTL_EXIT_OK;
 }
 
-enum kvctl_exit kvctl_run_cluster_start(const struct kvctl_command *command,
-                                        const struct kvctl_options *options)
+/* A backup goes where nothing is. */
+static enum kvctl_exit check_empty(const struct kvctl_cluster *cluster)
 {
-    struct kvctl_cluster *cluster = kvctl_cluster_new(command, options);
+    return cluster->backup == NULL
+               ? compare(cluster)
+               : kvctl_fail(cluster->options, KVCTL_EXIT_USAGE,
+                            "restore: %s holds cluster '%s'; give another --dir",
+                            cluster->local.directory, cluster->file.name);
+}
+
+enum kvctl_exit kvctl_cluster_start(struct kvctl_cluster *cluster)
+{
     enum kvctl_wait wait = KVCTL_WAIT_TIMEOUT;
     uint32_t place = 0;
     enum kvctl_exit code = kvctl_cluster_open(cluster, false);
     code = code == KVCTL_EXIT_OK ? kvctl_cluster_lock(cluster) : code;
     code = code == KVCTL_EXIT_OK ? kvctl_cluster_open(cluster, false) : code; /* as it is now */
     if (code == KVCTL_EXIT_OK) {
-        code = cluster->file.node_count == 0 ? describe(cluster) : compare(cluster);
+        code = cluster->file.node_count == 0 ? describe(cluster) : check_empty(cluster);
     }
     const bool started = code == KVCTL_EXIT_OK;
     for (int attempt = 0; attempt < START_ATTEMPTS_MAX && code == KVCTL_EXIT_OK; attempt++) {
@@ -279,12 +293,23 @@ enum kvctl_exit kvctl_run_cluster_start(const struct kvctl_command *command,
         }
         undo(cluster);
     }
+    if (started && code != KVCTL_EXIT_OK && cluster->backup != NULL) {
+        undo(cluster); /* a part of a backup is nothing to start with */
+    }
     if (started && code == KVCTL_EXIT_OK) {
         code = kvctl_cluster_fail_wait(cluster, wait, place);
     }
     if (code == KVCTL_EXIT_OK) {
         print_result(cluster, true);
     }
+    return code;
+}
+
+enum kvctl_exit kvctl_run_cluster_start(const struct kvctl_command *command,
+                                        const struct kvctl_options *options)
+{
+    struct kvctl_cluster *cluster = kvctl_cluster_new(command, options);
+    const enum kvctl_exit code = kvctl_cluster_start(cluster);
     kvctl_cluster_close(cluster);
     return kvctl_flush(options, code);
 }

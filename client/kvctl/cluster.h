@@ -10,6 +10,7 @@
 #include "client/kvctl/command.h"
 #include "client/kvctl/process.h"
 #include "client/kvctl/report.h"
+#include "multicast/backup/backup_file.h"
 #include "multicast/node/node_config.h"
 
 struct kvctl_cluster {
@@ -17,7 +18,10 @@ struct kvctl_cluster {
     const struct kvctl_options *options;
     struct kvctl_local local;
     struct node_config file;
-    bool created;             /* this command makes the cluster file */
+    bool created;       /* this command makes the cluster file */
+    const char *backup; /* the nodes of a new cluster begin with this file; NULL: with nothing */
+    struct backup_head head;  /* of it */
+    uint64_t backup_bytes;    /* of it, the whole */
     bool write_groups;        /* with its groups */
     pid_t pids[KV_NODES_MAX]; /* started by this command, by place in file.nodes; 0: not */
     off_t logs[KV_NODES_MAX]; /* size of the node's log before */
@@ -52,6 +56,12 @@ struct kvctl_cluster *kvctl_cluster_new(const struct kvctl_command *command,
                                         const struct kvctl_options *options);
 enum kvctl_exit kvctl_cluster_open(struct kvctl_cluster *cluster, bool required);
 void kvctl_cluster_close(struct kvctl_cluster *cluster);
+
+/* Start it, and make it first if there is none; wait until it serves, and print what there is. */
+enum kvctl_exit kvctl_cluster_start(struct kvctl_cluster *cluster);
+
+/* restore.c: make the data of all nodes of a new cluster from the backup. A failure has been reported. */
+enum kvctl_exit kvctl_cluster_fill(struct kvctl_cluster *cluster);
 
 /* Take or give back the lock on the directory. */
 enum kvctl_exit kvctl_cluster_lock(struct kvctl_cluster *cluster);

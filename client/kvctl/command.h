@@ -66,6 +66,10 @@ enum kvctl_exit kvctl_run_checkpoint(const struct kvctl_command *command,
                                      const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_leader_transfer(const struct kvctl_command *command,
                                           const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_backup(const struct kvctl_command *command,
+                                 const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_restore(const struct kvctl_command *command,
+                                  const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_cluster_start(const struct kvctl_command *command,
                                         const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_cluster_stop(const struct kvctl_command *command,

@@ -226,6 +226,31 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl checkpoint\n"
      "  kvctl checkpoint 2\n"},
+    {"backup", "FILE", 1, 1, CLIENT, 0, kvctl_run_backup,
+     "write the state of all groups at one moment into a file, while commands go on",
+     "The moment is a point in the order of all commands: what stands before it is in the file, of "
+     "all "
+     "groups, and nothing that stands behind it. FILE is written as FILE.partial and gets its name "
+     "when it is whole; progress is told on stderr. Commands may wait for a moment, two seconds at "
+     "most. Exit code 5 if a group could not be cut in time or its image could not be read "
+     "(--timeout is for the answer of one node, default 30s); try again then.\n"
+     "\n"
+     "  kvctl backup monday.kvb\n"
+     "  kvctl backup -o json monday.kvb\n"},
+    {"restore", "FILE", 1, 1,
+     LOCAL | KVCTL_BIT(NODES) | KVCTL_BIT(PARTITIONS) | KVCTL_BIT(REPLICAS) | KVCTL_BIT(NAME) |
+         KVCTL_BIT(KVD),
+     0, kvctl_run_restore, "start a new local cluster from a backup",
+     "As 'kvctl cluster start', in a directory that is missing or empty. The number of partitions "
+     "is "
+     "that of the file; the number of nodes and the name are free (default: the file's name). The "
+     "file is checked as a whole before anything is made: exit code 1 if it is damaged, 2 if "
+     "--partitions says another number or the directory is not empty. Clients of the old cluster "
+     "that "
+     "come to the new one have to register anew; what they were not yet told about is in doubt.\n"
+     "\n"
+     "  kvctl restore monday.kvb --dir /tmp/kv-monday\n"
+     "  kvctl restore monday.kvb --dir /tmp/kv-monday --nodes 5 --name monday\n"},
     {"cluster start", "", 0, 0,
      LOCAL | KVCTL_BIT(NODES) | KVCTL_BIT(PARTITIONS) | KVCTL_BIT(REPLICAS) | KVCTL_BIT(NAME) |
          KVCTL_BIT(KVD),

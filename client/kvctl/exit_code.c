@@ -56,6 +56,7 @@ bool kvctl_is_write(kv_op_code code)
     case KV_OP_PARTITIONS:
     case KV_OP_HISTORY:
     case KV_OP_SCAN:
+    case KV_OP_MARK: /* it is ordered, and changes nothing */
         return false;
     case KV_OP_TXN:
     case KV_OP_CREATE:

@@ -33,6 +33,8 @@ const char *kvctl_op_name(kv_op_code code)
         return text;
         OP_NAME_MAP(X)
 #undef X
+    case KV_OP_MARK: /* a step of a backup: nothing to ask for by its name */
+        break;
     }
     return "";
 }
@@ -302,6 +304,7 @@ static bool fields_parse(struct kvctl_operation *operation)
     case KV_OP_MOVE:
         return move_parse(operation);
     case KV_OP_PARTITIONS:
+    case KV_OP_MARK: /* has no name here */
         return true;
     case KV_OP_HISTORY:
         return limit_parse(operation);

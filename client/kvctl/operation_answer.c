@@ -156,6 +156,7 @@ static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_
     case KV_OP_MPUT:
     case KV_OP_CREATE:
     case KV_OP_MOVE:
+    case KV_OP_MARK:
         return json_true();
     }
     return json_null();

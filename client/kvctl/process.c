@@ -276,6 +276,43 @@ pid_t kvctl_process_start(const struct kvctl_local *local, uint32_t node, off_t 
     return pid;
 }
 
+bool kvctl_process_restore(const struct kvctl_local *local, uint32_t node, const char *file,
+                           uint64_t clock, char *error, size_t error_size)
+{
+    char config[PATH_MAX], data[PATH_MAX], log[PATH_MAX], kvd[PATH_MAX], backup[PATH_MAX];
+    char number[16], behind[32], verb[] = "restore";
+    snprintf(kvd, sizeof(kvd), "%s", local->kvd);
+    snprintf(config, sizeof(config), "%s/" KVCTL_FILE_NAME, local->directory);
+    snprintf(data, sizeof(data), "%s", kvctl_node_path(local, node, "data"));
+    snprintf(log, sizeof(log), "%s", kvctl_node_path(local, node, "log"));
+    snprintf(backup, sizeof(backup), "%s", file);
+    snprintf(number, sizeof(number), "%u", node);
+    snprintf(behind, sizeof(behind), "%llu", (unsigned long long)clock);
+    char *words[] = {kvd,     verb, "--config", config, "--node", number,
+                     "--dir", data, "--clock",  behind, backup,   NULL};
+    const char *home = kvctl_node_path(local, node, "");
+    pid_t pid;
+    int ended = -1;
+    if (mkdir(home, 0755) != 0 && errno != EEXIST) {
+        snprintf(error, error_size, "cannot make %s: %s", home, strerror(errno));
+        return false;
+    }
+    const int failure = spawn(words, log, &pid);
+    if (failure != 0) {
+        snprintf(error, error_size, "cannot start %s: %s", kvd, strerror(failure));
+        return false;
+    }
+    while (waitpid(pid, &ended, 0) < 0 && errno == EINTR) {
+    }
+    if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0) {
+        char line[1024];
+        kvctl_log_last_line(local, node, 0, line, sizeof(line));
+        snprintf(error, error_size, "node %u: %s", node, line);
+        return false;
+    }
+    return true;
+}
+
 /* ---- Ending ---- */
 
 bool kvctl_process_ended(pid_t pid)

@@ -47,6 +47,10 @@ bool kvctl_find_kvd(struct kvctl_local *local, const char *given, char *error, s
 pid_t kvctl_process_start(const struct kvctl_local *local, uint32_t node, off_t *ret_log,
                           char *error, size_t error_size);
 
+/* Make the data of a node from a backup; waits for it. False: error says why not. `clock`: kvd's --clock. */
+bool kvctl_process_restore(const struct kvctl_local *local, uint32_t node, const char *file,
+                           uint64_t clock, char *error, size_t error_size);
+
 /* Whether a child of this process has ended; reaps it. */
 bool kvctl_process_ended(pid_t pid);
 

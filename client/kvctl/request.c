@@ -244,6 +244,8 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
         return build_scan(request, arguments);
     case KV_OP_TXN:
         return build_txn(request, arguments);
+    case KV_OP_MARK:
+        return KVCTL_EXIT_OK;
     case KV_OP_PARTITIONS:
     case KV_OP_HISTORY:
         op->limit = request->options->limit;

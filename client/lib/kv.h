@@ -139,7 +139,8 @@ typedef enum kv_op_code {
     KV_OP_MOVE,       /* keys to a partition, each on its own; KV_NOT_FOUND */
     KV_OP_WHERE,      /* ask the oracle which partitions keys are in, or would be created in */
     KV_OP_PARTITIONS, /* ask the oracle how many keys live in each partition away from home */
-    KV_OP_HISTORY     /* the last changes of placement, newest first, up to limit */
+    KV_OP_HISTORY,    /* the last changes of placement, newest first, up to limit */
+    KV_OP_MARK        /* a point in the order of all commands: see kv_backup_read */
 } kv_op_code;
 
 /* What a transaction asks of a key first. Values are compared as unsigned bytes. An absent key holds only ABSENT and NE, but
@@ -348,6 +349,32 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
 /* Have every member on a node (0: on all nodes) write a checkpoint of its state, and wait until all of them have one that
  * holds what they had when this was called. KV_UNAVAILABLE: a node does not answer, or not all of them have one in time. */
 kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms);
+
+/* ---- Backup ----
+ *
+ * A backup is the state of all groups at one mark: kv_backup_prepare, then KV_OP_MARK, whose timestamp names the cut, then the image of
+ * each group (0 to the number of partitions) in pieces, then kv_backup_drop. Commands go on meanwhile. */
+
+/* Ask the leaders to begin no checkpoints for some seconds, and wait until none is under way: a state that is being written cannot be
+ * cut. KV_BUSY: not in time. */
+kv_status kv_backup_prepare(kv_client *client, uint64_t timeout_ms);
+
+typedef struct kv_backup_piece {
+    uint64_t cut_clock; /* of the cut; the same of all groups */
+    uint32_t cut_group;
+    uint64_t total;  /* bytes of the group's image */
+    uint64_t digest; /* of them all: XXH3-64 */
+    uint64_t offset;
+    kv_bytes bytes; /* valid until the next call */
+} kv_backup_piece;
+
+/* The piece of a group's image at `offset`; none at its end. Ask again for what did not come. KV_BUSY: the image is being made.
+ * KV_UNAVAILABLE: no node has it, or says so. KV_REFUSED: the cut has failed at this group. */
+kv_status kv_backup_read(kv_client *client, uint64_t cut, uint32_t group, uint64_t offset,
+                         uint64_t timeout_ms, kv_backup_piece *ret);
+
+/* The nodes need not keep images of this cut any more; as far as it is heard. */
+void kv_backup_drop(kv_client *client, uint64_t cut);
 
 /* The partition that a key is in, as far as this client knows; 0 if it has not heard from the
  * cluster yet. */

@@ -293,7 +293,8 @@ static void kv_on_message(kv_client *client, uint32_t slot)
     }
     if (message->kind == WIRE_MESSAGE_STATUS_REPLY ||
         message->kind == WIRE_MESSAGE_TRANSFER_REPLY ||
-        message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY) {
+        message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY ||
+        message->kind == WIRE_MESSAGE_BACKUP_REPLY) {
         if (client->listener != NULL) {
             client->listener->hear(client->listener, slot, message);
         }
@@ -418,6 +419,7 @@ static void kv_free_client(kv_client *client)
     wire_frame_reader_close(&client->reader);
     client_effects_close(&client->effects);
     client_destroy(&client->core);
+    kv_buffer_close(&client->piece);
     kv_free(client);
 }
 

@@ -27,8 +27,7 @@ struct kv_cluster_status {
     kv_member_status *members;
 };
 
-/* Run until the map is known. */
-static bool kv_find_cluster(kv_client *client, uint64_t until_us)
+bool kv_find_cluster(kv_client *client, uint64_t until_us)
 {
     kv_turn(client);
     while (client_partitions(client->core) == 0 && kv_now_us() < until_us) {
@@ -44,8 +43,7 @@ static bool kv_find_cluster(kv_client *client, uint64_t until_us)
     return true;
 }
 
-/* Send a question to a node and return the slot that its answer will come from. */
-static uint32_t kv_ask(kv_client *client, kv_node_id node, const struct wire_message *question)
+uint32_t kv_ask(kv_client *client, kv_node_id node, const struct wire_message *question)
 {
     const uint32_t slot = client_node_slot(client->core, node, &client->effects);
     kv_carry_out(client);
@@ -260,8 +258,7 @@ static void kv_hear_transfer(struct kv_listener *base, uint32_t slot,
     }
 }
 
-/* The node to ask after `last`: by number, around. */
-static kv_node_id kv_next_node(const kv_client *client, kv_node_id last)
+kv_node_id kv_next_node(const kv_client *client, kv_node_id last)
 {
     for (uint32_t i = 1; i <= KV_NODES_MAX; i++) {
         const kv_node_id node = {(uint16_t)(1 + (last.value + i - 1) % KV_NODES_MAX)};

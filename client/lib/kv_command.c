@@ -351,6 +351,7 @@ static kv_status kv_read_fields(kv_client *client, const kv_op *op)
     case KV_OP_WHERE:
         return op->count > 0 ? kv_add_many(client, op, false) : kv_add_key(client, op->key);
     case KV_OP_PARTITIONS:
+    case KV_OP_MARK:
         return KV_OK;
     case KV_OP_HISTORY:
         client->command.limit = kv_limit_of(op);
@@ -402,8 +403,9 @@ kv_status kv_read_op(kv_client *client, const kv_op *op)
         [KV_OP_WHERE] = WIRE_OP_WHERE,
         [KV_OP_PARTITIONS] = WIRE_OP_PARTITIONS,
         [KV_OP_HISTORY] = WIRE_OP_HISTORY,
+        [KV_OP_MARK] = WIRE_OP_MARK,
     };
-    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_HISTORY) {
+    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_MARK) {
         kv_set_error(client, "there is no operation %d", (int)op->code);
         return KV_INVALID;
     }

@@ -83,7 +83,9 @@ struct kv_client {
     struct kv_result result; /* given to callbacks */
     struct kv_call *free_calls;
     struct kv_listener *listener;
-    kv_cluster_id cluster; /* 0: not known yet */
+    struct kv_buffer piece;            /* of an image */
+    kv_node_id imagers[KV_GROUPS_MAX]; /* who had the last piece of a group's; none: not known */
+    kv_cluster_id cluster;             /* 0: not known yet */
     uint64_t timeout_ms;
     int completed; /* since the run began */
     bool in_callback;
@@ -98,6 +100,14 @@ kv_status kv_read_op(kv_client *client, const kv_op *op);
 
 /* kv_operation.c */
 void kv_call_free(kv_client *client, struct kv_call *call);
+
+/* kv_cluster.c */
+/* Run until the map is known; false: not in time, and why not. */
+bool kv_find_cluster(kv_client *client, uint64_t until_us);
+/* Send a question to a node and return the slot that its answer will come from. */
+uint32_t kv_ask(kv_client *client, kv_node_id node, const struct wire_message *question);
+/* The node to ask after `last`: by number, around. */
+kv_node_id kv_next_node(const kv_client *client, kv_node_id last);
 
 /* kv_client.c */
 /* Remember why the last failure happened. */

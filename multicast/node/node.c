@@ -235,6 +235,7 @@ void node_close(struct node **node)
         struct node_member *member = &closed->members[i];
         node_retention_close(&member->retention);
         node_transfer_close(member);
+        node_backup_forget(member);
         order_effects_close(&member->effects);
         order_effects_close(&member->handled);
         order_destroy(&member->order);

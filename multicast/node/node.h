@@ -67,6 +67,19 @@ struct node_application_status {
     uint64_t waiting; /* delivered messages that have not executed */
 };
 
+/* A mark cuts what is delivered before it from what is delivered behind, in all groups at one timestamp. */
+enum node_order_mark_state {
+    NODE_MARK_NONE,    /* nothing to do */
+    NODE_MARK_WAITING, /* something before it has not executed */
+    NODE_MARK_REACHED, /* here and now is the state of the cut */
+    NODE_MARK_MISSED   /* it was not reached in time, or not taken */
+};
+
+struct node_order_mark {
+    enum node_order_mark_state state;
+    kv_timestamp timestamp; /* final, of the mark */
+};
+
 /* Where a slot of an application runs: its member, at this moment. Valid while the slot runs. */
 struct node_port {
     struct node *node;
@@ -146,6 +159,13 @@ struct node_application_ops {
     enum status (*prepare)(void *state, const char *path, uint64_t offset, uint64_t digest);
     /* The state becomes that of the checkpoint that was prepared, durably; append its mark. Whatever else was there is gone. */
     enum status (*adopt)(void *state, struct kv_buffer *ret_mark);
+
+    /* Backups (node_backup.c). */
+
+    /* The last mark. While it is REACHED the rows are those of its cut, whatever else is delivered. */
+    struct node_order_mark (*marked)(const void *state);
+    /* The state of a mark that is REACHED has been frozen (taken), or cannot be: go on. */
+    void (*pass_mark)(void *state, bool taken);
 };
 
 struct node_application {

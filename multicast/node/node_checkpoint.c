@@ -69,16 +69,23 @@ bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_s
 
 /* ---- Beginning ---- */
 
-static bool is_due(const struct node *node, const struct node_member *member)
+bool node_checkpoint_can_begin(const struct node_member *member)
 {
-    const struct node_cut *cut = &member->cut;
     const struct raft *raft = order_raft(member->order);
     /* What the order has delivered must have gone to the application. */
     const bool between = !member->touched && member->effects.delivery_count == 0 &&
                          member->effects.remote_count == 0;
-    if (member->application.ops->freeze == NULL || node->now.us < cut->not_before.us || !between ||
-        order_delivered_index(member->order).value <= raft_snapshot_index(raft).value ||
-        raft_is_sending_snapshot(raft)) {
+    return member->application.ops->freeze != NULL && between &&
+           order_delivered_index(member->order).value > raft_snapshot_index(raft).value &&
+           !raft_is_sending_snapshot(raft);
+}
+
+static bool is_due(const struct node *node, const struct node_member *member)
+{
+    const struct node_cut *cut = &member->cut;
+    const struct raft *raft = order_raft(member->order);
+    if (node->now.us < cut->not_before.us || !node_checkpoint_can_begin(member) ||
+        node_backup_holds(node, member)) {
         return false;
     }
     const uint64_t first = node_retention_first(&member->retention, raft_snapshot_index(raft));
@@ -89,18 +96,10 @@ static bool is_due(const struct node *node, const struct node_member *member)
             kv_instant_reached(kv_instant_add(cut->at, node->settings.checkpoint_us), node->now));
 }
 
-void node_checkpoint_begin_due(struct node *node, struct node_member *member)
+void node_checkpoint_freeze(struct node *node, struct node_member *member)
 {
     struct node_cut *cut = &member->cut;
     struct kv_buffer order = {0}, mark = {0};
-    if (!is_due(node, member)) {
-        if (member->application.ops->scrub != NULL &&
-            kv_instant_reached(cut->scrub_at, node->now)) {
-            cut->scrub_at = kv_instant_add(node->now, node->settings.scrub_us);
-            node_writer_start(node, member, NODE_JOB_SCRUB);
-        }
-        return;
-    }
     cut->point =
         raft_snapshot_point_at(order_raft(member->order), order_delivered_index(member->order));
     order_save(member->order, &order);
@@ -111,7 +110,19 @@ void node_checkpoint_begin_due(struct node *node, struct node_member *member)
     cut->wanted = false;
     cut->at = node->now;
     cut->log_bytes = 0;
-    node_writer_start(node, member, NODE_JOB_WRITE);
+}
+
+void node_checkpoint_begin_due(struct node *node, struct node_member *member)
+{
+    struct node_cut *cut = &member->cut;
+    if (is_due(node, member)) {
+        node_checkpoint_freeze(node, member);
+        node_writer_start(node, member, NODE_JOB_WRITE);
+    } else if (member->application.ops->scrub != NULL && !node_backup_holds(node, member) &&
+               kv_instant_reached(cut->scrub_at, node->now)) {
+        cut->scrub_at = kv_instant_add(node->now, node->settings.scrub_us);
+        node_writer_start(node, member, NODE_JOB_SCRUB);
+    }
 }
 
 /* ---- Ending ---- */
@@ -160,6 +171,7 @@ void node_checkpoint_on_written(struct node *node, struct node_member *member, e
         fail(node, member, result);
         return;
     }
+    node_backup_on_written(node, member, written);
     const enum status status = member->application.ops->thaw(member->application.state, written);
     if (status != STATUS_OK) {
         fail(node, member, status);

@@ -32,6 +32,12 @@ void node_mark_encode(const struct raft_snapshot_point *point, kv_slice order,
 /* False: it is none. *ret_order borrows from the mark. */
 bool node_mark_decode(kv_slice mark, struct raft_snapshot_point *ret_point, kv_slice *ret_order);
 
+/* Whether the member is between two turns and has something to write; the writer must not have a job of it. */
+bool node_checkpoint_can_begin(const struct node_member *member);
+
+/* Freeze the state of now; NODE_JOB_WRITE follows. */
+void node_checkpoint_freeze(struct node *node, struct node_member *member);
+
 /* Begin one, if it is due and the writer is free. */
 void node_checkpoint_begin_due(struct node *node, struct node_member *member);
 

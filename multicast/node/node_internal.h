@@ -7,6 +7,7 @@
 #include "multicast/log/log.h"
 #include "multicast/net/net.h"
 #include "multicast/node/node.h"
+#include "multicast/node/node_backup.h"
 #include "multicast/node/node_checkpoint.h"
 #include "multicast/node/node_compare.h"
 #include "multicast/node/node_outbox.h"
@@ -67,7 +68,9 @@ struct node_member {
     uint64_t sampled;                /* position of the last one */
     struct node_image image;         /* of the last one, for others */
     struct node_incoming incoming;   /* an image of another member */
+    struct node_backup backup;       /* an image for a client */
     char state_path[NODE_PATH_BYTES], image_path[NODE_PATH_BYTES], incoming_path[NODE_PATH_BYTES];
+    char backup_path[NODE_PATH_BYTES];
     wire_tag tag;        /* of its life: who begins anew is somebody else */
     uint64_t held_bytes; /* of entries that its raft holds */
     uint64_t commands;
@@ -102,6 +105,8 @@ struct node {
     struct kv_buffer piece;     /* of an image */
     struct node_writer *writer; /* of checkpoints; NULL: no member has any */
     uint32_t writer_next;       /* the member that is looked at first */
+    kv_instant hold_until;      /* no checkpoint begins before: a mark is about to come */
+    kv_instant hold_next;       /* when that may be asked for again */
     uint64_t entry_bytes;       /* that the members' rafts hold */
     uint64_t frames_dropped;
     enum status failure; /* of the log; the node ends */

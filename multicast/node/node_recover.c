@@ -156,7 +156,10 @@ static enum status open_state(struct node *node, struct node_member *member, str
     memcpy(member->image_path + size, ".image", sizeof ".image");
     memcpy(member->incoming_path, path, (size_t)size);
     memcpy(member->incoming_path + size, ".incoming", sizeof ".incoming");
+    memcpy(member->backup_path, path, (size_t)size);
+    memcpy(member->backup_path + size, ".backup", sizeof ".backup");
     node_transfer_forget(member);
+    node_backup_forget(member);
     return member->application.ops->open(member->application.state, path, mark, error);
 }
 

@@ -228,6 +228,9 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
         on_checkpoint_request(node, route);
         return;
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+        node_backup_on_request(node, route, message->group, &message->as.backup_request);
+        return;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND:
@@ -255,6 +258,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
     case WIRE_MESSAGE_COMPARE:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         node->frames_dropped++; /* not for a client to say */
         return;

@@ -34,15 +34,13 @@ void node_transfer_forget(struct node_member *member)
     (void)unlink(member->image_path);
 }
 
-/* Read all of a piece, or nothing. */
-static bool read_piece(const struct node_image *image, uint64_t offset, size_t size,
-                       struct kv_buffer *ret)
+bool node_transfer_read(int file, uint64_t offset, size_t size, struct kv_buffer *ret)
 {
     kv_buffer_clear(ret);
     kv_buffer_reserve(ret, size);
     while (ret->size < size) {
-        const ssize_t got = pread(image->file, ret->data + ret->size, size - ret->size,
-                                  (off_t)(offset + ret->size));
+        const ssize_t got =
+            pread(file, ret->data + ret->size, size - ret->size, (off_t)(offset + ret->size));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -70,7 +68,7 @@ void node_transfer_send(struct node *node, struct node_member *member,
     const uint64_t left = image->bytes - chunk->offset;
     const size_t size =
         left < KV_SNAPSHOT_CHUNK_BYTES_MAX ? (size_t)left : KV_SNAPSHOT_CHUNK_BYTES_MAX;
-    if (!read_piece(image, chunk->offset, size, &node->piece)) {
+    if (!node_transfer_read(image->file, chunk->offset, size, &node->piece)) {
         drop_image(member);
         return;
     }
@@ -277,6 +275,7 @@ void node_transfer_on_prepared(struct node *node, struct node_member *member, en
                  (unsigned)member->group.value, status_text(status));
         return;
     }
+    node_backup_forget(member); /* what was to be written is not the state any more */
     member->executed = point.index;
     member->cut.at = node->now;
     member->cut.log_bytes = 0;

@@ -36,6 +36,9 @@ struct node_incoming {
     bool preparing; /* it is whole, and the writer has it, or will have */
 };
 
+/* Read all of a piece of an image, or nothing. */
+bool node_transfer_read(int file, uint64_t offset, size_t size, struct kv_buffer *ret);
+
 /* Raft wants a piece sent. */
 void node_transfer_send(struct node *node, struct node_member *member,
                         const struct wire_message *wanted);

@@ -153,6 +153,8 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_TRANSFER_REPLY:
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }

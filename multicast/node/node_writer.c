@@ -37,6 +37,8 @@ static enum status run_job(enum node_job job, struct node_member *member)
         return node_transfer_dump(member);
     case NODE_JOB_PREPARE:
         return node_transfer_prepare(member);
+    case NODE_JOB_BACKUP:
+        return node_backup_dump(member);
     }
     KV_UNREACHABLE();
 }
@@ -114,6 +116,12 @@ bool node_writer_is_free(const struct node *node)
     return node->writer != NULL && look(node->writer) == WRITER_FREE;
 }
 
+bool node_writer_has(const struct node *node, const struct node_member *member)
+{
+    return node->writer != NULL && look(node->writer) != WRITER_FREE &&
+           node->writer->member == member;
+}
+
 void node_writer_start(struct node *node, struct node_member *member, enum node_job job)
 {
     struct node_writer *writer = node->writer;
@@ -152,6 +160,9 @@ static void on_done(struct node *node)
     case NODE_JOB_PREPARE:
         node_transfer_on_prepared(node, member, result);
         return;
+    case NODE_JOB_BACKUP:
+        node_backup_on_dumped(node, member, result);
+        return;
     }
 }
 
@@ -163,8 +174,13 @@ void node_writer_turn(struct node *node)
     if (look(node->writer) == WRITER_DONE) {
         on_done(node);
     }
+    node_backup_turn(node);
     if (node->stop_by.us != KV_INSTANT_NEVER.us || node->failure != STATUS_OK) {
         return;
+    }
+    for (uint32_t i = 0; i < node->member_count && node_writer_is_free(node); i++) {
+        node_backup_begin_due(node,
+                              &node->members[i]); /* first: their live layers grow meanwhile */
     }
     for (uint32_t i = 0; i < node->member_count && node_writer_is_free(node); i++) {
         /* In turn: a busy member must not keep the others from theirs. */

@@ -15,11 +15,12 @@ struct node_writer;
 
 enum node_job {
     NODE_JOB_NONE,
-    NODE_JOB_WRITE,  /* a checkpoint                                  node_checkpoint.c */
-    NODE_JOB_SCRUB,  /* read it through */
-    NODE_JOB_SWEEP,  /* what the checkpoint before has left */
-    NODE_JOB_DUMP,   /* an image of the last checkpoint, for others   node_transfer.c */
-    NODE_JOB_PREPARE /* a state from an image of another member */
+    NODE_JOB_WRITE,   /* a checkpoint                                  node_checkpoint.c */
+    NODE_JOB_SCRUB,   /* read it through */
+    NODE_JOB_SWEEP,   /* what the checkpoint before has left */
+    NODE_JOB_DUMP,    /* an image of the last checkpoint, for others   node_transfer.c */
+    NODE_JOB_PREPARE, /* a state from an image of another member */
+    NODE_JOB_BACKUP   /* an image of a cut, for a client              node_backup.c */
 };
 
 /* Start the thread, if any member has checkpoints. */
@@ -30,6 +31,9 @@ void node_writer_close(struct node *node);
 
 /* Nothing runs, and nothing waits to be looked at. */
 bool node_writer_is_free(const struct node *node);
+
+/* It has a job of this member, or its result. */
+bool node_writer_has(const struct node *node, const struct node_member *member);
 
 void node_writer_start(struct node *node, struct node_member *member, enum node_job job);
 

@@ -225,6 +225,8 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
     case WIRE_MESSAGE_COMPARE:
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+    case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }

@@ -148,6 +148,10 @@ kv_instant order_deadline(const struct order *order);
  * raft_snapshot_point_at(order_delivered_index). */
 void order_save(const struct order *order, struct kv_buffer *ret);
 
+/* Append the state of an order that begins behind `cut`: nothing is under way, everything up to it counts as delivered, and messages of
+ * sessions up to it are not ordered. It goes with a point whose reach is cut.clock. */
+void order_save_clean(kv_timestamp cut, struct kv_buffer *ret);
+
 /* The state that goes on from a snapshot: what order_save gave. STATUS_CORRUPT: *order must be destroyed. */
 KV_MUST_CHECK enum status order_load(struct order *order, kv_slice bytes);
 

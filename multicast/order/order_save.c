@@ -72,6 +72,18 @@ void order_save(const struct order *order, struct kv_buffer *ret)
     order_sessions_save(&order->sessions, ret);
 }
 
+void order_save_clean(kv_timestamp cut, struct kv_buffer *ret)
+{
+    const struct order_sessions none = {.dropped = {cut}};
+    order_put_u64(ret, SAVE_VERSION);
+    order_put_u64(ret, cut.clock.value);
+    order_put_u64(ret, cut.clock.value);
+    order_put_u64(ret, cut.group.value);
+    order_put_u64(ret, 0); /* the delivered sequence begins anew */
+    order_put_u64(ret, 0);
+    order_sessions_save(&none, ret);
+}
+
 static bool load_record(struct order *order, kv_slice *bytes)
 {
     uint64_t flags, clock, group, size;

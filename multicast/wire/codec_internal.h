@@ -50,7 +50,9 @@ enum {
     WIRE_FIELDS_COMPARE = 1,
     WIRE_FIELDS_ROLL_CALL = 2,
     WIRE_FIELDS_ROLL_REPLY = 6,
-    WIRE_FIELDS_ADMITTED = 3
+    WIRE_FIELDS_ADMITTED = 3,
+    WIRE_FIELDS_BACKUP_REQUEST = 3,
+    WIRE_FIELDS_BACKUP_REPLY = 7
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

@@ -44,7 +44,9 @@
     X(PARTITIONS, partitions, 24, 0, 0, 0, true,                                                   \
       "oracle: a row for each partition: how many keys live there away from home")                 \
     X(HISTORY, history, 25, 0, 0, 0, true,                                                         \
-      "oracle: the last changes of placement, newest first; limit rows")
+      "oracle: the last changes of placement, newest first; limit rows")                           \
+    X(MARK, mark, 30, 0, 0, 0, false,                                                              \
+      "to all groups: a cut between what stands before it and what behind; changes nothing")
 
 enum wire_op {
 #define X(NAME, name, number, min, max, values, read_only, meaning) WIRE_OP_##NAME = number,

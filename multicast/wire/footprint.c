@@ -27,6 +27,7 @@ bool wire_op_is_access(enum wire_op op)
     case WIRE_OP_WHERE:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_MARK:
         return false;
     }
     KV_UNREACHABLE();
@@ -68,6 +69,7 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i)
     case WIRE_OP_MAP:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_MARK:
         break;
     }
     KV_UNREACHABLE(); /* has no keys */
@@ -111,6 +113,7 @@ static enum wire_step_kind step_of(enum wire_op op)
     case WIRE_OP_WHERE:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_MARK:
         break;
     }
     KV_UNREACHABLE();
@@ -218,9 +221,19 @@ bool wire_command_writes(const struct wire_command *command, uint32_t i, kv_grou
     return true; /* P10 */
 }
 
+/* The oracle and all partitions. */
+static kv_group_set all_groups(uint32_t partitions)
+{
+    KV_ASSERT(partitions < KV_GROUPS_MAX);
+    return (kv_group_set){UINT64_MAX >> (KV_GROUPS_MAX - 1 - partitions)};
+}
+
 kv_group_set wire_command_destinations(const struct wire_command *command, uint32_t partitions)
 {
     kv_group_set set = {0};
+    if (command->op == WIRE_OP_MARK) {
+        return all_groups(partitions);
+    }
     if (command->exec) {
         return kv_group_set_of(KV_GROUP_ORACLE);
     }
@@ -275,6 +288,9 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
     const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op);
     if (command->target.value != 0 && !is_partition(command->target, partitions)) {
         return false;
+    }
+    if (command->op == WIRE_OP_MARK) {
+        return destinations.bits == all_groups(partitions).bits && !execution;
     }
     if (!on_keys || command->exec) {
         const bool for_oracle = command->exec ? on_keys : !wire_op_reads_everything(command->op);

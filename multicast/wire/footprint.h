@@ -46,7 +46,8 @@ unsigned wire_command_duties(const struct wire_command *command, uint32_t i, kv_
 bool wire_command_writes(const struct wire_command *command, uint32_t i, kv_group_id group,
                          kv_group_set destinations, uint32_t partitions);
 
-/* The groups of a command that has owners for all its keys, whoever is concerned with one of them. {0}: of one with `exec`. */
+/* The groups of a command that has owners for all its keys, whoever is concerned with one of them; of a MARK all there are. {0}: of one
+ * with `exec`. */
 kv_group_set wire_command_destinations(const struct wire_command *command, uint32_t partitions);
 
 /* Whether a message with this body may go to exactly these groups. An `execution` is dispatched by the oracle, which is then

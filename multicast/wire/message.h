@@ -7,6 +7,7 @@
 #define KV_WIRE_MESSAGE_H
 
 #include "multicast/wire/entry.h"
+#include "multicast/wire/message_backup.h"
 #include "multicast/wire/message_order.h"
 #include "multicast/wire/message_operator.h"
 #include "multicast/wire/message_roll.h"
@@ -56,7 +57,10 @@
     X(ROLL_REPLY, roll_reply, 41, MEMBER, MEMBER,                                                  \
       "mine is empty, too; or the group is founded, and by whom; or where its leader is")          \
     X(ADMITTED, admitted, 42, LEADER, MEMBER,                                                      \
-      "what this member promised before its disk was emptied binds nobody: learn")
+      "what this member promised before its disk was emptied binds nobody: learn")                 \
+    X(BACKUP_REQUEST, backup_request, 50, CLIENT, NODE,                                            \
+      "a step of a backup: make ready, give a piece of an image, drop it")                         \
+    X(BACKUP_REPLY, backup_reply, 51, NODE, CLIENT, "the piece, or how far the image is")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,

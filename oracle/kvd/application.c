@@ -248,12 +248,43 @@ static enum status application_dump(void *state, const char *path, uint64_t *ret
 static enum status application_prepare(void *state, const char *path, uint64_t offset,
                                        uint64_t digest)
 {
-    return state_prepare(((struct application *)state)->checkpoints, path, offset, digest);
+    return state_prepare(
+        ((struct application *)state)->checkpoints,
+        &(struct state_image_source){
+            .path = path, .offset = offset, .bytes = STATE_IMAGE_TO_THE_END, .digest = digest});
 }
 
 static enum status application_adopt(void *state, struct kv_buffer *ret_mark)
 {
     return state_adopt(((struct application *)state)->checkpoints, ret_mark);
+}
+
+static struct node_order_mark application_marked(const void *state)
+{
+    const struct application *application = state;
+    const struct engine_cut cut = engine_cut(application->engine);
+    struct node_order_mark mark = {.state = NODE_MARK_NONE, .timestamp = cut.timestamp};
+    switch (cut.state) {
+    case ENGINE_CUT_NONE:
+    case ENGINE_CUT_TAKEN:
+        break;
+    case ENGINE_CUT_WAITING:
+        mark.state = NODE_MARK_WAITING;
+        break;
+    case ENGINE_CUT_REACHED:
+        mark.state = NODE_MARK_REACHED;
+        break;
+    case ENGINE_CUT_MISSED:
+        mark.state = NODE_MARK_MISSED;
+        break;
+    }
+    return mark;
+}
+
+static void application_pass_mark(void *state, bool taken)
+{
+    struct application *application = state;
+    engine_cut_end(application->engine, taken);
 }
 
 static enum status application_health(const void *state)
@@ -293,6 +324,8 @@ static const struct node_application_ops application_ops = {
     .dump = application_dump,
     .prepare = application_prepare,
     .adopt = application_adopt,
+    .marked = application_marked,
+    .pass_mark = application_pass_mark,
 };
 
 struct node_application application_new(kv_group_id group, void *context)

@@ -16,6 +16,7 @@
 #include "multicast/node/node.h"
 #include "oracle/kvd/application.h"
 #include "oracle/kvd/check.h"
+#include "oracle/kvd/restore.h"
 
 #define KVD_VERSION "0.1.0"
 
@@ -33,6 +34,9 @@
 /* Times that a process begins anew behind damage that it has found while it ran. */
 #define LIVES_MAX 4
 
+/* Clocks of a cluster stay below it. */
+#define RESTORE_CLOCK_MAX (1ul << 60)
+
 /* A single node has nobody to wait for. */
 #define DEV_ELECTION_TIMEOUT_US 100000
 
@@ -41,6 +45,8 @@ struct options {
     const char *directory;
     const char *listen;
     const char *check_directory;
+    const char *restore_file;
+    uint64_t restore_clock;
     unsigned long node;
     unsigned long partitions;
     bool dev;
@@ -59,6 +65,8 @@ static const char usage_text[] =
     "usage: kvd --config FILE --node N --dir DIR     run node N of a cluster\n"
     "       kvd --dev [--listen HOST:PORT]           run a whole store in one process\n"
     "       kvd check DIR                            verify the files of a stopped node\n"
+    "       kvd restore --config FILE --node N --dir DIR BACKUP\n"
+    "                                                make the data of a node of a new cluster\n"
     "\n"
     "  --config FILE        the cluster file (docs/cluster-file.md)\n"
     "  --node N             which of its nodes this is\n"
@@ -75,6 +83,9 @@ static const char usage_text[] =
     "  --scrub-seconds N    read each checkpoint through once in this time (3600)\n"
     "  --reserve-mib N      refuse writes when less than N MiB of the disk are free (256)\n"
     "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
+    "  --clock N            with restore: begin behind it, in microseconds since 1970; the same "
+    "for "
+    "all nodes\n"
     "  --trace              print the decisions of the protocol cores\n"
     "  --unsafe-no-sync     answer before data is durable; for measurements only\n"
     "  --failpoints         list the points at which KV_FAILPOINTS can end or fail this program\n"
@@ -126,8 +137,9 @@ static unsigned long number_option(const char *text, const char *name, unsigned 
 static char **all_words(int argc, char **argv, int *ret_count)
 {
     const char *text = getenv("KVD_OPTIONS");
-    char *copy = strdup(text == NULL ? "" : text);
-    char **words = calloc((size_t)argc + strlen(copy) + 1, sizeof *words);
+    static char *copy, **words; /* they stay: the options point into them */
+    copy = strdup(text == NULL ? "" : text);
+    words = calloc((size_t)argc + strlen(copy) + 1, sizeof *words);
     if (copy == NULL || words == NULL) {
         abort();
     }
@@ -140,7 +152,7 @@ static char **all_words(int argc, char **argv, int *ret_count)
         words[count++] = argv[i];
     }
     *ret_count = count;
-    return words; /* they and their array stay: the options point into them */
+    return words;
 }
 
 static void read_options(int argc, char **argv, struct options *ret)
@@ -159,6 +171,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         CHECKPOINT_SECONDS,
         SCRUB_SECONDS,
         RESERVE_MIB,
+        CLOCK,
         TRACE,
         NO_SYNC,
         POINTS,
@@ -179,6 +192,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"scrub-seconds", required_argument, NULL, SCRUB_SECONDS},
         {"reserve-mib", required_argument, NULL, RESERVE_MIB},
         {"segment-mib", required_argument, NULL, SEGMENT_MIB},
+        {"clock", required_argument, NULL, CLOCK},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
         {"failpoints", no_argument, NULL, POINTS},
@@ -229,6 +243,9 @@ static void read_options(int argc, char **argv, struct options *ret)
         case SEGMENT_MIB:
             ret->segment_bytes = number_option(optarg, "--segment-mib", 1024) * 1024 * 1024;
             break;
+        case CLOCK:
+            ret->restore_clock = number_option(optarg, "--clock", RESTORE_CLOCK_MAX);
+            break;
         case TRACE:
             ret->trace = true;
             break;
@@ -251,6 +268,8 @@ static void read_options(int argc, char **argv, struct options *ret)
     }
     if (optind < argc && strcmp(argv[optind], "check") == 0 && optind + 2 == argc) {
         ret->check_directory = argv[optind + 1];
+    } else if (optind < argc && strcmp(argv[optind], "restore") == 0 && optind + 2 == argc) {
+        ret->restore_file = argv[optind + 1];
     } else if (optind < argc) {
         usage_error("unexpected argument '%s'", argv[optind]);
     }
@@ -272,7 +291,13 @@ static void arm_failpoints(void)
 
 static void check_options(const struct options *options)
 {
+    if (options->restore_file == NULL && options->restore_clock != 0) {
+        usage_error("%s", "--clock goes with restore");
+    }
     if (options->dev) {
+        if (options->restore_file != NULL) {
+            usage_error("%s", "restore needs a cluster file, not --dev");
+        }
         if (options->config_path != NULL || options->node != 0) {
             usage_error("%s", "--dev needs neither --config nor --node");
         }
@@ -370,6 +395,25 @@ static int run_node(const struct options *options, const struct node_config *con
     return exit_status_of(status);
 }
 
+static int run_restore(const struct options *options, const struct node_config *config)
+{
+    const struct restore_settings settings = {
+        .config = config,
+        .self = {(uint16_t)options->node},
+        .directory = options->directory,
+        .file = options->restore_file,
+        .clock = options->restore_clock,
+        .state_bytes = options->state_bytes == 0 ? APPLICATION_STATE_BYTES : options->state_bytes};
+    struct node_error error = {{0}};
+    const enum status status = restore_node(&settings, &error);
+    if (status != STATUS_OK) {
+        fprintf(stderr, "kvd: %s\n", error.text);
+    }
+    return status == STATUS_EXISTS    ? EXIT_UNAVAILABLE
+           : status == STATUS_INVALID ? EXIT_BAD_CONFIG
+                                      : exit_status_of(status);
+}
+
 static void remove_tree(const char *directory)
 {
     pid_t child = fork();
@@ -419,6 +463,8 @@ static int run_cluster_node(const struct options *options)
         fprintf(stderr, "kvd: %s\n", error.text);
     } else if (node_config_find(config, (kv_node_id){(uint16_t)options->node}) == NULL) {
         fprintf(stderr, "kvd: %s has no node %lu\n", options->config_path, options->node);
+    } else if (options->restore_file != NULL) {
+        result = run_restore(options, config);
     } else {
         result = run_node(options, config, options->directory);
     }

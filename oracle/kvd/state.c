@@ -359,7 +359,7 @@ enum status state_dump(struct state *state, const char *path, uint64_t *ret_byte
     return status;
 }
 
-enum status state_prepare(struct state *state, const char *path, uint64_t offset, uint64_t digest)
+enum status state_prepare(struct state *state, const struct state_image_source *source)
 {
     const struct state_image_form form = form_of(state);
     char next[STATE_PATH_BYTES];
@@ -373,7 +373,7 @@ enum status state_prepare(struct state *state, const char *path, uint64_t offset
         status = store_lmdb_write_new(lmdb, &write);
     }
     if (status == STATUS_OK) {
-        status = state_image_load(&form, path, offset, digest, write);
+        status = state_image_load(&form, source, write);
     }
     if (status == STATUS_OK) {
         status = store_lmdb_write_commit(&write, &generation);

@@ -15,6 +15,7 @@
 #define KV_KVD_STATE_H
 
 #include "multicast/node/node.h"
+#include "oracle/kvd/state_image.h"
 #include "partition/engine/engine.h"
 
 /* A fifth of a second of a warm cache: how long a restart takes must not grow with the state. */
@@ -44,7 +45,7 @@ void state_sweep(struct state *state);
 enum status state_scrub(struct state *state);
 enum status state_dump(struct state *state, const char *path, uint64_t *ret_bytes,
                        uint64_t *ret_digest);
-enum status state_prepare(struct state *state, const char *path, uint64_t offset, uint64_t digest);
+enum status state_prepare(struct state *state, const struct state_image_source *source);
 enum status state_adopt(struct state *state, struct kv_buffer *ret_mark);
 
 #endif

@@ -132,15 +132,18 @@ enum status state_image_dump(const struct state_image_form *form, struct store_l
 struct image_reader {
     FILE *file;
     XXH3_state_t *hash;
-    bool failed; /* the file ends, or cannot be read, or says what cannot be */
+    uint64_t left; /* bytes that may be read */
+    bool failed;   /* the file ends, or cannot be read, or says what cannot be */
 };
 
 static bool get(struct image_reader *reader, void *ret, size_t size)
 {
-    if (reader->failed || (size > 0 && fread(ret, 1, size, reader->file) != size)) {
+    if (reader->failed || size > reader->left ||
+        (size > 0 && fread(ret, 1, size, reader->file) != size)) {
         reader->failed = true;
         return false;
     }
+    reader->left -= size;
     XXH3_64bits_update(reader->hash, ret, size);
     return true;
 }
@@ -216,7 +219,6 @@ static void get_all(struct image_reader *reader, const struct state_image_form *
                     struct store_lmdb_write *write)
 {
     struct kv_buffer scratch = {0};
-    uint8_t behind;
     expect_number(reader, IMAGE_MAGIC, 8);
     expect_number(reader, form->group.value, 2);
     expect_number(reader, form->blob_count, 2);
@@ -228,23 +230,32 @@ static void get_all(struct image_reader *reader, const struct state_image_form *
     for (uint32_t i = 0; i < form->table_count && !reader->failed; i++) {
         get_table(reader, i, form->tables[i], &scratch, write);
     }
-    reader->failed = reader->failed || fread(&behind, 1, 1, reader->file) != 0;
     kv_buffer_close(&scratch);
 }
 
-enum status state_image_load(const struct state_image_form *form, const char *path, uint64_t offset,
-                             uint64_t digest, struct store_lmdb_write *write)
+/* Nothing is behind it. */
+static bool is_at_end(const struct image_reader *reader, uint64_t bytes)
 {
-    struct image_reader reader = {.file = fopen(path, "rbe")};
+    uint8_t behind;
+    return bytes == STATE_IMAGE_TO_THE_END ? fread(&behind, 1, 1, reader->file) == 0
+                                           : reader->left == 0;
+}
+
+enum status state_image_load(const struct state_image_form *form,
+                             const struct state_image_source *source,
+                             struct store_lmdb_write *write)
+{
+    struct image_reader reader = {.file = fopen(source->path, "rbe"), .left = source->bytes};
     if (reader.file == NULL) {
         return STATUS_IO;
     }
     reader.hash = XXH3_createState();
     KV_ASSERT(reader.hash != NULL);
     XXH3_64bits_reset(reader.hash);
-    reader.failed = fseeko(reader.file, (off_t)offset, SEEK_SET) != 0;
+    reader.failed = fseeko(reader.file, (off_t)source->offset, SEEK_SET) != 0;
     get_all(&reader, form, write);
-    const bool good = !reader.failed && XXH3_64bits_digest(reader.hash) == digest;
+    const bool good = !reader.failed && is_at_end(&reader, source->bytes) &&
+                      XXH3_64bits_digest(reader.hash) == source->digest;
     XXH3_freeState(reader.hash);
     (void)fclose(reader.file);
     return good ? STATUS_OK : STATUS_CORRUPT;

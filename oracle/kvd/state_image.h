@@ -28,10 +28,18 @@ KV_MUST_CHECK enum status state_image_dump(const struct state_image_form *form,
                                            struct store_lmdb_view *view, const char *path,
                                            uint64_t *ret_bytes, uint64_t *ret_digest);
 
-/* Put what such a file holds, from `offset` on, into a new environment. CORRUPT: it is no whole image of this form and digest. The
- * caller commits. */
-KV_MUST_CHECK enum status state_image_load(const struct state_image_form *form, const char *path,
-                                           uint64_t offset, uint64_t digest,
+/* An image, or a part of a file that is one. */
+struct state_image_source {
+    const char *path;
+    uint64_t offset;
+    uint64_t bytes; /* STATE_IMAGE_TO_THE_END */
+    uint64_t digest;
+};
+#define STATE_IMAGE_TO_THE_END UINT64_MAX
+
+/* Put what an image holds into a new environment. CORRUPT: it is no whole image of this form and digest. The caller commits. */
+KV_MUST_CHECK enum status state_image_load(const struct state_image_form *form,
+                                           const struct state_image_source *source,
                                            struct store_lmdb_write *write);
 
 #endif

@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine_gate.h"
 
 uint64_t engine_hash(const void *data, size_t size)
 {
@@ -60,6 +60,9 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     if (event->leads != engine->leads) {
         engine_on_role(engine, event->leads);
     }
+    /* Who waited behind a gate, or was loaded, comes before what is delivered now: registrations touch no variable, and their order is
+     * part of the oracle's state. */
+    engine_run_ready(engine);
     switch (event->kind) {
     case ENGINE_EVENT_DELIVER:
         engine_on_deliver(engine, event->entry, event->timestamp);

@@ -18,6 +18,9 @@
  * the votes that it needs are in (docs/protocol/placement.md, V1-V4). Nothing blocks: who waits is parked as data. Most
  * messages meet no queue and are executed at once.
  *
+ * Cuts. A mark is a message to all groups. A member that leads at its delivery brings its state to the moment between all that was
+ * delivered before it and all behind, and keeps it there for a while (engine_cut).
+ *
  * Votes are sent to other groups until they acknowledge them, and come into the own log as REMOTE entries (S1-S6).
  *
  * Model.      engine_step(event) -> effects; one thread; time is an input and moves only retries.
@@ -186,6 +189,33 @@ KV_MUST_CHECK enum status engine_load(struct engine *engine, kv_slice bytes);
 void engine_save_head(const struct engine *engine, struct kv_buffer *ret);
 KV_MUST_CHECK enum status engine_load_head(struct engine *engine, kv_slice bytes,
                                            const struct store_base *bases);
+
+/* The state between what was delivered before a mark and what behind it. */
+enum engine_cut_state {
+    ENGINE_CUT_NONE,    /* no mark was delivered, or another one's cut was under way then */
+    ENGINE_CUT_WAITING, /* something before it has not executed */
+    ENGINE_CUT_REACHED, /* the machine's state is that of the cut, until engine_cut_end or the time of engine_cut.at */
+    ENGINE_CUT_MISSED, /* it took too long, or the driver did */
+    ENGINE_CUT_TAKEN   /* the driver has said so */
+};
+
+struct engine_cut {
+    enum engine_cut_state state;
+    kv_timestamp timestamp; /* final, of the mark: names the cut */
+};
+
+/* The cut of the last mark. */
+struct engine_cut engine_cut(const struct engine *engine);
+
+/* Of a cut that is REACHED: the driver has what it needs (taken), or cannot have it. Commands go on with the next TICK, which is due
+ * now. */
+void engine_cut_end(struct engine *engine, bool taken);
+
+/* Of an engine that was loaded from the state of a cut: forget what was under way, the sessions and everything else that clients of
+ * before could go on with, and begin behind `anew`, which is not below the cut. CORRUPT: something delivered before the
+ * cut had not executed, so the state is not that of a cut; nothing changed. */
+KV_MUST_CHECK enum status engine_begin_anew(struct engine *engine, kv_timestamp cut,
+                                            kv_timestamp anew);
 
 /* OK, or the damage that a store has met (store.h): then the effects and answers of the last call are void, and so is the state.
  * Ask behind each step, read and admission. */

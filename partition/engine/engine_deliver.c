@@ -12,7 +12,7 @@
  * 3. open (machine.h): what it touches. What cannot be opened is answered UNSUPPORTED; all destinations say the same, so there is
  *    nothing to vote about.
  * 4. execute, record, reply: verdict and answer are remembered, NO as well as OK (X4). */
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine_gate.h"
 
 static void engine_reply_from_record(kv_message_id id, const struct engine_record *record,
                                      struct engine_reply *ret)
@@ -115,8 +115,12 @@ static void engine_deliver_opened(struct engine *engine, struct wire_entry *entr
         if (session != NULL && refusal == WIRE_VERDICT_OK) {
             engine_record_begin(&engine->sessions, session, reply);
         }
+        const bool cuts = engine->footprint.cuts && refusal == WIRE_VERDICT_OK;
         engine_deliver_run(engine, entry, reply, refusal,
                            session != NULL && refusal == WIRE_VERDICT_OK, known);
+        if (cuts) {
+            engine_cut_begin(engine, reply->timestamp);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 /* engine_internal: what the files of the engine share.
  *
  * 1. engine_deliver.c is the beginning of a delivered message's life, engine_run.c the rest of it: turn, vote, execution.
- * 2. engine_queue.c are the queues of variables, engine_signal.c the votes of others and the own ones, engine_timer.c what is
+ * 2. engine_queue.c are the queues of variables, engine_gate.c a line in the deliveries behind which nobody has a turn, for engine_scan.c
+ *    and engine_cut.c; engine_signal.c the votes of others and the own ones, engine_timer.c what is
  *    said again.
  * 3. engine_session.c is the table of sessions, engine_record.c the messages of one session.
  * 4. engine_save.c and engine_load.c make bytes of all of it and back, engine_check.c asserts the invariants. */
@@ -107,9 +108,10 @@ struct engine_run {
     UT_hash_handle hh;
 };
 
-/* See engine_scan.c. */
+/* See engine_gate.c. */
 struct engine_gate {
     bool closed;
+    bool cuts;              /* closed for a mark, not for reads */
     uint64_t position;      /* closed: deliveries in front of it */
     kv_timestamp timestamp; /* closed: of the last of those */
     kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
@@ -131,6 +133,7 @@ struct engine {
     struct engine_run_list scans; /* those of everything */
     struct engine_run_list gated; /* QUEUED behind the gate, in the order of delivery */
     struct engine_gate gate;
+    struct engine_cut cut;        /* of the last mark */
     struct engine_run_list ready; /* all places granted: their turn has come */
     struct engine_queue *queues;  /* uthash, by key */
     uint32_t run_count, waiting_count, expected_count, gated_count;
@@ -185,18 +188,6 @@ void engine_run_ready(struct engine *engine);
 /* Answer a message that was executed, or refused, and record that. */
 void engine_answer(struct engine *engine, struct engine_session *session,
                    struct engine_reply *reply, enum wire_verdict verdict);
-
-/* ---- engine_scan.c ---- */
-
-/* A run that is delivered while the gate is closed; it has taken its places, and may not have its turn. And back. */
-void engine_gate_enter(struct engine *engine, struct engine_run *run);
-void engine_gate_leave(struct engine *engine, struct engine_run *run);
-
-/* Time has passed. */
-void engine_on_gate_time(struct engine *engine);
-
-/* Answer the reads of everything that can be answered. May give others their turns. */
-void engine_scan_advance(struct engine *engine);
 
 /* ---- engine_execute.c ---- */
 

@@ -7,7 +7,7 @@
  * 3. A variable that nobody waits for has no queue. */
 #include <string.h>
 
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine_gate.h"
 
 static struct engine_queue *engine_queue_find(const struct engine *engine, kv_slice key)
 {

@@ -6,6 +6,7 @@
  *    and who queues behind it must find them gone.
  * 3. [V2] It executes when the votes that it awaits are in. Whether they came through the log or directly makes no difference,
  *    because a vote is a fact (S2). */
+#include "partition/engine/engine_gate.h"
 #include "partition/engine/engine_internal.h"
 
 struct engine_run *engine_run_find(const struct engine *engine, kv_message_id id)
@@ -302,6 +303,7 @@ void engine_run_ready(struct engine *engine)
 {
     engine_run_turns(engine);
     while (engine->gate.closed || !TAILQ_EMPTY(&engine->scans)) {
+        engine_cut_advance(engine);
         engine_scan_advance(engine);
         if (TAILQ_EMPTY(&engine->ready)) {
             return;

@@ -38,6 +38,8 @@ struct machine_variable {
 struct machine_footprint {
     uint32_t count; /* a variable that comes twice comes in the same mode */
     struct machine_variable variables[KV_COMMAND_KEYS_MAX];
+    bool
+        cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
     bool everything;      /* a read of a range: it waits for whatever was delivered before it */
     kv_group_set awaits;  /* groups whose votes are needed to execute */
     kv_group_set tells;   /* groups that get this group's vote at its turn */
@@ -108,6 +110,8 @@ struct machine_ops {
     /* Replace the content by one that was saved with rows (bases NULL), or by one saved without them and the bases of its stores,
      * in their order. STATUS_CORRUPT leaves the machine empty. Either way it uses no base of before any more. */
     enum status (*load)(void *state, kv_slice bytes, const struct store_base *bases);
+    /* Forget whatever belongs to clients: sessions, and commands that are run for them. Keys and places stay. */
+    void (*renew)(void *state);
     void (*destroy)(void *state);
 };
 

@@ -8,6 +8,7 @@ static bool opens_read(struct kv_machine *machine, struct machine_footprint *ret
     const struct wire_command *command = &machine->command;
     if (command->op == WIRE_OP_SCAN) {
         ret->count = 0;
+        ret->cuts = false;
         ret->everything = true;
         return true;
     }
@@ -52,7 +53,8 @@ static bool kv_machine_open(void *state, const struct machine_context *context, 
 
 static enum wire_verdict kv_machine_vote(void *state)
 {
-    return kv_vote(state);
+    struct kv_machine *machine = state;
+    return machine->command.op == WIRE_OP_MARK ? WIRE_VERDICT_OK : kv_vote(machine);
 }
 
 static void kv_machine_payload(void *state, kv_group_id to, struct kv_buffer *ret)
@@ -72,7 +74,9 @@ static enum machine_outcome kv_machine_execute(void *state, const struct machine
                                                uint32_t count, struct wire_answer *ret)
 {
     struct kv_machine *machine = state;
-    if (kv_group_set_count(machine->context.destinations) == 1) {
+    if (machine->command.op == WIRE_OP_MARK) {
+        ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
+    } else if (kv_group_set_count(machine->context.destinations) == 1) {
         kv_branch_reset(machine);
         kv_alone_execute(machine, ret);
     } else {
@@ -136,6 +140,11 @@ static enum status kv_machine_load(void *state, kv_slice bytes, const struct sto
     return STATUS_OK;
 }
 
+static void kv_machine_renew(void *state)
+{
+    (void)state; /* it keeps nothing of clients */
+}
+
 static void kv_machine_destroy(void *state)
 {
     struct kv_machine *machine = state;
@@ -157,6 +166,7 @@ static const struct machine_ops kv_machine_ops = {
     .stores = kv_machine_stores,
     .save = kv_machine_save,
     .load = kv_machine_load,
+    .renew = kv_machine_renew,
     .destroy = kv_machine_destroy,
 };
 

@@ -32,7 +32,12 @@ void placement_footprint(const struct wire_command *command, const struct machin
     ret->everything = false;
     ret->awaits = ret->tells = others;
     ret->reports = (kv_group_set){0};
+    ret->cuts = command->op == WIRE_OP_MARK;
     ret->answers = true;
+    if (ret->cuts) {
+        ret->awaits = ret->tells =
+            (kv_group_set){0}; /* it changes nothing, so there is nothing to agree on */
+    }
     if (others.bits == 0) {
         for (uint32_t i = 0; i < command->key_count; i++) {
             ret->variables[i] = (struct machine_variable){

@@ -450,6 +450,10 @@ enum reference_outcome reference_run(struct reference *reference,
         command->op == WIRE_OP_PARTITIONS || command->op == WIRE_OP_HISTORY) {
         return REFERENCE_UNKNOWN;
     }
+    if (command->op == WIRE_OP_MARK) {
+        wire_answer_begin(ret, reference->refusals[0]);
+        return REFERENCE_ANSWERED;
+    }
     if (command->exec || command->op == WIRE_OP_WHERE) {
         wire_answer_begin(ret, reference->refusals[0]);
         if (ret->verdict != WIRE_VERDICT_OK) {

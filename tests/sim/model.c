@@ -178,6 +178,7 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
+    case WIRE_OP_MARK:
         break;
     }
     KV_UNREACHABLE(); /* model_decode_command lets none of them through */
@@ -191,8 +192,13 @@ bool model_result_equal(const struct model_result *a, const struct model_result 
 bool model_decode_command(struct model *model, kv_slice body, struct model_operation *ret)
 {
     struct wire_command command;
-    if (wire_command_decode(body, &command) != STATUS_OK || command.key_count == 0 ||
-        command.key_count > MODEL_STEPS_MAX || command.op == WIRE_OP_SCAN) {
+    const bool decoded = wire_command_decode(body, &command) == STATUS_OK;
+    if (decoded && command.op == WIRE_OP_MARK) {
+        *ret = (struct model_operation){.count = 0};
+        return true;
+    }
+    if (!decoded || command.key_count == 0 || command.key_count > MODEL_STEPS_MAX ||
+        command.op == WIRE_OP_SCAN) {
         return false;
     }
     *ret = (struct model_operation){.read_only = wire_op_is_read_only(command.op),

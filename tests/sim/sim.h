@@ -18,6 +18,7 @@
 
 #include <stdio.h>
 
+#include "tests/sim/check_cut.h"
 #include "tests/sim/check_digest.h"
 #include "tests/sim/check_linear.h"
 #include "tests/sim/check_replay.h"
@@ -40,6 +41,7 @@
     X(scans)                                                                                       \
     X(stale)                                                                                       \
     X(pinned)                                                                                      \
+    X(marks)                                                                                       \
     X(executions)                                                                                  \
     X(dispatches)                                                                                  \
     X(elections)                                                                                   \
@@ -115,6 +117,7 @@ struct sim {
     struct check_raft raft[SIM_GROUPS_MAX];
     struct check_order order[SIM_GROUPS_MAX];
     struct check_digest states[SIM_GROUPS_MAX];
+    struct check_cut cuts;
     struct wire_config bootstrap[SIM_GROUPS_MAX];
     struct wire_config
         addressees[SIM_GROUPS_MAX]; /* whom other groups talk to: all nodes if members change */

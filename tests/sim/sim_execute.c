@@ -91,6 +91,16 @@ static void carry_proposals(struct sim *sim, struct sim_node *node, struct sim_m
     }
 }
 
+/* A driver takes the state of a cut at some time behind its mark, or too late. */
+static void take_cut(struct sim *sim, struct sim_member *member)
+{
+    const struct engine_cut cut = engine_cut(member->engine);
+    if (cut.state == ENGINE_CUT_REACHED && kv_prng_chance(&sim->layers, 1, 2)) {
+        check_cut_keep(&sim->cuts, cut.timestamp, member->group, member->engine);
+        engine_cut_end(member->engine, true);
+    }
+}
+
 void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *member,
                  struct engine_event event)
 {
@@ -98,6 +108,7 @@ void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *memb
     event.now = sim_node_now(sim, node);
     event.leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
     engine_step(member->engine, &event, &member->executions);
+    take_cut(sim, member);
     member->carrying =
         true; /* proposals step the order, but nothing comes back before this is done */
     carry_replies(sim, node, member);

@@ -141,6 +141,7 @@ void sim_parameters_draw(uint64_t seed, enum sim_profile profile, struct sim_par
     draw_network(&prng, ret);
     draw_nodes(&prng, ret);
     ret->fault_us = kv_prng_between(&prng, 50, 1500) * MILLISECOND;
+    ret->marks_percent = kv_prng_chance(&prng, 1, 4) ? kv_prng_between(&prng, 1, 6) : 0;
     apply_profile(profile, ret);
 }
 

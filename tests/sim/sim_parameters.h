@@ -24,6 +24,7 @@
     X(place_percent, "share of create, delete and move")                                           \
     X(policy_percent, "commands on several keys that move or borrow them")                         \
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
+    X(marks_percent, "share of marks, at which every leader's state is cut and kept")              \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
     X(unadmitted_percent,                                                                          \
       "requests that are ordered without asking the engine first: admission is only a hint")       \

@@ -387,6 +387,7 @@ static void check_all_messages(struct sim *sim, struct engine **engines)
     struct check_replay replay = {.chronicles = sim->order,
                                   .history = &sim->history,
                                   .trace = sim->options.trace,
+                                  .cuts = &sim->cuts,
                                   .groups = (uint32_t)sim->parameters.partitions + 1,
                                   .sessions_max = (uint32_t)sim->parameters.sessions_max};
     check_replay_run(&replay, &sim->report);
@@ -398,6 +399,7 @@ static void check_all_messages(struct sim *sim, struct engine **engines)
     sim->counters.stale = replay.stale;
     sim->counters.pinned = replay.pinned;
     sim->counters.executions = replay.errands;
+    sim->counters.marks = sim->cuts.checked;
     check_replay_close(&replay);
 }
 
@@ -447,6 +449,7 @@ static void tear_down(struct sim *sim)
     for (uint32_t i = 0; i < SIM_CLIENTS_MAX; i++) {
         sim_client_close(&sim->clients[i]);
     }
+    check_cut_close(&sim->cuts);
     for (uint32_t group = 0; group < SIM_GROUPS_MAX; group++) {
         sim->counters.elections += sim->raft[group].elections;
         check_raft_close(&sim->raft[group]);

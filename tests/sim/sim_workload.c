@@ -293,6 +293,10 @@ static void draw_single(struct sim *sim, bool read_only)
 void sim_workload_draw(struct sim *sim, struct client_submit *ret)
 {
     const struct sim_parameters *p = &sim->parameters;
+    if (p->marks_percent > 0 && happens(sim, p->marks_percent)) {
+        wire_command_begin(&sim->work.command, WIRE_OP_MARK);
+        return;
+    }
     const bool read_only = happens(sim, p->reads_percent);
     const uint32_t dice = below(sim, 100);
     if (dice < p->place_percent) {

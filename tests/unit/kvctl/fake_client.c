@@ -445,6 +445,8 @@ static kv_status execute(const kv_op *op, kv_result *result)
         return count_placed(result);
     case KV_OP_HISTORY:
         return tell_history(op, result);
+    case KV_OP_MARK:
+        return KV_OK;
     }
     return KV_INVALID;
 }
@@ -710,4 +712,31 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
         }
     }
     return KV_OK;
+}
+
+/* ---- Backups: a fake cluster makes none; tests/system/backup.sh has a real one ---- */
+
+kv_status kv_backup_prepare(kv_client *client, uint64_t timeout_ms)
+{
+    (void)client;
+    (void)timeout_ms;
+    return KV_OK;
+}
+
+kv_status kv_backup_read(kv_client *client, uint64_t cut, uint32_t group, uint64_t offset,
+                         uint64_t timeout_ms, kv_backup_piece *ret)
+{
+    (void)client;
+    (void)cut;
+    (void)group;
+    (void)offset;
+    (void)timeout_ms;
+    (void)ret;
+    return KV_REFUSED;
+}
+
+void kv_backup_drop(kv_client *client, uint64_t cut)
+{
+    (void)client;
+    (void)cut;
 }

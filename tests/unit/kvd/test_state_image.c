@@ -113,7 +113,9 @@ static enum status load(struct fixture *fixture, const char *name, uint64_t offs
     struct store_lmdb_walk walk;
     uint64_t generation;
     assert_int_equal(store_lmdb_write_new(lmdb, &write), STATUS_OK);
-    const enum status status = state_image_load(&form, fixture->image, offset, digest, write);
+    const enum status status = state_image_load(
+        &form, &(struct state_image_source){fixture->image, offset, STATE_IMAGE_TO_THE_END, digest},
+        write);
     if (status == STATUS_OK) {
         assert_int_equal(store_lmdb_write_commit(&write, &generation), STATUS_OK);
         assert_int_equal(store_lmdb_view_new(lmdb, &view), STATUS_OK);

@@ -348,6 +348,47 @@ static void entries_that_break_their_promise_never_enter_the_log(void **state)
 
 #define ORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A member of a new cluster that begins with the state of a backup: nothing is under way, and everything comes behind the cut. */
+static void a_clean_state_begins_behind_the_cut(void **state)
+{
+    struct fixture *f = *state;
+    const kv_timestamp cut = {{1000000}, {0}};
+    const struct raft_persist hard = {.kind = RAFT_PERSIST_HARD_STATE, .term = {1}};
+    const struct raft_persist point = {.kind = RAFT_PERSIST_SNAPSHOT,
+                                       .point = {.index = {1},
+                                                 .term = {1},
+                                                 .reach = cut.clock,
+                                                 .config = settings_of(1).raft.bootstrap}};
+    struct kv_buffer saved = {0};
+    order_save_clean(cut, &saved);
+    assert_int_equal(order_restore(f->order, &point), STATUS_CORRUPT); /* its log was lost */
+    assert_int_equal(order_restore(f->order, &hard), STATUS_OK);
+    assert_int_equal(order_restore(f->order, &point), STATUS_OK);
+    assert_int_equal(order_load(f->order, kv_buffer_slice(&saved)), STATUS_OK);
+    assert_int_equal(order_delivered_index(f->order).value, 1);
+    assert_int_equal(kv_timestamp_compare(order_cursor(f->order), cut), 0);
+    assert_int_equal(order_undelivered(f->order), 0);
+    assert_int_equal(order_records(f->order), 0);
+    lead(f);
+    assert_int_equal(raft_last(order_raft(f->order)).value, 2); /* the log goes on at once */
+
+    struct order_event old = submit_of(1, 5), fresh = submit_of(1, 5);
+    old.submit.id.session.registered = cut;
+    assert_int_equal(step(f, old), STATUS_NOT_FOUND);
+    fresh.submit.id.session.registered.clock.value = cut.clock.value + 1;
+    assert_int_equal(step(f, fresh), STATUS_OK);
+    sync_all(f);
+    assert_int_equal(f->effects.delivery_count, 1);
+    assert_true(f->effects.deliveries[0].timestamp.clock.value > cut.clock.value);
+
+    /* It saves and loads like any other. */
+    kv_buffer_clear(&saved);
+    order_save_clean(cut, &saved);
+    saved.size--;
+    assert_int_equal(order_load(f->order, kv_buffer_slice(&saved)), STATUS_CORRUPT);
+    kv_buffer_close(&saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +402,7 @@ int main(void)
         ORDER_TEST(a_message_without_a_session_goes_to_one_group),
         ORDER_TEST(an_undelivered_message_is_known_after_a_restart),
         ORDER_TEST(a_snapshot_moves_the_cursor_and_nothing_before_it_is_delivered),
+        ORDER_TEST(a_clean_state_begins_behind_the_cut),
         ORDER_TEST(entries_that_break_their_promise_never_enter_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,19 @@ static bool equal_transfer_request(const struct wire_transfer_request *a,
     return SAME(target.value);
 }
 
+static bool equal_backup_request(const struct wire_backup_request *a,
+                                 const struct wire_backup_request *b)
+{
+    return a->step == b->step && a->cut == b->cut && a->offset == b->offset;
+}
+
+static bool equal_backup_reply(const struct wire_backup_reply *a, const struct wire_backup_reply *b)
+{
+    return a->state == b->state && kv_timestamp_compare(a->cut, b->cut) == 0 &&
+           a->total == b->total && a->digest == b->digest && a->offset == b->offset &&
+           kv_slice_equal(a->bytes, b->bytes);
+}
+
 static bool equal_transfer_reply(const struct wire_transfer_reply *a,
                                  const struct wire_transfer_reply *b)
 {

@@ -423,6 +423,22 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_TRANSFER_REQUEST:
         ret->as.transfer_request.target = any_node(random);
         return;
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+        ret->as.backup_request =
+            (struct wire_backup_request){(enum wire_backup_step)kv_prng_between(
+                                             &random->prng, WIRE_BACKUP_PREPARE, WIRE_BACKUP_DROP),
+                                         any64(random), any64(random)};
+        return;
+    case WIRE_MESSAGE_BACKUP_REPLY:
+        ret->as.backup_reply = (struct wire_backup_reply){
+            .state = (enum wire_backup_state)kv_prng_between(&random->prng, WIRE_BACKUP_READY,
+                                                             WIRE_BACKUP_FAILED),
+            .cut = any_timestamp(random),
+            .total = any64(random),
+            .digest = any64(random),
+            .offset = any64(random),
+            .bytes = wire_random_bytes(random, KV_SNAPSHOT_CHUNK_BYTES_MAX)};
+        return;
     case WIRE_MESSAGE_TRANSFER_REPLY:
         ret->as.transfer_reply = (struct wire_transfer_reply){any_bool(random), any_node(random)};
         return;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine_gate: a line in the deliveries behind which nobody has a turn, and those who use it: reads of everything, and cuts. */
+#ifndef KV_ENGINE_ENGINE_GATE_H
+#define KV_ENGINE_ENGINE_GATE_H
+
+#include "partition/engine/engine_internal.h"
+
+/* ---- engine_gate.c ---- */
+
+/* A run that is delivered while the gate is closed; it has taken its places, and may not have its turn. And back. */
+void engine_gate_enter(struct engine *engine, struct engine_run *run);
+void engine_gate_leave(struct engine *engine, struct engine_run *run);
+
+/* Close it behind what is delivered, for so long at most; open it, and whose turn has come is put into `ready`. */
+void engine_gate_close(struct engine *engine, uint64_t time_us);
+void engine_gate_open(struct engine *engine);
+
+/* Whether all in front of the closed gate have executed. */
+bool engine_gate_is_reached(const struct engine *engine);
+
+/* Time has passed. */
+void engine_on_gate_time(struct engine *engine);
+
+/* ---- engine_cut.c ---- */
+
+/* A mark is delivered, and stands in its queues: its cut begins, if this member leads. */
+void engine_cut_begin(struct engine *engine, kv_timestamp timestamp);
+
+/* The gate of a cut is about to open: unless its end has been told, it is missed. */
+void engine_cut_leave(struct engine *engine);
+
+/* The gate of a cut is closed: look whether it is reached. */
+void engine_cut_advance(struct engine *engine);
+
+/* ---- engine_scan.c ---- */
+
+/* Answer the reads of everything that can be answered. May give others their turns. */
+void engine_scan_advance(struct engine *engine);
+
+#endif
