@@ -88,8 +88,8 @@ enum raft_event_kind {
     RAFT_EVENT_MESSAGE, /* a raft message for this group and node */
     RAFT_EVENT_DURABLE, /* records up to `sequence` are synced */
     RAFT_EVENT_PROPOSE, /* leader: append `entry` (kind, reach, ... set; index and term are set here) */
-    RAFT_EVENT_CHANGE, /* leader: append a CONFIG entry with `config`: one voter more or less, or learners */
-    RAFT_EVENT_READ,           /* leader: confirm leadership for read `token` */
+    RAFT_EVENT_CHANGE, /* leader: append a CONFIG entry with `config`: one voter more or less, or learners; a learner votes only with the one in force */
+    RAFT_EVENT_READ,   /* leader: confirm leadership for read `token` */
     RAFT_EVENT_TRANSFER,       /* leader: hand over to `node`, or to the best voter if none */
     RAFT_EVENT_FLUSH,          /* end of a batch: send what is new */
     RAFT_EVENT_SNAPSHOT_SAVED, /* a local snapshot at `point` is durable: drop the log up to it */

@@ -137,6 +137,24 @@ static uint32_t raft_config_distance(const struct wire_config *a, const struct w
     return distance;
 }
 
+/* A learner that is to vote has the configuration in force, and so the one that admitted it: without that it would vote for nobody (R11), and
+ * its majority would have one less than it seems. */
+static bool raft_learners_are_ready(struct raft *raft, const struct wire_config *config)
+{
+    const kv_index in_force = raft->configs[raft->config_count - 1].index;
+    for (uint32_t i = 0; i < config->count; i++) {
+        const struct raft_peer *peer = raft_find_peer(raft, config->members[i].node);
+        if (config->members[i].voter && peer != NULL && !peer->voter &&
+            !kv_node_equal(peer->node, raft->settings.self) && peer->match.value < in_force.value) {
+            RAFT_TRACE(raft, TRACE_DECISION, "%u has up to %llu of %llu -> no voter yet, refused",
+                       peer->node.value, (unsigned long long)peer->match.value,
+                       (unsigned long long)in_force.value);
+            return false;
+        }
+    }
+    return true;
+}
+
 enum status raft_on_change(struct raft *raft, const struct wire_config *config)
 {
     if (raft->role != RAFT_LEADER || raft->transfer_target.value != 0) {
@@ -153,6 +171,9 @@ enum status raft_on_change(struct raft *raft, const struct wire_config *config)
                    (unsigned long long)raft->commit.value,
                    (unsigned long long)raft->term_start.value,
                    (unsigned long long)raft->configs[raft->config_count - 1].index.value);
+        return STATUS_FULL;
+    }
+    if (!raft_learners_are_ready(raft, config)) {
         return STATUS_FULL;
     }
 

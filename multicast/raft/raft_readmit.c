@@ -90,8 +90,11 @@ void raft_maybe_promote(struct raft *raft)
             peer->progress != RAFT_PROGRESS_PIPELINE) {
             continue;
         }
-        /* [Raft thesis 4.2.1] The last round of catching up took no longer than a beat. */
-        if (peer->catch_up.value > 0 && peer->match.value >= peer->catch_up.value) {
+        /* [Raft thesis 4.2.1] The last round of catching up took no longer than a beat. And it has the configuration in force, as
+         * every change that makes a voter demands. */
+        const kv_index in_force = raft->configs[raft->config_count - 1].index;
+        if (peer->catch_up.value > 0 && peer->match.value >= peer->catch_up.value &&
+            peer->match.value >= in_force.value) {
             struct wire_config config = raft_config_with(raft, peer->node, true /* voter */);
             peer->returns = false;
             RAFT_TRACE(raft, TRACE_DECISION, "%u has up to %llu -> a voter again", peer->node.value,

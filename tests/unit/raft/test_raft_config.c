@@ -75,7 +75,7 @@ static void a_change_is_one_voter_or_any_learners(void **state)
         open_led(3, 6);
         struct wire_config base = config_bits(0x0e, 0x10);
         assert_int_equal(cluster_change(&cluster, 1, &base), STATUS_OK);
-        cluster_settle(&cluster);
+        cluster_run(&cluster, 2 * CLUSTER_HEARTBEAT_US); /* 4 has it */
         uint64_t last = raft_last(cluster_raft(&cluster, 1)).value;
         struct wire_config config = config_bits(cases[i].voters, cases[i].learners);
         assert_int_equal(cluster_change(&cluster, 1, &config), cases[i].status);
@@ -181,6 +181,22 @@ static void a_new_member_gets_the_whole_log_and_then_counts(void **state)
     cluster_settle(&cluster);
     assert_int_equal(raft_commit(cluster_raft(&cluster, 1)).value,
                      commit); /* two voters need both */
+    cluster_close(&cluster);
+}
+
+/* R11: it would not vote before it has what admitted it. */
+static void a_learner_without_the_configuration_in_force_is_made_no_voter(void **state)
+{
+    (void)state;
+    open_led(3, 4);
+    cluster_isolate(&cluster, 4, true);
+    struct wire_config learner = cluster_config(3, 1), voter = cluster_config(4, 0);
+    assert_int_equal(cluster_change(&cluster, 1, &learner), STATUS_OK);
+    cluster_run(&cluster, 2 * CLUSTER_HEARTBEAT_US);
+    assert_int_equal(cluster_change(&cluster, 1, &voter), STATUS_FULL);
+    cluster_heal(&cluster);
+    cluster_run(&cluster, 4 * CLUSTER_HEARTBEAT_US);
+    assert_int_equal(cluster_change(&cluster, 1, &voter), STATUS_OK);
     cluster_close(&cluster);
 }
 
@@ -311,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_new_leader_takes_no_change_before_an_entry_of_its_own_term_is_committed),
         cmocka_unit_test(a_change_that_is_truncated_is_taken_back),
         cmocka_unit_test(a_new_member_gets_the_whole_log_and_then_counts),
+        cmocka_unit_test(a_learner_without_the_configuration_in_force_is_made_no_voter),
         cmocka_unit_test(learners_do_not_count_for_commit_votes_or_contact),
         cmocka_unit_test(fewer_voters_commit_what_was_waiting),
         cmocka_unit_test(a_leader_that_is_removed_leads_until_that_is_committed_and_hands_over),
