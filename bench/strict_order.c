@@ -218,7 +218,9 @@ bool strict_order_agrees(struct strict_order *check, uint32_t ret[STRICT_ORDER_C
 {
     const uint32_t nodes = check->command_count + add_moments(check);
     uint32_t *predecessors = kv_alloc_zero(nodes + 1, sizeof(*predecessors));
-    qsort(check->edges, check->edge_count, sizeof(*check->edges), compare_edges);
+    if (check->edge_count > 0) {
+        qsort(check->edges, check->edge_count, sizeof(*check->edges), compare_edges);
+    }
     const bool agrees = take_away(check, nodes, predecessors) == nodes;
     if (!agrees) {
         find_cycle(check, nodes, predecessors, ret, ret_count);

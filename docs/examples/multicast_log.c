@@ -207,7 +207,9 @@ static int read_all(multicast_client *client, const char *group)
             return FAILED;
         }
         multicast_bytes page = multicast_result_get(result, 0).body;
-        fwrite(page.data, 1, page.size, stdout);
+        if (page.size > 0) {
+            fwrite(page.data, 1, page.size, stdout);
+        }
         known += page.size;
         size_t size = page.size;
         multicast_result_free(result);

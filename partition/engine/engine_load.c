@@ -192,7 +192,9 @@ static bool engine_load_votes(const struct engine *engine, struct engine_run *ru
     if (reader->failed || owed_count >= KV_GROUPS_MAX) {
         return false;
     }
-    run->owed = kv_alloc_zero((size_t)owed_count + 1, sizeof(*run->owed));
+    if (owed_count > 0) { /* one that is still expected gets its own at its delivery */
+        run->owed = kv_alloc_zero(owed_count, sizeof(*run->owed));
+    }
     for (uint32_t i = 0; i < owed_count; i++) {
         if (!engine_load_vote(engine, reader, &vote) || engine_owed_of(run, vote.group) != NULL) {
             return false;

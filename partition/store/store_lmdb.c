@@ -93,7 +93,7 @@ static void copy_options(struct store_lmdb *lmdb, const struct store_lmdb_option
 
 static enum status open_environment(struct store_lmdb *lmdb, const char *directory)
 {
-    const unsigned flags = MDB_NOTLS | (lmdb->options.read_only ? MDB_RDONLY : 0u);
+    const unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (lmdb->options.read_only ? MDB_RDONLY : 0u);
     int dead;
     int code = mdb_env_create(&lmdb->env);
     if (code != 0) {
