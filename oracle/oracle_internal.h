@@ -10,20 +10,14 @@
 
 #include <sys/queue.h>
 
-#define uthash_malloc(size)            kv_alloc(size)
-#define uthash_free(memory, size)      kv_free(memory)
-#define uthash_fatal(message)          KV_UNREACHABLE()
-#define HASH_FUNCTION(key, size, hash) ((hash) = (unsigned)oracle_hash((key), (size)))
-
 #include "multicast/base/assert.h"
+#include "multicast/base/hash_table.h"
 #include "oracle/oracle_machine.h"
 #include "partition/store/store.h"
 #include "partition/placement/placement.h"
 
-/* XXH3-64, for the tables and the digest. */
+/* XXH3-64, for the digest. */
 uint64_t oracle_hash(const void *data, size_t size);
-
-#include <uthash.h>
 
 /* The only bucket map there is: bucket b lives in partition 1 + b % partitions. */
 #define ORACLE_MAP_VERSION 1

@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     kv_panic(__FILE__, __LINE__, __func__, message)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#include <uthash.h>
+#include "multicast/base/hash_table.h"
 
 struct client_place_entry {
     struct client_place place;
@@ -154,5 +147,3 @@ void client_places_check(const struct client_places *places)
     KV_ASSERT(count == places->count && count <= CLIENT_PLACES_MAX);
     KV_ASSERT(HASH_COUNT(places->by_key) == count);
 }
-
-#pragma GCC diagnostic pop

@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     kv_panic(__FILE__, __LINE__, __func__, message)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#include <uthash.h>
+#include "multicast/base/hash_table.h"
 
 struct session_key {
     uint64_t clock;
@@ -91,7 +84,6 @@ static struct api_session *use(struct api_answers *answers, kv_session_id id)
     answers->count++;
     return session;
 }
-#pragma GCC diagnostic pop
 
 enum api_answer_state api_answers_find(const struct api_answers *answers, kv_message_id id,
                                        const struct api_answer **ret)

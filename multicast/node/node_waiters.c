@@ -5,14 +5,7 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
-
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     kv_panic(__FILE__, __LINE__, __func__, message)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#include <uthash.h>
+#include "multicast/base/hash_table.h"
 
 struct waiter_key {
     struct kv_message_key message;
@@ -108,4 +101,3 @@ void node_waiters_close(struct node_waiters *waiters)
         kv_free(waiter);
     }
 }
-#pragma GCC diagnostic pop

@@ -5,16 +5,12 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/base/hash_table.h"
 
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     kv_panic(__FILE__, __LINE__, __func__, message)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <bsd/sys/tree.h>
-#include <uthash.h>
 
 struct order_message_hash {
     struct kv_message_key key;

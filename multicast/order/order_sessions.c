@@ -5,15 +5,8 @@
 #include <string.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/base/hash_table.h"
 #include "multicast/order/order_bytes.h"
-
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     kv_panic(__FILE__, __LINE__, __func__, message)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#include <uthash.h>
 
 /* Ids above the floor of one session: several times what a client may have in flight (KV_SESSION_OUTSTANDING_MAX), with all its
  * attempts. A client that never moves its floor loses the oldest: they count as below the floor. */
@@ -294,4 +287,3 @@ void order_sessions_close(struct order_sessions *sessions)
     }
     *sessions = (struct order_sessions){0};
 }
-#pragma GCC diagnostic pop

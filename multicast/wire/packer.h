@@ -12,13 +12,32 @@
 
 #include "multicast/base/bytes.h"
 
+/* A head or a number is 1 to 9 bytes: too short for a call of memcpy. Two overlapping copies of a fixed size do it. */
+static inline void wire_copy(uint8_t *to, const char *from, size_t size)
+{
+    if (size > 16) {
+        memcpy(to, from, size);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size >= 2) {
+        memcpy(to, from, 2);
+        memcpy(to + size - 2, from + size - 2, 2);
+    } else if (size == 1) {
+        *to = (uint8_t)*from;
+    }
+}
+
 static inline int wire_pack_write(void *data, const char *bytes, size_t size)
 {
     struct kv_buffer *buffer = data;
     if (buffer->capacity - buffer->size < size) {
         kv_buffer_reserve(buffer, size);
     }
-    memcpy(buffer->data + buffer->size, bytes, size);
+    wire_copy(buffer->data + buffer->size, bytes, size);
     buffer->size += size;
     return 0;
 }

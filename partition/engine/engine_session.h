@@ -5,18 +5,12 @@
 
 #include <sys/queue.h>
 
-#define uthash_malloc(size)            kv_alloc(size)
-#define uthash_free(memory, size)      kv_free(memory)
-#define uthash_fatal(message)          KV_UNREACHABLE()
-#define HASH_FUNCTION(key, size, hash) ((hash) = (unsigned)engine_hash((key), (size)))
-
 #include "multicast/base/assert.h"
+#include "multicast/base/hash_table.h"
 #include "partition/engine/engine.h"
 
-/* XXH3-64, for the tables and the digests. */
+/* XXH3-64, for the digests. */
 uint64_t engine_hash(const void *data, size_t size);
-
-#include <uthash.h>
 
 /* An answer up to this size lives inside of its record: every write's answer without a value, so
  * that recording one does not allocate. */

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_moved: a hash over a list by age of the entry. */
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#define uthash_malloc(size)            kv_alloc(size)
-#define uthash_free(memory, size)      kv_free(memory)
-#define uthash_fatal(message)          KV_UNREACHABLE()
-#define HASH_FUNCTION(key, size, hash) ((hash) = (unsigned)XXH3_64bits((key), (size)))
-
 #include <string.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/base/hash_table.h"
 #include "partition/kv/kv_moved.h"
-
-#include <uthash.h>
 
 struct kv_moved_key {
     kv_group_id group;
