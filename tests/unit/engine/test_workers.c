@@ -74,7 +74,7 @@ static void results_in_any_order_and_reloads_in_between_change_nothing(void **st
         mill_result_close(&script, &expected);
         mill_script_close(&script);
     }
-    assert_true(late > SCRIPTS * SCRIPT_ENTRIES / 10 && most_out > 10);
+    assert_true(late > SCRIPTS * SCRIPT_ENTRIES / 10 && most_out >= 5);
 }
 
 static void no_number_of_workers_changes_anything(void **state)
