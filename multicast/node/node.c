@@ -135,6 +135,7 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.free_bytes == NULL) {
         node->settings.free_bytes = node_space_of;
     }
+    node_crew_open(node);
     enum status status = open_log(node, error);
     if (status == STATUS_OK) {
         status = open_net(node, error);
@@ -213,8 +214,7 @@ enum status node_run(struct node *node, struct node_error *error)
         if (!busy) {
             kv_instant deadline = node_deadline(node);
             uint64_t sleep = deadline.us > node->now.us ? deadline.us - node->now.us : 0;
-            net_server_wait(node->net, stopping ? -1 : node->settings.stop_fd,
-                            sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX);
+            node_crew_sleep(node, stopping, sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX);
         }
         if (!stopping && (!busy || ++turns % STOP_LOOK_TURNS == 0) &&
             is_readable(node->settings.stop_fd)) {
@@ -231,6 +231,7 @@ void node_close(struct node **node)
         return;
     }
     node_writer_close(closed);
+    node_crew_close(closed);
     for (uint32_t i = 0; i < closed->member_count; i++) {
         struct node_member *member = &closed->members[i];
         node_retention_close(&member->retention);

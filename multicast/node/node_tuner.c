@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "multicast/base/assert.h"
-#include "multicast/node/node_workers.h"
+#include "multicast/base/limits.h"
 
 _Static_assert(NODE_TUNER_FIRST_GOES < NODE_TUNER_FIRST_COMES, "T2");
 _Static_assert(NODE_TUNER_NEXT_GOES < NODE_TUNER_NEXT_COMES, "T2");
@@ -13,7 +13,7 @@ _Static_assert(NODE_TUNER_FIRST_GOES < NODE_TUNER_NEXT_GOES, "the last one goes 
 
 void node_tuner_init(struct node_tuner *tuner, uint32_t cores, uint32_t workers)
 {
-    const uint32_t most = cores < NODE_WORKERS_MAX ? cores : NODE_WORKERS_MAX;
+    const uint32_t most = cores < KV_WORKERS_MAX ? cores : KV_WORKERS_MAX;
     *tuner = (struct node_tuner){.workers_max = most, .workers = workers < most ? workers : most};
 }
 

@@ -5,7 +5,7 @@
  * busy; one less when one less would be half idle. The first comes when computing takes a good part of the node's own thread, and jobs
  * are long enough to be worth handing over; it goes when there is almost nothing to compute.
  *
- * Invariants. T1 At most as many workers as cores, and at most NODE_WORKERS_MAX.
+ * Invariants. T1 At most as many workers as cores, and at most KV_WORKERS_MAX.
  *             T2 A load that does not change makes the number change in one direction only, and then no more.
  *             T3 Without jobs the number goes down to 0.
  *             T4 One step changes it by at most 1, and only after as many like samples as the constants below say.

@@ -22,7 +22,7 @@
 #define SHARD_PREFERENCE 2
 
 /* Looks at an empty ring before a worker sleeps: some 20 us, less than a wake-up takes. */
-#define SPINS 2000
+#define SPINS      2000
 
 #define CACHE_LINE 64
 
@@ -63,7 +63,7 @@ struct backlog {
 
 struct node_workers {
     uint32_t count;
-    struct worker *active[NODE_WORKERS_MAX];
+    struct worker *active[KV_WORKERS_MAX];
     struct worker *retired; /* they have not ended, or their results are not taken */
     struct backlog backlog;
     uint32_t out;
@@ -247,7 +247,7 @@ struct node_workers *node_workers_new(uint32_t count)
 
 void node_workers_set(struct node_workers *workers, uint32_t count)
 {
-    const uint32_t wanted = count < NODE_WORKERS_MAX ? count : NODE_WORKERS_MAX;
+    const uint32_t wanted = count < KV_WORKERS_MAX ? count : KV_WORKERS_MAX;
     node_workers_flush(workers);
     while (workers->count > wanted) {
         retire(workers, workers->active[--workers->count]);
@@ -406,8 +406,8 @@ static bool take_from(struct node_workers *workers, struct worker *worker, struc
     worker->has--;
     workers->out--;
     workers->measure.jobs++;
-    workers->measure.wait_ns += ret->began_ns - (ret->added_ns < ret->began_ns ? ret->added_ns
-                                                                               : ret->began_ns);
+    workers->measure.wait_ns +=
+        ret->began_ns - (ret->added_ns < ret->began_ns ? ret->added_ns : ret->began_ns);
     workers->measure.service_ns += ret->ended_ns - ret->began_ns;
     return true;
 }
@@ -466,9 +466,8 @@ uint32_t node_workers_out(const struct node_workers *workers)
 
 static bool has_result(struct worker *worker)
 {
-    return worker->has > 0 &&
-           atomic_load(&worker->out.filled) !=
-               atomic_load_explicit(&worker->out.emptied, memory_order_relaxed);
+    return worker->has > 0 && atomic_load(&worker->out.filled) !=
+                                  atomic_load_explicit(&worker->out.emptied, memory_order_relaxed);
 }
 
 bool node_workers_rest(struct node_workers *workers)

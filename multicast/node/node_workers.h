@@ -19,8 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Threads of a pool: more than the cores of a large machine are of no use. */
-#define NODE_WORKERS_MAX 64
+#include "multicast/base/limits.h"
 
 struct node_workers;
 
@@ -45,7 +44,7 @@ struct node_workers *node_workers_new(uint32_t count);
 /* Waits for work under way, and drops all other jobs and results. */
 void node_workers_destroy(struct node_workers **workers);
 
-/* So many threads from now on, up to NODE_WORKERS_MAX; fewer if the system gives no more. */
+/* So many threads from now on, up to KV_WORKERS_MAX; fewer if the system gives no more. */
 void node_workers_set(struct node_workers *workers, uint32_t count);
 uint32_t node_workers_count(const struct node_workers *workers);
 

@@ -74,11 +74,18 @@ static void engine_job_slot_give(struct engine *engine, struct engine_job_slot *
     jobs->out--;
 }
 
-void engine_job_want(struct engine *engine, struct engine_run *run)
+static void engine_job_want(struct engine *engine, struct engine_run *run)
 {
     KV_ASSERT(run->state == ENGINE_RUN_GRANTED && !run->wants_job && !run->is_ready);
     run->wants_job = true;
     TAILQ_INSERT_TAIL(&engine->jobs.wanting, run, ready);
+}
+
+void engine_job_loaded(struct engine *engine, struct engine_run *run)
+{
+    if (run->state == ENGINE_RUN_GRANTED && engine_run_has_votes(run)) {
+        engine_job_want(engine, run);
+    }
 }
 
 void engine_job_forget(struct engine *engine, struct engine_run *run)

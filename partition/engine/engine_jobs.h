@@ -18,7 +18,8 @@ struct engine_job_slot {
 };
 
 struct engine_jobs {
-    uint32_t max; /* that may be out, as the last step said; 0: computations run inside of the step */
+    uint32_t
+        max; /* that may be out, as the last step said; 0: computations run inside of the step */
     uint32_t out;
     uint64_t count; /* of jobs handed out ever */
     uint32_t slot_count, first_free;
@@ -44,8 +45,8 @@ void engine_jobs_resume(struct engine *engine);
 /* A run is about to be freed or executed. */
 void engine_job_forget(struct engine *engine, struct engine_run *run);
 
-/* A run with all votes that was loaded: it goes on with the next step. */
-void engine_job_want(struct engine *engine, struct engine_run *run);
+/* A run was loaded: if its computation was out it goes on with the next step. */
+void engine_job_loaded(struct engine *engine, struct engine_run *run);
 
 void engine_jobs_check(const struct engine *engine, uint32_t working, uint32_t wanting); /* E9 */
 

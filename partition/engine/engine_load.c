@@ -292,9 +292,7 @@ static bool engine_load_settle(struct engine *engine, struct engine_run *run,
         if (!engine_load_waiting(engine, run, entry) || !engine_load_place(engine, run)) {
             return false;
         }
-        if (state == ENGINE_RUN_GRANTED && engine_run_has_votes(run)) {
-            engine_job_want(engine, run); /* its computation was out */
-        }
+        engine_job_loaded(engine, run);
         return true;
     case ENGINE_RUN_WORKING:
         return false;

@@ -17,8 +17,11 @@
 /* Large enough that answers compete for room in their session. */
 #define ANSWER_BYTES_MAX 60000
 
+/* While so many packets are under way nothing is said again. */
+#define PACKETS_MANY 20
+
 /* A run that takes more steps is stuck. */
-#define STEPS_MAX   50000000
+#define STEPS_MAX   1000000
 #define PATIENCE_MS 60000
 
 #define GROW(array, count, capacity)                                                               \
@@ -74,14 +77,44 @@ static struct wire_entry *entry_again(const struct wire_entry *first)
     return entry;
 }
 
+void mill_script_begin(struct mill_script *script,
+                       struct machine (*machine)(kv_group_id group, uint32_t partitions),
+                       uint32_t count)
+{
+    *script = (struct mill_script){
+        .machine = machine,
+        .entries = kv_alloc_zero(count, sizeof(script->entries[0])),
+        .again = kv_alloc_zero(count, sizeof(script->again[0])),
+    };
+}
+
+static void place(struct mill_script *script, uint32_t at, struct wire_entry *entry)
+{
+    entry->timestamp = (kv_timestamp){{at + 1}, {1}};
+    entry->index.value = at + 1;
+    script->entries[at] = entry;
+}
+
+void mill_script_add(struct mill_script *script, uint64_t session, uint64_t sequence,
+                     kv_group_set destinations, kv_slice body)
+{
+    struct wire_entry *entry = wire_entry_new(
+        kv_group_set_count(destinations) > 1 ? WIRE_ENTRY_PROPOSE : WIRE_ENTRY_CMD, body);
+    entry->id = (kv_message_id){
+        .session = {{{session}, KV_GROUP_ORACLE}}, .sequence = sequence, .attempt = 1};
+    entry->destinations = destinations;
+    entry->floor =
+        sequence > KV_SESSION_OUTSTANDING_MAX / 2 ? sequence - KV_SESSION_OUTSTANDING_MAX / 2 : 0;
+    place(script, script->count++, entry);
+}
+
 void mill_script_make(struct mill_script *script, uint64_t seed, uint32_t count)
 {
     struct kv_prng prng;
     uint64_t sequences[SESSIONS + 1] = {0};
     kv_prng_init(&prng, seed);
+    mill_script_begin(script, mill_new, count);
     script->count = count;
-    script->entries = kv_alloc_zero(count, sizeof(script->entries[0]));
-    script->again = kv_alloc_zero(count, sizeof(script->again[0]));
     for (uint32_t i = 0; i < count; i++) {
         const struct wire_entry *before =
             i > 0 && kv_prng_chance(&prng, 1, 12)
@@ -89,9 +122,7 @@ void mill_script_make(struct mill_script *script, uint64_t seed, uint32_t count)
                 : NULL;
         /* The order itself keeps those to several groups from coming twice. */
         script->again[i] = before != NULL && kv_group_set_count(before->destinations) == 1;
-        script->entries[i] = script->again[i] ? entry_again(before) : draw_entry(&prng, sequences);
-        script->entries[i]->timestamp = (kv_timestamp){{i + 1}, {1}};
-        script->entries[i]->index.value = i + 1;
+        place(script, i, script->again[i] ? entry_again(before) : draw_entry(&prng, sequences));
     }
 }
 
@@ -365,7 +396,7 @@ static void happen(struct run *run)
     if (run->workers != NULL) {
         take_results(run, idle);
     }
-    if (kv_prng_chance(&run->prng, 1, 100)) {
+    if (run->packet_count < PACKETS_MANY && kv_prng_chance(&run->prng, 1, 100)) {
         tick_all(run);
     }
 }
@@ -395,8 +426,8 @@ void mill_run(const struct mill_script *script, const struct mill_way *way, stru
     for (uint32_t m = 0; m < MILL_PARTITIONS; m++) {
         struct member *member = &run.members[m];
         member->group.value = (uint16_t)(m + 1);
-        member->engine =
-            engine_new(member->group, mill_new(member->group, MILL_PARTITIONS), SESSIONS_MAX);
+        member->engine = engine_new(member->group, script->machine(member->group, MILL_PARTITIONS),
+                                    SESSIONS_MAX);
         ret->answers[m] = kv_alloc_zero(script->count, sizeof(ret->answers[m][0]));
     }
     for (uint32_t steps = 0; !is_finished(&run); steps++) {

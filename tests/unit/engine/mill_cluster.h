@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mill_cluster: the engines of a cluster of mills, one member for each partition, that run one script in whatever interleaving.
+/* mill_cluster: the engines of a cluster of mills, or of other machines that compute, one member for each partition, that run one
+ * script in whatever interleaving.
  *
  * A script is what was ordered: commands to one partition and to several, resends, floors, more sessions than there is room for. A run
  * delivers it. When which entry, signal, tick, or result of a job comes, is drawn from a seed, or is up to real threads. What the
@@ -14,12 +15,21 @@
 #define MILL_PARTITIONS 3
 
 struct mill_script {
+    struct machine (*machine)(kv_group_id group, uint32_t partitions);
     struct wire_entry **entries; /* in the order of timestamps, which count from 1 */
     bool *again;                 /* a resend of an entry before it */
     uint32_t count;
 };
 
+/* Of a mill; or without entries, for another machine: they are put in with mill_script_add. */
 void mill_script_make(struct mill_script *script, uint64_t seed, uint32_t count);
+void mill_script_begin(struct mill_script *script,
+                       struct machine (*machine)(kv_group_id group, uint32_t partitions),
+                       uint32_t count);
+
+/* The next entry: what a client of this session says as its next command. */
+void mill_script_add(struct mill_script *script, uint64_t session, uint64_t sequence,
+                     kv_group_set destinations, kv_slice body);
 void mill_script_close(struct mill_script *script);
 
 enum mill_hands {

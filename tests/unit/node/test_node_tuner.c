@@ -8,7 +8,7 @@
 
 #include "multicast/base/prng.h"
 #include "multicast/node/node_tuner.h"
-#include "multicast/node/node_workers.h"
+#include "multicast/base/limits.h"
 
 #define PERIOD_NS (UINT64_C(1000) * NODE_TUNER_PERIOD_US)
 #define CORES     8
@@ -90,7 +90,7 @@ static void it_never_asks_for_more_than_there_are_cores(void **state)
     node_tuner_init(&tuner, 2, 0);
     assert_int_equal(settle(&tuner, (struct load){100000, 1000000}), 2);
     node_tuner_init(&tuner, 1000, 0);
-    assert_int_equal(settle(&tuner, (struct load){1000000, 1000000}), NODE_WORKERS_MAX);
+    assert_int_equal(settle(&tuner, (struct load){1000000, 1000000}), KV_WORKERS_MAX);
     node_tuner_init(&tuner, 2, 64);
     assert_int_equal(tuner.workers, 2);
 }

@@ -53,10 +53,11 @@ static void add(struct node_workers *workers, uint64_t number, uint32_t rounds)
     struct job *job = kv_alloc_zero(1, sizeof *job);
     job->input = number;
     job->rounds = rounds;
-    node_workers_add(
-        workers,
-        &(struct node_work){
-            .work = do_job, .drop = drop_job, .job = job, .number = number, .shard = mix(number, 1)});
+    node_workers_add(workers, &(struct node_work){.work = do_job,
+                                                  .drop = drop_job,
+                                                  .job = job,
+                                                  .number = number,
+                                                  .shard = mix(number, 1)});
 }
 
 static void check(const struct node_work *result, uint8_t *seen)
