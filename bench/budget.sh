@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Instructions per operation at client, leader and follower, counted by callgrind: the same in every run with the same compiler and
-# libraries. Prints a table; with --check compares it with BUDGET.md and fails if one has grown by more than a tenth.
+# libraries. Prints a table; with --check compares it with BUDGET.md and fails if one has grown by more than a tenth (and 20: some are small).
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 bin="$(realpath "${1:-$here/../build/bin}")" check="${2:-}"
@@ -42,6 +42,6 @@ sed -nE 's/^\| (put|get) \| ([0-9]+) \| ([a-z]+) \| ([0-9]+) \|$/\1 \2 \3 \4/p' 
 awk 'NR == FNR { budget[$1 " " $2 " " $3] = $4; next }
     { key = $1 " " $2 " " $3; seen++ }
     !(key in budget) { print "not in BUDGET.md: " key; bad = 1; next }
-    $4 > budget[key] * 1.1 { printf "%s: %d instructions, the budget is %d\n", key, $4, budget[key]; bad = 1 }
+    $4 > budget[key] * 1.1 + 20 { printf "%s: %d instructions, the budget is %d\n", key, $4, budget[key]; bad = 1 }
     END { if (seen != 12) { print "counted " seen " of 12 figures"; bad = 1 } exit bad }' "$work/budget" "$work/found"
 echo "within the budget"

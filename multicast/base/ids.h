@@ -156,7 +156,8 @@ static inline bool kv_group_set_has(kv_group_set set, kv_group_id group)
 
 static inline int kv_group_set_count(kv_group_set set)
 {
-    return __builtin_popcountll(set.bits);
+    const bool several = (set.bits & (set.bits - 1)) != 0; /* nearly always there is one: no call */
+    return several ? __builtin_popcountll(set.bits) : set.bits != 0;
 }
 
 static inline kv_group_set kv_group_set_without(kv_group_set set, kv_group_id group)

@@ -66,9 +66,9 @@ void net_server_send_route(struct net_server *server, const struct net_route *ro
 KV_MUST_CHECK enum status net_server_receive(struct net_server *server, struct net_route *ret_route,
                                              kv_slice *ret_frame);
 
-/* Wait until something can be received, `wake_fd` (-1: none) is readable, or timeout_us has passed.
- * May return early. */
-void net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us);
+/* Wait until something can be received, `wake_fd` (-1: none) is readable, or timeout_us has passed; returns whether `wake_fd` is
+ * known to be readable. May return early. */
+bool net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us);
 
 struct net_counters net_server_counters(const struct net_server *server);
 

@@ -21,6 +21,7 @@ struct net_server {
     int router_fd;
     void *peers[KV_NODES_MAX + 1]; /* by node id; NULL: not connected */
     zmq_msg_t last;                /* owns what the last receive has handed out */
+    bool drained;                  /* the last thing done with the ROUTER was to find it empty */
     struct net_counters counters;
     char endpoint[NET_ENDPOINT_BYTES_MAX];
 };
@@ -147,6 +148,7 @@ void net_server_send_route(struct net_server *server, const struct net_route *ro
     /* With MANDATORY the first part tells whether the client is there and has room; once it is
      * taken, the second one is, too (ZeroMQ drops both by itself if the client goes away between
      * them). */
+    server->drained = false;
     bool sent = net_socket_send(server->router, route->bytes, route->size, ZMQ_SNDMORE) == 0;
     if (sent) {
         sent = net_socket_send(server->router, frame.data, frame.size, 0) == 0;
@@ -190,28 +192,26 @@ enum status net_server_receive(struct net_server *server, struct net_route *ret_
         *ret_frame = kv_slice_of(zmq_msg_data(&server->last), zmq_msg_size(&server->last));
         server->counters.frames_in++;
         server->counters.bytes_in += ret_frame->size;
+        server->drained = false;
         return STATUS_OK;
     }
+    server->drained = true;
     return STATUS_END;
 }
 
-void net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us)
+bool net_server_wait(struct net_server *server, int wake_fd, uint64_t timeout_us)
 {
     struct pollfd descriptors[2] = {
         {.fd = server->router_fd, .events = POLLIN},
         {.fd = wake_fd, .events = POLLIN}, /* poll ignores a negative one */
     };
-    const uint64_t until = net_now_us() + (timeout_us < INT64_MAX ? timeout_us : INT64_MAX);
-    /* ZMQ_FD tells only of changes, and of internal ones too: the socket is asked before each
-     * sleep. */
-    while (!net_socket_readable(server->router)) {
-        const uint64_t now = net_now_us();
-        const struct timespec rest = net_timespec(until > now ? until - now : 0);
-        const int ready = ppoll(descriptors, 2, &rest, NULL);
-        if (ready <= 0 || descriptors[1].revents != 0) {
-            return;
-        }
+    /* ZMQ_FD tells only of changes, so what is there already must be known before a sleep. A receive that found nothing knows it; a
+     * send since then may have taken the news of something that came. */
+    if (!server->drained && net_socket_readable(server->router)) {
+        return false;
     }
+    const struct timespec timeout = net_timespec(timeout_us);
+    return ppoll(descriptors, 2, &timeout, NULL) > 0 && descriptors[1].revents != 0;
 }
 
 struct net_counters net_server_counters(const struct net_server *server)

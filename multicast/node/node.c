@@ -194,7 +194,7 @@ static bool is_readable(int fd)
     return fd >= 0 && poll(&poll_fd, 1, 0) > 0;
 }
 
-/* The stop request is looked at after every sleep and every so many busy turns: a system call saved in each. */
+/* The stop request ends a sleep, and is looked at every so many busy turns: a system call saved in each. */
 #define STOP_LOOK_TURNS 64
 
 enum status node_run(struct node *node, struct node_error *error)
@@ -211,13 +211,17 @@ enum status node_run(struct node *node, struct node_error *error)
             node_report(node, "stopped");
             return STATUS_OK;
         }
+        const int stop_fd = stopping ? -1 : node->settings.stop_fd;
+        bool stop = false;
         if (!busy) {
             kv_instant deadline = node_deadline(node);
             uint64_t sleep = deadline.us > node->now.us ? deadline.us - node->now.us : 0;
-            node_crew_sleep(node, stopping, sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX);
+            stop = node_crew_sleep(node, stopping, sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX) &&
+                   is_readable(stop_fd);
+        } else if (++turns % STOP_LOOK_TURNS == 0) {
+            stop = is_readable(stop_fd);
         }
-        if (!stopping && (!busy || ++turns % STOP_LOOK_TURNS == 0) &&
-            is_readable(node->settings.stop_fd)) {
+        if (stop) {
             begin_stop(node);
         }
     }

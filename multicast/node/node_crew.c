@@ -123,14 +123,16 @@ bool node_crew_collect(struct node *node)
     return any;
 }
 
-void node_crew_sleep(struct node *node, bool stopping, uint64_t time_us)
+bool node_crew_sleep(struct node *node, bool stopping, uint64_t time_us)
 {
     struct node_crew *crew = &node->crew;
+    bool woken = false;
     if (node_workers_rest(crew->workers)) {
-        net_server_wait(node->net, stopping ? node_workers_fd(crew->workers) : crew->wake_fd,
-                        time_us);
+        woken = net_server_wait(node->net,
+                                stopping ? node_workers_fd(crew->workers) : crew->wake_fd, time_us);
         node_workers_rise(crew->workers);
     }
+    return woken;
 }
 
 struct wire_workers_reply node_crew_status(const struct node *node)

@@ -16,6 +16,10 @@
 /* Heartbeats in an election timeout: a lost one or two do not matter. */
 #define HEARTBEATS_PER_TIMEOUT 10
 
+/* And parts of the time between two in which a commit index waits for entries that it can travel with: some milliseconds, longer than a
+ * busy group is ever silent, and shorter than anybody waits for a follower. */
+#define NEWS_PER_HEARTBEAT 32
+
 /* Cores and application that have seen nothing. */
 static void make_member(struct node *node, struct node_member *member)
 {
@@ -33,6 +37,7 @@ static void make_member(struct node *node, struct node_member *member)
         .self = node->self,
         .election_timeout_us = timeout,
         .heartbeat_us = timeout / HEARTBEATS_PER_TIMEOUT,
+        .news_us = timeout / HEARTBEATS_PER_TIMEOUT / NEWS_PER_HEARTBEAT,
         .tag = member->tag,
         .bootstrap = node->config->groups[group.value],
         .trace = &member->trace,

@@ -18,6 +18,7 @@ struct raft *raft_new(const struct raft_settings *settings, kv_instant now)
     KV_ASSERT(settings->self.value != 0);
     KV_ASSERT(settings->heartbeat_us > 0);
     KV_ASSERT(settings->heartbeat_us <= settings->election_timeout_us / 3);
+    KV_ASSERT(settings->news_us < settings->heartbeat_us);
     KV_ASSERT(settings->bootstrap.count == 0 || raft_config_is_valid(&settings->bootstrap));
 
     struct raft *raft = kv_alloc_zero(1, sizeof *raft);

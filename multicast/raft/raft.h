@@ -53,6 +53,8 @@ struct raft_settings {
     kv_node_id self;
     uint64_t election_timeout_us; /* a follower waits this plus up to as much again at random */
     uint64_t heartbeat_us;        /* at most a third of election_timeout_us */
+    uint64_t
+        news_us; /* a leader with nothing else to say tells a higher commit index so long after its last message; below heartbeat_us */
     uint64_t seed;
     wire_tag
         tag; /* of the data directory; 0: there is none, and the member is never blank (tests) */

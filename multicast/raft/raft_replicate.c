@@ -6,9 +6,9 @@
  *    below `next` it pipelines all new entries, in messages of at most KV_APPEND_*, up to
  *    KV_APPEND_INFLIGHT_MAX of them; to one that is being probed it sends one and waits; to one
  *    that needs entries we no longer have it asks the driver for a piece of the snapshot.
- * 2. If there is nothing to send, but the commit index or the round has risen since the last
- *    message to that member, an empty APPEND goes out at once: followers deliver one message delay
- *    behind the leader. Heartbeats are rounds, too.
+ * 2. If there is nothing to send, but the round has risen since the last message to that member, an empty APPEND goes out at once.
+ *    Heartbeats are rounds, too. If only the commit index has risen, it waits for the next entries, at most news_us: nobody needs a
+ *    follower's delivery for an answer, and under load every second message would say nothing else.
  * 3. Entries leave before they are durable here (10.2.1): our own disk is one voter among
  *    others. */
 #include "multicast/raft/raft_internal.h"
@@ -93,6 +93,19 @@ static struct raft_range raft_take_range(struct raft *raft, kv_index first,
     return range;
 }
 
+/* Whether the commit index is higher than this member knows, as far as its log goes; and then when it is told. */
+static bool raft_has_news(const struct raft *raft, const struct raft_peer *peer)
+{
+    const uint64_t end = peer->next.value - 1;
+    return peer->progress == RAFT_PROGRESS_PIPELINE &&
+           peer->commit_sent.value < (raft->commit.value < end ? raft->commit.value : end);
+}
+
+static kv_instant raft_news_at(const struct raft *raft, const struct raft_peer *peer)
+{
+    return kv_instant_add(peer->sent_at, raft->settings.news_us);
+}
+
 /* Returns whether anything was sent. */
 static bool raft_flush_entries(struct raft *raft, struct raft_peer *peer, struct raft_range *last)
 {
@@ -166,12 +179,11 @@ static void raft_flush_peer(struct raft *raft, struct raft_peer *peer, struct ra
     if (raft_flush_entries(raft, peer, last)) {
         return;
     }
-    kv_index end = {peer->next.value - 1};
-    kv_index commit = raft->commit.value < end.value ? raft->commit : end;
-    bool commit_news =
-        peer->progress == RAFT_PROGRESS_PIPELINE && peer->commit_sent.value < commit.value;
-    if (commit_news || peer->round_sent < raft->round) {
-        raft_send_append(raft, peer, end, 0 /* count */, NULL /* entries */);
+    const bool tell =
+        raft_has_news(raft, peer) && kv_instant_reached(raft_news_at(raft, peer), raft->now);
+    if (tell || peer->round_sent < raft->round) {
+        raft_send_append(raft, peer, (kv_index){peer->next.value - 1}, 0 /* count */,
+                         NULL /* entries */);
     }
 }
 
@@ -226,9 +238,12 @@ kv_instant raft_replicate_deadline(const struct raft *raft)
     kv_instant deadline =
         raft->transfer_target.value != 0 ? raft->transfer_until : KV_INSTANT_NEVER;
     for (uint32_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
         if ((int)i != raft->self_position) {
             deadline = kv_instant_min(
-                deadline, kv_instant_add(raft->peers[i].sent_at, raft->settings.heartbeat_us));
+                deadline, raft_has_news(raft, peer)
+                              ? raft_news_at(raft, peer)
+                              : kv_instant_add(peer->sent_at, raft->settings.heartbeat_us));
         }
     }
     return deadline;

@@ -7,13 +7,14 @@
  *    switches here connect them.
  * 2. Sender and addressee stand in the header only. They are written into each message that is
  *    read.
- * 3. The checksum is over the header, with zeros where the checksum stands, and the body. */
+ * 3. The checksum is over the body, seeded with the one over what stands in the header before it: two hashes of bytes that lie together
+ *    cost a third of one that is fed in pieces. */
 #include "multicast/wire/codec.h"
 
 #include <endian.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "multicast/base/assert.h"
@@ -91,14 +92,9 @@ static uint64_t load64(const uint8_t *at)
 /* In two steps, because the bytes of a frame that is read cannot be changed. */
 static uint64_t checksum_of(kv_slice frame)
 {
-    uint8_t header[WIRE_FRAME_HEADER_BYTES];
-    memcpy(header, frame.data, CHECKSUM_AT);
-    memset(header + CHECKSUM_AT, 0, sizeof header - CHECKSUM_AT);
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, header, sizeof header);
-    XXH3_64bits_update(&state, frame.data + sizeof header, frame.size - sizeof header);
-    return XXH3_64bits_digest(&state);
+    const uint64_t header = XXH3_64bits(frame.data, CHECKSUM_AT);
+    return XXH3_64bits_withSeed(frame.data + WIRE_FRAME_HEADER_BYTES,
+                                frame.size - WIRE_FRAME_HEADER_BYTES, header);
 }
 
 kv_cluster_id wire_cluster_id(kv_slice name)
@@ -120,7 +116,7 @@ void wire_frame_begin(struct wire_frame_writer *writer, kv_cluster_id cluster, k
     writer->count = 0;
 }
 
-static void pack_message(msgpack_packer *packer, const struct wire_message *message)
+static void pack_message(struct kv_buffer *packer, const struct wire_message *message)
 {
     switch (message->kind) {
 #define X(NAME, name, number, from, to, purpose)                                                   \
@@ -145,8 +141,7 @@ enum status wire_frame_add(struct wire_frame_writer *writer, const struct wire_m
         return STATUS_FULL;
     }
     size_t before = writer->bytes.size;
-    msgpack_packer packer = wire_packer_of(&writer->bytes);
-    pack_message(&packer, message);
+    pack_message(&writer->bytes, message);
     if (writer->bytes.size > KV_FRAME_BYTES_MAX) {
         KV_ASSERT(writer->count > 0);
         writer->bytes.size = before;

@@ -3,7 +3,7 @@
 #include "multicast/base/assert.h"
 #include "multicast/wire/codec_internal.h"
 
-void wire_pack_backup_request(msgpack_packer *packer, const struct wire_backup_request *message)
+void wire_pack_backup_request(struct kv_buffer *packer, const struct wire_backup_request *message)
 {
     wire_pack_choice(packer, message->step, WIRE_BACKUP_PREPARE, WIRE_BACKUP_DROP);
     wire_pack_uint(packer, message->cut);
@@ -17,7 +17,7 @@ void wire_read_backup_request(struct wire_reader *reader, struct wire_backup_req
     ret->offset = wire_read_u64(reader);
 }
 
-void wire_pack_backup_reply(msgpack_packer *packer, const struct wire_backup_reply *message)
+void wire_pack_backup_reply(struct kv_buffer *packer, const struct wire_backup_reply *message)
 {
     KV_ASSERT(message->bytes.size <= KV_SNAPSHOT_CHUNK_BYTES_MAX);
     wire_pack_choice(packer, message->state, WIRE_BACKUP_READY, WIRE_BACKUP_FAILED);

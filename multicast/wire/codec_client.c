@@ -10,7 +10,7 @@
 /* group, config, leader */
 #define GROUP_FIELDS 3
 
-void wire_pack_hello(msgpack_packer *packer, const struct wire_hello *message)
+void wire_pack_hello(struct kv_buffer *packer, const struct wire_hello *message)
 {
     KV_ASSERT(message->version_min <= message->version_max);
     wire_pack_uint(packer, message->version_min);
@@ -24,7 +24,7 @@ void wire_read_hello(struct wire_reader *reader, struct wire_hello *ret)
     wire_reader_require(reader, ret->version_min <= ret->version_max);
 }
 
-void wire_pack_welcome(msgpack_packer *packer, const struct wire_welcome *message)
+void wire_pack_welcome(struct kv_buffer *packer, const struct wire_welcome *message)
 {
     KV_ASSERT(message->cluster_name.size <= WIRE_CLUSTER_NAME_BYTES_MAX);
     KV_ASSERT(message->partitions >= 1 && message->partitions < KV_GROUPS_MAX);
@@ -109,7 +109,7 @@ static bool destinations_fit(const struct wire_request *request)
     return bits != 0 && (!several || request->mode == WIRE_REQUEST_ORDERED);
 }
 
-void wire_pack_request(msgpack_packer *packer, const struct wire_request *message)
+void wire_pack_request(struct kv_buffer *packer, const struct wire_request *message)
 {
     KV_ASSERT(message->body.size <= KV_BODY_BYTES_MAX);
     KV_ASSERT(destinations_fit(message));
@@ -132,7 +132,7 @@ void wire_read_request(struct wire_reader *reader, struct wire_request *ret)
     ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
 }
 
-void wire_pack_reply(msgpack_packer *packer, const struct wire_reply *message)
+void wire_pack_reply(struct kv_buffer *packer, const struct wire_reply *message)
 {
     KV_ASSERT(message->body.size <= KV_BODY_BYTES_MAX);
     wire_pack_id(packer, message->id);
@@ -153,7 +153,7 @@ void wire_read_reply(struct wire_reader *reader, struct wire_reply *ret)
     ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
 }
 
-void wire_pack_refusal(msgpack_packer *packer, const struct wire_refusal *message)
+void wire_pack_refusal(struct kv_buffer *packer, const struct wire_refusal *message)
 {
     KV_ASSERT(message->text.size <= WIRE_REFUSAL_TEXT_BYTES_MAX);
     wire_pack_choice(packer, message->reason, WIRE_REFUSAL_VERSION, WIRE_REFUSAL_MALFORMED);

@@ -61,7 +61,7 @@ enum {
  * bug of the sender. wire_read_vote_request(reader, ret) etc. read and check them; failures are
  * kept in the reader. */
 #define X(NAME, name, number, from, to, purpose)                                                   \
-    void wire_pack_##name(msgpack_packer *packer, const struct wire_##name *message);              \
+    void wire_pack_##name(struct kv_buffer *packer, const struct wire_##name *message);            \
     void wire_read_##name(struct wire_reader *reader, struct wire_##name *ret);
 WIRE_MESSAGE_MAP(X)
 #undef X
@@ -70,35 +70,35 @@ WIRE_MESSAGE_MAP(X)
 #define WIRE_ENTRY_HEAD_BYTES 96
 
 /* One entry. wire_read_entry: a new one with one reference, NULL after a failure. */
-void wire_pack_entry(msgpack_packer *packer, const struct wire_entry *entry);
+void wire_pack_entry(struct kv_buffer *packer, const struct wire_entry *entry);
 struct wire_entry *wire_read_entry(struct wire_reader *reader);
 
 /* A configuration: an array of [node, voter]. Reading refuses duplicates, none, and no voter. */
-void wire_pack_config(msgpack_packer *packer, const struct wire_config *config);
+void wire_pack_config(struct kv_buffer *packer, const struct wire_config *config);
 void wire_read_config(struct wire_reader *reader, struct wire_config *ret);
 
-static inline void wire_pack_group(msgpack_packer *packer, kv_group_id group)
+static inline void wire_pack_group(struct kv_buffer *packer, kv_group_id group)
 {
     KV_ASSERT(group.value < KV_GROUPS_MAX);
     wire_pack_uint(packer, group.value);
 }
 
 /* A node, or none. */
-static inline void wire_pack_node(msgpack_packer *packer, kv_node_id node)
+static inline void wire_pack_node(struct kv_buffer *packer, kv_node_id node)
 {
     KV_ASSERT(node.value <= KV_NODES_MAX);
     wire_pack_uint(packer, node.value);
 }
 
 /* Two elements. */
-static inline void wire_pack_timestamp(msgpack_packer *packer, kv_timestamp timestamp)
+static inline void wire_pack_timestamp(struct kv_buffer *packer, kv_timestamp timestamp)
 {
     wire_pack_uint(packer, timestamp.clock.value);
     wire_pack_group(packer, timestamp.group);
 }
 
 /* Four elements. */
-static inline void wire_pack_id(msgpack_packer *packer, kv_message_id id)
+static inline void wire_pack_id(struct kv_buffer *packer, kv_message_id id)
 {
     wire_pack_timestamp(packer, id.session.registered);
     wire_pack_uint(packer, id.sequence);
@@ -106,7 +106,7 @@ static inline void wire_pack_id(msgpack_packer *packer, kv_message_id id)
 }
 
 /* A value of an enum whose numbers are first..last. */
-static inline void wire_pack_choice(msgpack_packer *packer, unsigned value, unsigned first,
+static inline void wire_pack_choice(struct kv_buffer *packer, unsigned value, unsigned first,
                                     unsigned last)
 {
     KV_ASSERT(value >= first && value <= last);

@@ -3,7 +3,7 @@
 #include "multicast/base/assert.h"
 #include "multicast/wire/codec_internal.h"
 
-static void pack_speaker(msgpack_packer *packer, const struct wire_speaker *speaker)
+static void pack_speaker(struct kv_buffer *packer, const struct wire_speaker *speaker)
 {
     wire_pack_group(packer, speaker->group);
     wire_pack_uint(packer, speaker->term.value);
@@ -19,7 +19,7 @@ static struct wire_speaker read_speaker(struct wire_reader *reader)
     return speaker;
 }
 
-void wire_pack_soft(msgpack_packer *packer, const struct wire_soft *message)
+void wire_pack_soft(struct kv_buffer *packer, const struct wire_soft *message)
 {
     KV_ASSERT(message->body.size <= KV_BODY_BYTES_MAX);
     KV_ASSERT(kv_group_set_count(message->destinations) > 1);
@@ -48,7 +48,7 @@ void wire_read_soft(struct wire_reader *reader, struct wire_soft *ret)
     ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
 }
 
-void wire_pack_fix(msgpack_packer *packer, const struct wire_fix *message)
+void wire_pack_fix(struct kv_buffer *packer, const struct wire_fix *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -62,7 +62,7 @@ void wire_read_fix(struct wire_reader *reader, struct wire_fix *ret)
     ret->lts = wire_read_timestamp(reader);
 }
 
-void wire_pack_ack(msgpack_packer *packer, const struct wire_ack *message)
+void wire_pack_ack(struct kv_buffer *packer, const struct wire_ack *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -80,7 +80,7 @@ void wire_read_ack(struct wire_reader *reader, struct wire_ack *ret)
     ret->config_digest = wire_read_u64(reader);
 }
 
-void wire_pack_done_request(msgpack_packer *packer, const struct wire_done_request *message)
+void wire_pack_done_request(struct kv_buffer *packer, const struct wire_done_request *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -92,7 +92,7 @@ void wire_read_done_request(struct wire_reader *reader, struct wire_done_request
     ret->id = wire_read_id(reader);
 }
 
-void wire_pack_done(msgpack_packer *packer, const struct wire_done *message)
+void wire_pack_done(struct kv_buffer *packer, const struct wire_done *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -104,7 +104,7 @@ void wire_read_done(struct wire_reader *reader, struct wire_done *ret)
     ret->id = wire_read_id(reader);
 }
 
-void wire_pack_forget(msgpack_packer *packer, const struct wire_forget *message)
+void wire_pack_forget(struct kv_buffer *packer, const struct wire_forget *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -116,7 +116,7 @@ void wire_read_forget(struct wire_reader *reader, struct wire_forget *ret)
     ret->id = wire_read_id(reader);
 }
 
-void wire_pack_ask(msgpack_packer *packer, const struct wire_ask *message)
+void wire_pack_ask(struct kv_buffer *packer, const struct wire_ask *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -130,7 +130,7 @@ void wire_read_ask(struct wire_reader *reader, struct wire_ask *ret)
     ret->nonce = wire_read_u64(reader);
 }
 
-void wire_pack_tell(msgpack_packer *packer, const struct wire_tell *message)
+void wire_pack_tell(struct kv_buffer *packer, const struct wire_tell *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -146,7 +146,7 @@ void wire_read_tell(struct wire_reader *reader, struct wire_tell *ret)
     ret->unresolved = wire_read_bool(reader);
 }
 
-void wire_pack_signal(msgpack_packer *packer, const struct wire_signal *message)
+void wire_pack_signal(struct kv_buffer *packer, const struct wire_signal *message)
 {
     KV_ASSERT(message->payload.size < KV_BODY_BYTES_MAX);
     pack_speaker(packer, &message->speaker);
@@ -165,7 +165,7 @@ void wire_read_signal(struct wire_reader *reader, struct wire_signal *ret)
     ret->payload = wire_read_bytes(reader, KV_BODY_BYTES_MAX - 1);
 }
 
-void wire_pack_signal_request(msgpack_packer *packer, const struct wire_signal_request *message)
+void wire_pack_signal_request(struct kv_buffer *packer, const struct wire_signal_request *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);
@@ -177,7 +177,7 @@ void wire_read_signal_request(struct wire_reader *reader, struct wire_signal_req
     ret->id = wire_read_id(reader);
 }
 
-void wire_pack_signal_ack(msgpack_packer *packer, const struct wire_signal_ack *message)
+void wire_pack_signal_ack(struct kv_buffer *packer, const struct wire_signal_ack *message)
 {
     pack_speaker(packer, &message->speaker);
     wire_pack_id(packer, message->id);

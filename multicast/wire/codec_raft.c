@@ -7,7 +7,7 @@
 #include "multicast/base/assert.h"
 #include "multicast/wire/codec_internal.h"
 
-void wire_pack_vote_request(msgpack_packer *packer, const struct wire_vote_request *message)
+void wire_pack_vote_request(struct kv_buffer *packer, const struct wire_vote_request *message)
 {
     wire_pack_uint(packer, message->term.value);
     wire_pack_uint(packer, message->last_index.value);
@@ -25,7 +25,7 @@ void wire_read_vote_request(struct wire_reader *reader, struct wire_vote_request
     ret->transfer = wire_read_bool(reader);
 }
 
-void wire_pack_vote_reply(msgpack_packer *packer, const struct wire_vote_reply *message)
+void wire_pack_vote_reply(struct kv_buffer *packer, const struct wire_vote_reply *message)
 {
     wire_pack_uint(packer, message->term.value);
     wire_pack_bool(packer, message->pre);
@@ -47,7 +47,7 @@ static bool has_room(uint64_t body_bytes)
     return body_bytes <= KV_APPEND_BYTES_MAX;
 }
 
-void wire_pack_append(msgpack_packer *packer, const struct wire_append *message)
+void wire_pack_append(struct kv_buffer *packer, const struct wire_append *message)
 {
     KV_ASSERT(message->count <= KV_APPEND_ENTRIES_MAX);
     wire_pack_uint(packer, message->term.value);
@@ -100,7 +100,7 @@ void wire_read_append(struct wire_reader *reader, struct wire_append *ret)
     ret->entries = reader->frame->entries;
 }
 
-void wire_pack_append_reply(msgpack_packer *packer, const struct wire_append_reply *message)
+void wire_pack_append_reply(struct kv_buffer *packer, const struct wire_append_reply *message)
 {
     wire_pack_uint(packer, message->term.value);
     wire_pack_bool(packer, message->success);
@@ -126,7 +126,7 @@ static bool chunk_fits(const struct wire_snapshot_chunk *chunk)
     return chunk->offset <= chunk->total && chunk->bytes.size <= chunk->total - chunk->offset;
 }
 
-void wire_pack_snapshot_chunk(msgpack_packer *packer, const struct wire_snapshot_chunk *message)
+void wire_pack_snapshot_chunk(struct kv_buffer *packer, const struct wire_snapshot_chunk *message)
 {
     KV_ASSERT(message->bytes.size <= KV_SNAPSHOT_CHUNK_BYTES_MAX);
     KV_ASSERT(chunk_fits(message));
@@ -157,7 +157,7 @@ void wire_read_snapshot_chunk(struct wire_reader *reader, struct wire_snapshot_c
     wire_reader_require(reader, chunk_fits(ret));
 }
 
-void wire_pack_snapshot_reply(msgpack_packer *packer, const struct wire_snapshot_reply *message)
+void wire_pack_snapshot_reply(struct kv_buffer *packer, const struct wire_snapshot_reply *message)
 {
     wire_pack_uint(packer, message->term.value);
     wire_pack_uint(packer, message->index.value);
@@ -173,7 +173,7 @@ void wire_read_snapshot_reply(struct wire_reader *reader, struct wire_snapshot_r
     ret->round = wire_read_u64(reader);
 }
 
-void wire_pack_timeout_now(msgpack_packer *packer, const struct wire_timeout_now *message)
+void wire_pack_timeout_now(struct kv_buffer *packer, const struct wire_timeout_now *message)
 {
     wire_pack_uint(packer, message->term.value);
 }

@@ -8,7 +8,7 @@
 
 #define ROLL_MEMBER_FIELDS 2
 
-static void pack_roll(msgpack_packer *packer, const struct wire_roll *roll)
+static void pack_roll(struct kv_buffer *packer, const struct wire_roll *roll)
 {
     KV_ASSERT(roll->count <= KV_MEMBERS_MAX);
     wire_pack_array(packer, roll->count);
@@ -33,7 +33,7 @@ static void read_roll(struct wire_reader *reader, struct wire_roll *ret)
     }
 }
 
-void wire_pack_roll_call(msgpack_packer *packer, const struct wire_roll_call *message)
+void wire_pack_roll_call(struct kv_buffer *packer, const struct wire_roll_call *message)
 {
     wire_pack_uint(packer, message->tag.value);
     wire_pack_uint(packer, message->term.value);
@@ -45,7 +45,7 @@ void wire_read_roll_call(struct wire_reader *reader, struct wire_roll_call *ret)
     ret->term.value = wire_read_u64(reader);
 }
 
-void wire_pack_roll_reply(msgpack_packer *packer, const struct wire_roll_reply *message)
+void wire_pack_roll_reply(struct kv_buffer *packer, const struct wire_roll_reply *message)
 {
     wire_pack_uint(packer, message->tag.value);
     wire_pack_uint(packer, message->asked.value);
@@ -65,7 +65,7 @@ void wire_read_roll_reply(struct wire_reader *reader, struct wire_roll_reply *re
     read_roll(reader, &ret->founders);
 }
 
-void wire_pack_admitted(msgpack_packer *packer, const struct wire_admitted *message)
+void wire_pack_admitted(struct kv_buffer *packer, const struct wire_admitted *message)
 {
     wire_pack_uint(packer, message->tag.value);
     wire_pack_uint(packer, message->term.value);

@@ -9,7 +9,7 @@
 /* Elements of struct wire_sample. */
 #define SAMPLE_FIELDS 2
 
-void wire_pack_status_request(msgpack_packer *packer, const struct wire_status_request *message)
+void wire_pack_status_request(struct kv_buffer *packer, const struct wire_status_request *message)
 {
     wire_pack_uint(packer, message->detail);
 }
@@ -19,7 +19,7 @@ void wire_read_status_request(struct wire_reader *reader, struct wire_status_req
     ret->detail = (uint8_t)wire_read_uint(reader, UINT8_MAX);
 }
 
-static void pack_member(msgpack_packer *packer, const struct wire_member_status *member)
+static void pack_member(struct kv_buffer *packer, const struct wire_member_status *member)
 {
     wire_pack_array(packer, MEMBER_STATUS_FIELDS);
     wire_pack_group(packer, member->group);
@@ -61,7 +61,7 @@ static void read_member(struct wire_reader *reader, struct wire_member_status *r
     ret->checkpoint.value = wire_read_u64(reader);
 }
 
-void wire_pack_status_reply(msgpack_packer *packer, const struct wire_status_reply *message)
+void wire_pack_status_reply(struct kv_buffer *packer, const struct wire_status_reply *message)
 {
     KV_ASSERT(message->member_count <= KV_GROUPS_MAX);
     wire_pack_node(packer, message->node);
@@ -103,7 +103,8 @@ void wire_read_status_reply(struct wire_reader *reader, struct wire_status_reply
     }
 }
 
-void wire_pack_transfer_request(msgpack_packer *packer, const struct wire_transfer_request *message)
+void wire_pack_transfer_request(struct kv_buffer *packer,
+                                const struct wire_transfer_request *message)
 {
     wire_pack_node(packer, message->target);
 }
@@ -113,7 +114,7 @@ void wire_read_transfer_request(struct wire_reader *reader, struct wire_transfer
     ret->target = wire_read_node(reader);
 }
 
-void wire_pack_transfer_reply(msgpack_packer *packer, const struct wire_transfer_reply *message)
+void wire_pack_transfer_reply(struct kv_buffer *packer, const struct wire_transfer_reply *message)
 {
     wire_pack_bool(packer, message->started);
     wire_pack_node(packer, message->leader);
@@ -125,7 +126,7 @@ void wire_read_transfer_reply(struct wire_reader *reader, struct wire_transfer_r
     ret->leader = wire_read_node(reader);
 }
 
-void wire_pack_checkpoint_request(msgpack_packer *packer,
+void wire_pack_checkpoint_request(struct kv_buffer *packer,
                                   const struct wire_checkpoint_request *message)
 {
     wire_pack_uint(packer, message->detail);
@@ -136,7 +137,8 @@ void wire_read_checkpoint_request(struct wire_reader *reader, struct wire_checkp
     ret->detail = (uint8_t)wire_read_uint(reader, UINT8_MAX);
 }
 
-void wire_pack_checkpoint_reply(msgpack_packer *packer, const struct wire_checkpoint_reply *message)
+void wire_pack_checkpoint_reply(struct kv_buffer *packer,
+                                const struct wire_checkpoint_reply *message)
 {
     wire_pack_uint(packer, message->members);
 }
@@ -146,7 +148,7 @@ void wire_read_checkpoint_reply(struct wire_reader *reader, struct wire_checkpoi
     ret->members = (uint32_t)wire_read_uint(reader, KV_GROUPS_MAX);
 }
 
-void wire_pack_workers_request(msgpack_packer *packer, const struct wire_workers_request *message)
+void wire_pack_workers_request(struct kv_buffer *packer, const struct wire_workers_request *message)
 {
     wire_pack_choice(packer, message->change, WIRE_WORKERS_SHOW, WIRE_WORKERS_AUTO);
     wire_pack_uint(packer, message->workers);
@@ -158,7 +160,7 @@ void wire_read_workers_request(struct wire_reader *reader, struct wire_workers_r
     ret->workers = (uint32_t)wire_read_uint(reader, KV_WORKERS_MAX);
 }
 
-void wire_pack_workers_reply(msgpack_packer *packer, const struct wire_workers_reply *message)
+void wire_pack_workers_reply(struct kv_buffer *packer, const struct wire_workers_reply *message)
 {
     wire_pack_uint(packer, message->workers);
     wire_pack_bool(packer, message->automatic);
@@ -180,7 +182,7 @@ void wire_read_workers_reply(struct wire_reader *reader, struct wire_workers_rep
     ret->work_us = wire_read_u64(reader);
 }
 
-void wire_pack_compare(msgpack_packer *packer, const struct wire_compare *message)
+void wire_pack_compare(struct kv_buffer *packer, const struct wire_compare *message)
 {
     KV_ASSERT(message->count <= WIRE_COMPARE_SAMPLES_MAX);
     wire_pack_array(packer, message->count);

@@ -124,7 +124,7 @@ static bool txn_fits(const struct wire_command *command)
 
 /* ---- Encoding ---- */
 
-static void pack_placement(msgpack_packer *packer, const struct wire_command *command)
+static void pack_placement(struct kv_buffer *packer, const struct wire_command *command)
 {
     if (!has_placement(command)) {
         wire_pack_nil(packer);
@@ -137,7 +137,7 @@ static void pack_placement(msgpack_packer *packer, const struct wire_command *co
     wire_pack_bytes(packer, kv_slice_of(command->owners, command->owner_count));
 }
 
-static void pack_step(msgpack_packer *packer, const struct wire_step *step)
+static void pack_step(struct kv_buffer *packer, const struct wire_step *step)
 {
     switch (wire_step_operands(step->kind)) {
     case WIRE_OPERANDS_NONE:
@@ -170,7 +170,7 @@ static void pack_step(msgpack_packer *packer, const struct wire_step *step)
     }
 }
 
-static void pack_txn(msgpack_packer *packer, const struct wire_command *command)
+static void pack_txn(struct kv_buffer *packer, const struct wire_command *command)
 {
     if (command->op != WIRE_OP_TXN) {
         wire_pack_nil(packer);
@@ -200,26 +200,25 @@ void wire_command_encode(const struct wire_command *command, struct kv_buffer *r
     KV_ASSERT(!has_placement(command) || keys_differ(command));
     const bool all = has_placement(command) || command->op == WIRE_OP_TXN;
     size_t before = ret->size;
-    msgpack_packer packer = wire_packer_of(ret);
-    wire_pack_array(&packer, all ? COMMAND_FIELDS_ALL : COMMAND_FIELDS);
-    wire_pack_uint(&packer, command->op);
-    wire_pack_array(&packer, command->key_count);
+    wire_pack_array(ret, all ? COMMAND_FIELDS_ALL : COMMAND_FIELDS);
+    wire_pack_uint(ret, command->op);
+    wire_pack_array(ret, command->key_count);
     for (uint32_t i = 0; i < command->key_count; i++) {
         KV_ASSERT(key_fits(command->op, command->keys[i]));
         KV_ASSERT(i == 0 || !keys_ascend(command->op) ||
                   kv_slice_compare(command->keys[i - 1], command->keys[i]) < 0);
-        wire_pack_bytes(&packer, command->keys[i]);
+        wire_pack_bytes(ret, command->keys[i]);
     }
-    wire_pack_array(&packer, command->value_count);
+    wire_pack_array(ret, command->value_count);
     for (uint32_t i = 0; i < command->value_count; i++) {
         KV_ASSERT(command->values[i].size <= KV_VALUE_BYTES_MAX);
-        wire_pack_bytes(&packer, command->values[i]);
+        wire_pack_bytes(ret, command->values[i]);
     }
-    wire_pack_int(&packer, command->number);
-    wire_pack_uint(&packer, command->limit);
+    wire_pack_int(ret, command->number);
+    wire_pack_uint(ret, command->limit);
     if (all) {
-        pack_placement(&packer, command);
-        pack_txn(&packer, command);
+        pack_placement(ret, command);
+        pack_txn(ret, command);
     }
     KV_ASSERT(ret->size - before <= KV_BODY_BYTES_MAX);
 }
@@ -365,7 +364,7 @@ enum status wire_command_decode(kv_slice bytes, struct wire_command *ret)
 
 /* ---- Answers ---- */
 
-static void pack_places(msgpack_packer *packer, const struct wire_answer *answer)
+static void pack_places(struct kv_buffer *packer, const struct wire_answer *answer)
 {
     wire_pack_array(packer, answer->place_count);
     for (uint32_t i = 0; i < answer->place_count; i++) {
@@ -387,27 +386,26 @@ void wire_answer_encode(const struct wire_answer *answer, struct kv_buffer *ret)
     KV_ASSERT(answer->place_count <= KV_COMMAND_KEYS_MAX);
     KV_ASSERT(answer->hint <= HINT_MAX);
     size_t before = ret->size;
-    msgpack_packer packer = wire_packer_of(ret);
-    wire_pack_array(&packer, answer->place_count > 0 ? ANSWER_FIELDS_ALL : ANSWER_FIELDS);
-    wire_pack_uint(&packer, answer->verdict);
-    wire_pack_int(&packer, answer->number);
-    wire_pack_array(&packer, answer->row_count);
+    wire_pack_array(ret, answer->place_count > 0 ? ANSWER_FIELDS_ALL : ANSWER_FIELDS);
+    wire_pack_uint(ret, answer->verdict);
+    wire_pack_int(ret, answer->number);
+    wire_pack_array(ret, answer->row_count);
     for (uint32_t i = 0; i < answer->row_count; i++) {
         const struct wire_row *row = &answer->rows[i];
         KV_ASSERT(row->key.size <= KV_KEY_BYTES_MAX && row->value.size <= KV_VALUE_BYTES_MAX);
         KV_ASSERT(row->present || row->value.size == 0);
-        wire_pack_array(&packer, ROW_FIELDS);
-        wire_pack_bytes(&packer, row->key);
+        wire_pack_array(ret, ROW_FIELDS);
+        wire_pack_bytes(ret, row->key);
         if (row->present) {
-            wire_pack_bytes(&packer, row->value);
+            wire_pack_bytes(ret, row->value);
         } else {
-            wire_pack_nil(&packer);
+            wire_pack_nil(ret);
         }
     }
-    wire_pack_bool(&packer, answer->more);
-    wire_pack_uint(&packer, answer->hint);
+    wire_pack_bool(ret, answer->more);
+    wire_pack_uint(ret, answer->hint);
     if (answer->place_count > 0) {
-        pack_places(&packer, answer);
+        pack_places(ret, answer);
     }
     KV_ASSERT(ret->size - before <= KV_BODY_BYTES_MAX);
 }

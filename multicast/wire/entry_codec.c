@@ -23,7 +23,7 @@ static bool is_kind(uint64_t number)
     return false;
 }
 
-void wire_pack_entry(msgpack_packer *packer, const struct wire_entry *entry)
+void wire_pack_entry(struct kv_buffer *packer, const struct wire_entry *entry)
 {
     KV_ASSERT(entry->body_size <= KV_BODY_BYTES_MAX);
     KV_ASSERT(is_kind(entry->kind));
@@ -87,8 +87,7 @@ struct wire_entry *wire_read_entry(struct wire_reader *reader)
 void wire_entry_encode(const struct wire_entry *entry, struct kv_buffer *ret)
 {
     kv_buffer_reserve(ret, WIRE_ENTRY_HEAD_BYTES + entry->body_size);
-    msgpack_packer packer = wire_packer_of(ret);
-    wire_pack_entry(&packer, entry);
+    wire_pack_entry(ret, entry);
 }
 
 enum status wire_entry_decode(kv_slice bytes, struct wire_entry **ret)
@@ -117,7 +116,7 @@ static bool config_is_sound(const struct wire_config *config)
     return has_voter;
 }
 
-void wire_pack_config(msgpack_packer *packer, const struct wire_config *config)
+void wire_pack_config(struct kv_buffer *packer, const struct wire_config *config)
 {
     KV_ASSERT(config->count <= KV_MEMBERS_MAX && config_is_sound(config));
     wire_pack_array(packer, config->count);
@@ -142,8 +141,7 @@ void wire_read_config(struct wire_reader *reader, struct wire_config *ret)
 
 void wire_config_encode(const struct wire_config *config, struct kv_buffer *ret)
 {
-    msgpack_packer packer = wire_packer_of(ret);
-    wire_pack_config(&packer, config);
+    wire_pack_config(ret, config);
 }
 
 enum status wire_config_decode(kv_slice bytes, struct wire_config *ret)

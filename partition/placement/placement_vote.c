@@ -33,7 +33,7 @@ struct placement_item *placement_vote_item(struct placement_vote *vote, uint32_t
     return item;
 }
 
-static void pack_branch(msgpack_packer *packer, const struct placement_branch *branch)
+static void pack_branch(struct kv_buffer *packer, const struct placement_branch *branch)
 {
     wire_pack_array(packer, BRANCH_FIELDS);
     wire_pack_uint(packer, branch->verdict);
@@ -41,7 +41,7 @@ static void pack_branch(msgpack_packer *packer, const struct placement_branch *b
     wire_pack_uint(packer, branch->bytes);
 }
 
-static void pack_value(msgpack_packer *packer, bool present, kv_slice value)
+static void pack_value(struct kv_buffer *packer, bool present, kv_slice value)
 {
     if (present) {
         wire_pack_bytes(packer, value);
@@ -54,31 +54,30 @@ void placement_vote_encode(const struct placement_vote *vote, struct kv_buffer *
 {
     const size_t before = ret->size;
     size_t bytes = 0;
-    msgpack_packer packer = wire_packer_of(ret);
-    wire_pack_array(&packer, VOTE_FIELDS);
-    wire_pack_bool(&packer, vote->guards_hold);
-    pack_branch(&packer, &vote->branches[WIRE_BRANCH_THEN]);
-    pack_branch(&packer, &vote->branches[WIRE_BRANCH_ELSE]);
-    wire_pack_array(&packer, vote->item_count);
+    wire_pack_array(ret, VOTE_FIELDS);
+    wire_pack_bool(ret, vote->guards_hold);
+    pack_branch(ret, &vote->branches[WIRE_BRANCH_THEN]);
+    pack_branch(ret, &vote->branches[WIRE_BRANCH_ELSE]);
+    wire_pack_array(ret, vote->item_count);
     for (uint32_t i = 0; i < vote->item_count; i++) {
         const struct placement_item *item = &vote->items[i];
-        wire_pack_array(&packer, ITEM_FIELDS);
-        wire_pack_uint(&packer, item->key);
-        wire_pack_uint(&packer, item->verdict);
-        wire_pack_bool(&packer, item->present);
-        pack_value(&packer, item->has_value, item->value);
-        wire_pack_uint(&packer, item->group.value);
-        wire_pack_uint(&packer, item->version.clock.value);
-        wire_pack_uint(&packer, item->version.group.value);
+        wire_pack_array(ret, ITEM_FIELDS);
+        wire_pack_uint(ret, item->key);
+        wire_pack_uint(ret, item->verdict);
+        wire_pack_bool(ret, item->present);
+        pack_value(ret, item->has_value, item->value);
+        wire_pack_uint(ret, item->group.value);
+        wire_pack_uint(ret, item->version.clock.value);
+        wire_pack_uint(ret, item->version.group.value);
         bytes += item->has_value ? item->value.size : 0;
     }
-    wire_pack_array(&packer, vote->row_count);
+    wire_pack_array(ret, vote->row_count);
     for (uint32_t i = 0; i < vote->row_count; i++) {
         const struct placement_row *row = &vote->rows[i];
-        wire_pack_array(&packer, ROW_FIELDS);
-        wire_pack_uint(&packer, row->branch);
-        wire_pack_uint(&packer, row->step);
-        pack_value(&packer, row->present, row->value);
+        wire_pack_array(ret, ROW_FIELDS);
+        wire_pack_uint(ret, row->branch);
+        wire_pack_uint(ret, row->step);
+        pack_value(ret, row->present, row->value);
         bytes += row->present ? row->value.size : 0;
     }
     KV_ASSERT(bytes <= KV_SIGNAL_BYTES_MAX && ret->size - before < KV_BODY_BYTES_MAX);

@@ -27,6 +27,7 @@ void sim_member_open(struct sim *sim, struct sim_node *node, kv_group_id group)
                                                .self = node->id,
                                                .election_timeout_us = sim->parameters.election_us,
                                                .heartbeat_us = sim->parameters.heartbeat_us,
+                                               .news_us = sim->parameters.news_us,
                                                .seed = kv_prng_next(&sim->timing),
                                                .tag = {node->disk.tag},
                                                .bootstrap = sim->bootstrap[group.value]},

@@ -38,6 +38,7 @@ static void draw_cluster(struct kv_prng *prng, struct sim_parameters *p)
         kv_prng_chance(prng, 2, 3) ? kv_prng_between(prng, 100, 3000) * MILLISECOND : 0;
     p->snapshot_save_us = kv_prng_between(prng, 0, 100) * MILLISECOND;
     p->chunk_bytes = kv_prng_between(prng, 32, 2000);
+    p->news_us = kv_prng_chance(prng, 1, 2) ? kv_prng_between(prng, 1, p->heartbeat_us - 1) : 0;
 }
 
 static void draw_workload(struct kv_prng *prng, struct sim_parameters *p)

@@ -36,6 +36,7 @@
     X(safety_us, "length of the safety phase")                                                     \
     X(election_us, "election timeout")                                                             \
     X(heartbeat_us, "heartbeat of leaders")                                                        \
+    X(news_us, "how long a commit index waits for entries that it can travel with")                \
     X(loop_us, "longest time from an event to the node's loop that handles it")                    \
     X(through_codec, "messages and log entries go through the codec")                              \
     X(carry_each_step, "effects are carried out after each step, not after each loop")             \

@@ -31,6 +31,7 @@ void world_member_new(struct world *world, struct world_member *member)
                  .self = {(uint16_t)member->node},
                  .election_timeout_us = p->election_us,
                  .heartbeat_us = p->heartbeat_us,
+                 .news_us = p->news_us,
                  .seed = kv_prng_next(&world->prng),
                  .bootstrap = world->configs[member->group.value],
                  .trace = &member->trace},

@@ -31,6 +31,7 @@ static void draw_cluster(struct kv_prng *prng, struct world_parameters *p)
     p->clock_skew_us = kv_prng_between(prng, 1, 2000) * MILLISECOND;
     p->loop_us = kv_prng_chance(prng, 1, 3) ? kv_prng_between(prng, 100, 5000) : 0;
     p->through_codec = kv_prng_chance(prng, 1, 16);
+    p->news_us = sometimes(prng, 1, p->heartbeat_us - 1);
     p->safety_us = kv_prng_between(prng, 2 * SECOND, 5 * SECOND);
 }
 
@@ -108,6 +109,7 @@ static void elections(struct kv_prng *prng, struct world_parameters *p)
     p->sync_us_max = p->sync_us_min + kv_prng_between(prng, 10, 60) * MILLISECOND;
     p->election_us = kv_prng_between(prng, 90, 150) * MILLISECOND;
     p->heartbeat_us = p->election_us / 3;
+    p->news_us %= p->heartbeat_us;
     p->fault_us = kv_prng_between(prng, 200, 2000) * MILLISECOND;
     p->down_us_max = kv_prng_between(prng, 10, 300) * MILLISECOND;
     p->heal_weight = kv_prng_between(prng, 1, 10);

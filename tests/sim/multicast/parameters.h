@@ -25,6 +25,7 @@
     X(safety_us, "length of the phase with faults")                                                \
     X(election_us, "election timeout")                                                             \
     X(heartbeat_us, "heartbeat of leaders")                                                        \
+    X(news_us, "how long a commit index waits for entries that it can travel with")                \
     X(retry_us, "first pause between two SOFTs")                                                   \
     X(look_ahead_us, "look-ahead of a PROPOSE")                                                    \
     X(fast_path, "facts by acknowledgements of a majority")                                        \

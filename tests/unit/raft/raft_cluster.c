@@ -37,6 +37,7 @@ static void cluster_start(struct cluster *cluster, uint32_t node)
                                      .self = {(uint16_t)node},
                                      .election_timeout_us = CLUSTER_ELECTION_US,
                                      .heartbeat_us = CLUSTER_HEARTBEAT_US,
+                                     .news_us = cluster->options.news_us,
                                      .seed = cluster->options.seed + cluster->order,
                                      .tag = cluster_tag(cluster, node),
                                      .bootstrap = cluster->bootstrap,

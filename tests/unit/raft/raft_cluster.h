@@ -104,6 +104,7 @@ struct cluster_options {
     uint64_t seed;
     uint64_t delay_min_us, delay_max_us;
     uint64_t sync_us; /* 0: at once; UINT64_MAX: only by cluster_sync */
+    uint64_t news_us; /* as in the settings */
     uint32_t drop_permille, duplicate_permille;
     enum trace_level trace;
 };

@@ -120,7 +120,7 @@ static void a_sole_voter_commits_when_its_own_disk_has_it(void **state)
     cluster_close(&cluster);
 }
 
-static void a_new_commit_index_is_sent_at_once(void **state)
+static void without_a_pause_for_news_a_new_commit_index_is_sent_at_once(void **state)
 {
     (void)state;
     open_led(0);
@@ -137,6 +137,44 @@ static void a_new_commit_index_is_sent_at_once(void **state)
     assert_int_equal(cluster_step(&cluster, 1, (struct raft_event){.kind = RAFT_EVENT_FLUSH}),
                      STATUS_OK);
     assert_int_equal(cluster.bag_count, 0); /* and not again */
+    cluster_close(&cluster);
+}
+
+static void a_new_commit_index_waits_for_entries_but_no_longer_than_for_news_us(void **state)
+{
+    (void)state;
+    const uint64_t news_us = CLUSTER_HEARTBEAT_US / 4;
+    cluster_open(&cluster, &(struct cluster_options){.voters = 3, .seed = 1, .news_us = news_us});
+    cluster_make_leader(&cluster, 1);
+    cluster_drop_all(&cluster);
+
+    /* With entries that come in time it travels. */
+    assert_int_equal(cluster_propose(&cluster, 1, 5), STATUS_OK);
+    const kv_instant sent = cluster.now;
+    cluster_drop_all(&cluster);
+    inject_reply(2, (struct wire_append_reply){.term = {1}, .success = true, .match = {2}});
+    assert_int_equal(commit_of(1), 2);
+    assert_null(cluster_find(&cluster, WIRE_MESSAGE_APPEND, 2));
+    assert_int_equal(raft_deadline(leader()).us, sent.us + news_us);
+    assert_int_equal(cluster_propose(&cluster, 1, 6), STATUS_OK);
+    const struct cluster_message *message = cluster_find(&cluster, WIRE_MESSAGE_APPEND, 2);
+    assert_non_null(message);
+    assert_int_equal(message->as.append.count, 1);
+    assert_int_equal(message->as.append.commit.value, 2);
+    cluster_drop_all(&cluster);
+
+    /* By itself when none come. */
+    inject_reply(2, (struct wire_append_reply){.term = {1}, .success = true, .match = {3}});
+    cluster.now.us += news_us - 1;
+    const struct raft_event tick = {.kind = RAFT_EVENT_TICK};
+    assert_int_equal(cluster_step(&cluster, 1, tick), STATUS_OK);
+    assert_null(cluster_find(&cluster, WIRE_MESSAGE_APPEND, 2));
+    cluster.now.us++;
+    assert_int_equal(cluster_step(&cluster, 1, tick), STATUS_OK);
+    message = cluster_find(&cluster, WIRE_MESSAGE_APPEND, 2);
+    assert_non_null(message);
+    assert_int_equal(message->as.append.count, 0);
+    assert_int_equal(message->as.append.commit.value, 3);
     cluster_close(&cluster);
 }
 
@@ -375,7 +413,8 @@ int main(void)
         cmocka_unit_test(an_append_leaves_before_it_is_durable_and_the_leader_counts_itself_after),
         cmocka_unit_test(two_followers_commit_without_the_leaders_disk),
         cmocka_unit_test(a_sole_voter_commits_when_its_own_disk_has_it),
-        cmocka_unit_test(a_new_commit_index_is_sent_at_once),
+        cmocka_unit_test(without_a_pause_for_news_a_new_commit_index_is_sent_at_once),
+        cmocka_unit_test(a_new_commit_index_waits_for_entries_but_no_longer_than_for_news_us),
         cmocka_unit_test(proposals_of_one_batch_leave_in_one_append),
         cmocka_unit_test(large_and_many_entries_are_split_at_the_limits),
         cmocka_unit_test(no_more_than_the_limit_of_appends_is_in_flight_to_one_follower),

@@ -21,8 +21,9 @@ static void store(uint8_t *at, uint64_t value, size_t size)
 
 void wire_forge_checksum(struct kv_buffer *frame)
 {
-    memset(frame->data + CHECKSUM_AT, 0, HEADER_BYTES - CHECKSUM_AT);
-    store(frame->data + CHECKSUM_AT, XXH3_64bits(frame->data, frame->size), 8);
+    const uint64_t header = XXH3_64bits(frame->data, CHECKSUM_AT);
+    store(frame->data + CHECKSUM_AT,
+          XXH3_64bits_withSeed(frame->data + HEADER_BYTES, frame->size - HEADER_BYTES, header), 8);
 }
 
 void wire_forge_frame(uint16_t count, kv_slice body, struct kv_buffer *ret)
