@@ -129,7 +129,7 @@ __attribute__((noinline)) static void workers_turn(struct load *load, uint64_t u
     node_workers_flush(load->workers);
     for (uint32_t i = 0; i < WINDOW && node_workers_take(load->workers, &done); i++) {
         step(load, (struct engine_event){
-                       .kind = ENGINE_EVENT_WORKED, .number = done.number, .job = done.job});
+                       .kind = ENGINE_EVENT_WORKED, .token = done.number, .job = done.job});
         any = true;
     }
     node_workers_flush(load->workers);

@@ -35,7 +35,7 @@ enum machine_outcome engine_execute(struct engine *engine, const struct machine_
                                     uint32_t count)
 {
     wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
-    void *job = engine_job_take(engine, votes, count);
+    void *job = engine_job_is_possible(engine) ? engine_job_take(engine, votes, count) : NULL;
     if (job != NULL) {
         engine->machine.ops->work(job);
         const enum machine_outcome outcome = engine_apply(engine, job);
