@@ -64,6 +64,8 @@ enum kvctl_exit kvctl_run_partition_history(const struct kvctl_command *command,
                                             const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_checkpoint(const struct kvctl_command *command,
                                      const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_workers(const struct kvctl_command *command,
+                                  const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_leader_transfer(const struct kvctl_command *command,
                                           const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_backup(const struct kvctl_command *command,

@@ -226,6 +226,19 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl checkpoint\n"
      "  kvctl checkpoint 2\n"},
+    {"workers", "[N|auto [NODE]]", 0, 2, CLIENT, 0, kvctl_run_workers,
+     "show or set the threads that compute for commands",
+     "Of all nodes, or of one. With auto a node has as many as it finds useful, from 0 to the "
+     "number "
+     "of its cores. "
+     "Answers and states are the same with any number, so every node may have its own, and change "
+     "it "
+     "at any time. WAIT and "
+     "WORK are means of one job: until it began, and from there to its end.\n"
+     "\n"
+     "  kvctl workers\n"
+     "  kvctl workers 2\n"
+     "  kvctl workers auto 3\n"},
     {"backup", "FILE", 1, 1, CLIENT, 0, kvctl_run_backup,
      "write the state of all groups at one moment into a file, while commands go on",
      "The moment is a point in the order of all commands: what stands before it is in the file, of "

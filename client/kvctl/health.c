@@ -187,6 +187,18 @@ static json_t *group_json(const kv_cluster_status *status, const struct kvctl_he
     return json;
 }
 
+void kvctl_health_workers_json(json_t *json, kv_node_status node)
+{
+    const char *state = node.workers_state == NULL ? "" : node.workers_state;
+    set_number(json, "workers", node.workers);
+    json_object_set_new(json, "workers_automatic", json_boolean(node.workers_automatic));
+    json_object_set_new(json, "workers_state", json_string(state));
+    set_number(json, "jobs", node.jobs);
+    set_number(json, "jobs_out", node.jobs_out);
+    set_number(json, "jobs_wait_us", node.jobs_wait_us);
+    set_number(json, "jobs_work_us", node.jobs_work_us);
+}
+
 static json_t *node_json(kv_node_status node)
 {
     json_t *json = json_object();
@@ -201,6 +213,7 @@ static json_t *node_json(kv_node_status node)
         set_number(json, "log_files", node.log_files);
         set_number(json, "disk_free", node.disk_free);
         json_object_set_new(json, "no_space", json_boolean(node.no_space));
+        kvctl_health_workers_json(json, node);
     }
     return json;
 }

@@ -35,6 +35,10 @@ const char *kvctl_group_text(uint32_t group);
 
 /* The status of a cluster as one JSON object, or as tables on file. */
 json_t *kvctl_health_json(const kv_cluster_status *status, const struct kvctl_health *health);
+
+/* What a node says of its workers, as fields of an object. */
+void kvctl_health_workers_json(json_t *json, kv_node_status node);
+
 void kvctl_health_print(const kv_cluster_status *status, const struct kvctl_health *health,
                         FILE *file);
 

@@ -327,6 +327,11 @@ typedef struct kv_node_status {
     uint64_t log_files; /* of 64 MiB, that there are */
     uint64_t disk_free; /* bytes */
     bool no_space;      /* so few that it refuses what it would have to log */
+    uint32_t workers;   /* threads that compute for commands that take long; 0: its own does */
+    bool workers_automatic;
+    const char *workers_state;           /* "idle", "steady", "wants more", "wants fewer" */
+    uint64_t jobs, jobs_out;             /* done since start; under way */
+    uint64_t jobs_wait_us, jobs_work_us; /* of all jobs: until they began, and until they ended */
 } kv_node_status;
 
 typedef struct kv_cluster_status kv_cluster_status;
@@ -349,6 +354,11 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
 /* Have every member on a node (0: on all nodes) write a checkpoint of its state, and wait until all of them have one that
  * holds what they had when this was called. KV_UNAVAILABLE: a node does not answer, or not all of them have one in time. */
 kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms);
+
+/* Have so many workers on a node (0: on all nodes), or as many as it finds useful itself. Answers and states are the same with any
+ * number. KV_INVALID: more than 64. KV_UNAVAILABLE: not every node has answered. */
+#define KV_WORKERS_AUTOMATIC UINT32_MAX
+kv_status kv_set_workers(kv_client *client, uint32_t node, uint32_t workers, uint64_t timeout_ms);
 
 /* ---- Backup ----
  *

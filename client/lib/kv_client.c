@@ -294,7 +294,7 @@ static void kv_on_message(kv_client *client, uint32_t slot)
     if (message->kind == WIRE_MESSAGE_STATUS_REPLY ||
         message->kind == WIRE_MESSAGE_TRANSFER_REPLY ||
         message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY ||
-        message->kind == WIRE_MESSAGE_BACKUP_REPLY) {
+        message->kind == WIRE_MESSAGE_WORKERS_REPLY || message->kind == WIRE_MESSAGE_BACKUP_REPLY) {
         if (client->listener != NULL) {
             client->listener->hear(client->listener, slot, message);
         }

@@ -103,6 +103,21 @@ static void kv_add_member(kv_cluster_status *status, uint32_t node,
     };
 }
 
+static const char *kv_workers_state_name(enum wire_workers_state state)
+{
+    switch (state) {
+    case WIRE_WORKERS_IDLE:
+        return "idle";
+    case WIRE_WORKERS_STEADY:
+        return "steady";
+    case WIRE_WORKERS_MORE:
+        return "wants more";
+    case WIRE_WORKERS_FEWER:
+        return "wants fewer";
+    }
+    return "?";
+}
+
 static void kv_hear_status(struct kv_listener *base, uint32_t slot,
                            const struct wire_message *message)
 {
@@ -125,6 +140,13 @@ static void kv_hear_status(struct kv_listener *base, uint32_t slot,
         node->log_files = reply->log_files;
         node->disk_free = reply->disk_free;
         node->no_space = reply->no_space;
+        node->workers = reply->workers.workers;
+        node->workers_automatic = reply->workers.automatic;
+        node->workers_state = kv_workers_state_name(reply->workers.state);
+        node->jobs = reply->workers.jobs;
+        node->jobs_out = reply->workers.out;
+        node->jobs_wait_us = reply->workers.wait_us;
+        node->jobs_work_us = reply->workers.work_us;
         for (uint32_t m = 0; m < reply->member_count; m++) {
             kv_add_member(listener->status, node->node, &reply->members[m]);
         }
@@ -334,39 +356,40 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
     return KV_UNAVAILABLE;
 }
 
-/* ---- Checkpoints ---- */
+/* ---- Asking nodes to do something ---- */
 
-struct kv_checkpoint_listener {
+struct kv_answer_listener {
     struct kv_listener listener;
+    enum wire_message_kind expected;
     uint32_t answers;
 };
 
-static void kv_hear_checkpoint(struct kv_listener *base, uint32_t slot,
-                               const struct wire_message *message)
+static void kv_hear_answer(struct kv_listener *base, uint32_t slot,
+                           const struct wire_message *message)
 {
-    struct kv_checkpoint_listener *listener = (struct kv_checkpoint_listener *)base;
+    struct kv_answer_listener *listener = (struct kv_answer_listener *)base;
     (void)slot;
-    listener->answers += message->kind == WIRE_MESSAGE_CHECKPOINT_REPLY;
+    listener->answers += message->kind == listener->expected;
 }
 
-/* Ask each node of `before` for checkpoints; false: one of them does not answer in time. */
-static bool kv_ask_checkpoints(kv_client *client, const kv_cluster_status *before, uint32_t node,
-                               uint64_t until_us)
+/* Ask each node of `status`, or one of them; false: one of them does not answer in time. */
+static bool kv_ask_nodes(kv_client *client, const kv_cluster_status *status, uint32_t node,
+                         const struct wire_message *asked_of_each, enum wire_message_kind expected,
+                         uint64_t until_us)
 {
-    struct kv_checkpoint_listener listener = {.listener = {kv_hear_checkpoint}};
+    struct kv_answer_listener listener = {.listener = {kv_hear_answer}, .expected = expected};
     uint32_t asked = 0;
     client->listener = &listener.listener;
-    for (uint32_t i = 0; i < before->node_count; i++) {
-        if (node != 0 && before->nodes[i].node != node) {
+    for (uint32_t i = 0; i < status->node_count; i++) {
+        if (node != 0 && status->nodes[i].node != node) {
             continue;
         }
         struct wire_message *question = &client->message_out;
-        const kv_node_id to = {(uint16_t)before->nodes[i].node};
-        question->kind = WIRE_MESSAGE_CHECKPOINT_REQUEST;
+        const kv_node_id to = {(uint16_t)status->nodes[i].node};
+        *question = *asked_of_each;
         question->group = KV_GROUP_ORACLE;
         question->from = KV_NODE_NONE;
         question->to = to;
-        question->as.checkpoint_request.detail = 0;
         (void)kv_ask(client, to, question);
         asked++;
     }
@@ -378,6 +401,37 @@ static bool kv_ask_checkpoints(kv_client *client, const kv_cluster_status *befor
     client->listener = NULL;
     return asked > 0 && listener.answers >= asked;
 }
+
+/* ---- Workers ---- */
+
+kv_status kv_set_workers(kv_client *client, uint32_t node, uint32_t workers, uint64_t timeout_ms)
+{
+    kv_cluster_status *status = NULL;
+    struct wire_message question = {.kind = WIRE_MESSAGE_WORKERS_REQUEST};
+    const bool automatic = workers == KV_WORKERS_AUTOMATIC;
+    if (client == NULL || client->in_callback || node > KV_NODES_MAX ||
+        (!automatic && workers > KV_WORKERS_MAX)) {
+        return KV_INVALID;
+    }
+    question.as.workers_request =
+        (struct wire_workers_request){.change = automatic ? WIRE_WORKERS_AUTO : WIRE_WORKERS_SET,
+                                      .workers = automatic ? 0 : workers};
+    const uint64_t until_us = kv_instant_add(kv_now(), timeout_ms * 1000).us;
+    const kv_status got = kv_cluster_status_get(client, timeout_ms, &status);
+    if (got != KV_OK) {
+        return got;
+    }
+    const bool done =
+        kv_ask_nodes(client, status, node, &question, WIRE_MESSAGE_WORKERS_REPLY, until_us);
+    kv_cluster_status_free(status);
+    if (!done) {
+        kv_set_error(client, "not every node has answered");
+        return KV_UNAVAILABLE;
+    }
+    return KV_OK;
+}
+
+/* ---- Checkpoints ---- */
 
 /* Every member of `before`, on `node` or on any, has a checkpoint of what it had then. */
 static bool kv_has_checkpoints(const kv_cluster_status *before, const kv_cluster_status *now,
@@ -410,7 +464,9 @@ kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms)
         return status;
     }
     bool done = false;
-    const bool begun = kv_ask_checkpoints(client, before, node, until_us);
+    const struct wire_message question = {.kind = WIRE_MESSAGE_CHECKPOINT_REQUEST};
+    const bool begun =
+        kv_ask_nodes(client, before, node, &question, WIRE_MESSAGE_CHECKPOINT_REPLY, until_us);
     while (begun && !done && kv_now_us() < until_us) {
         const uint64_t pause_us = kv_now_us() + KV_CHECKPOINT_POLL_US;
         while (kv_now_us() < pause_us) {

@@ -51,6 +51,9 @@
 #define KV_UNCOMMITTED_ENTRIES_MAX 65536
 #define KV_UNCOMMITTED_BYTES_MAX   (64 * 1024 * 1024)
 
+/* Threads of a node that compute: more than the cores of a large machine are of no use. */
+#define KV_WORKERS_MAX 64
+
 /* Sessions known at one group; beyond it the least recently used one is ended. A record is about 200 bytes. */
 #define KV_SESSIONS_MAX 65536
 

@@ -135,6 +135,7 @@ enum status node_open(const struct node_settings *settings, struct node **ret,
     if (node->settings.free_bytes == NULL) {
         node->settings.free_bytes = node_space_of;
     }
+    node_crew_open(node);
     enum status status = open_log(node, error);
     if (status == STATUS_OK) {
         status = open_net(node, error);
@@ -215,7 +216,8 @@ enum status node_run(struct node *node, struct node_error *error)
         if (!busy) {
             kv_instant deadline = node_deadline(node);
             uint64_t sleep = deadline.us > node->now.us ? deadline.us - node->now.us : 0;
-            stop = net_server_wait(node->net, stop_fd, sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX);
+            stop = node_crew_sleep(node, stopping, sleep < SLEEP_US_MAX ? sleep : SLEEP_US_MAX) &&
+                   is_readable(stop_fd);
         } else if (++turns % STOP_LOOK_TURNS == 0) {
             stop = is_readable(stop_fd);
         }
@@ -233,6 +235,7 @@ void node_close(struct node **node)
         return;
     }
     node_writer_close(closed);
+    node_crew_close(closed);
     for (uint32_t i = 0; i < closed->member_count; i++) {
         struct node_member *member = &closed->members[i];
         node_retention_close(&member->retention);

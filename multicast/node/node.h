@@ -11,12 +11,15 @@
  *
  * What messages mean is the application's business: one node_application per member.
  *
+ * What applications compute may be done by other threads (node_crew.h): as many as there is use for, none at first.
+ *
  * Threads. A node is opened, run and closed by one thread. */
 #ifndef KV_NODE_NODE_H
 #define KV_NODE_NODE_H
 
 #include "multicast/base/trace.h"
 #include "multicast/node/node_config.h"
+#include "multicast/node/node_workers.h"
 #include "multicast/order/order.h"
 
 struct node;
@@ -105,6 +108,10 @@ void node_port_send(const struct node_port *port, const struct wire_message *mes
 void node_port_append(const struct node_port *port, const struct order_remote *remote);
 void node_port_submit(const struct node_port *port, const struct order_submit *submit);
 
+/* A computation, for the workers of the node or for its own thread. It comes back through the slot `worked`, once, or is dropped when
+ * the node ends; `owner` is filled in. */
+void node_port_work(const struct node_port *port, const struct node_work *work);
+
 /* Slots are called by the node's thread, never block, and keep no pointer to their inputs, but may keep entries by reference. */
 struct node_application_ops {
     /* Look a request up; changes nothing. *ret is set for NODE_RECORDED only, and valid until the next call. */
@@ -117,6 +124,8 @@ struct node_application_ops {
     void (*remote)(void *state, const struct node_port *port, struct wire_entry *entry);
     /* The application of another group says something. NULL: they say nothing. */
     void (*message)(void *state, const struct node_port *port, const struct wire_message *message);
+    /* A computation has been done; in any order. NULL: there are none. */
+    void (*worked)(void *state, const struct node_port *port, uint64_t number, void *job);
     /* Run a read that must see everything delivered so far; it is answered now or later. */
     void (*read)(void *state, const struct node_port *port, uint64_t token, kv_slice body);
     /* A read is not wanted any more. NULL: reads are always answered at once. */
@@ -190,6 +199,8 @@ struct node_settings {
     int (*free_bytes)(const char *directory,
                       uint64_t *ret); /* NULL: node_space_of; tests say what they want */
     bool oracle_first;                /* order.h */
+    bool workers_fixed; /* else the node begins with none and finds out itself (node_tuner.h) */
+    uint32_t workers;   /* fixed: threads that compute; 0: the node's own thread does */
     struct node_application (*application)(kv_group_id group,
                                            void *context); /* makes one per hosted group */
     void *application_context;

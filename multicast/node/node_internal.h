@@ -10,6 +10,7 @@
 #include "multicast/node/node_backup.h"
 #include "multicast/node/node_checkpoint.h"
 #include "multicast/node/node_compare.h"
+#include "multicast/node/node_crew.h"
 #include "multicast/node/node_outbox.h"
 #include "multicast/node/node_records.h"
 #include "multicast/node/node_retention.h"
@@ -91,6 +92,7 @@ struct node {
     struct node_outbox outbox;
     struct node_waiters waiters;
     struct node_space space;
+    struct node_crew crew;
     struct wire_frame_reader reader;
     struct wire_frame_writer local; /* what members of this node say to each other, being read */
     struct node_member members[KV_GROUPS_MAX]; /* hosted ones, dense */

@@ -101,6 +101,7 @@ void node_on_status_request(struct node *node, const struct net_route *route)
         .log_files = log.segments,
         .disk_free = node->space.free_bytes,
         .no_space = node->space.is_low,
+        .workers = node_crew_status(node),
         .member_count = node->member_count,
         .members = members,
     };

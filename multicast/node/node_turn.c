@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node_turn: one turn of the loop.
  *
- * 1. Frames that have arrived are opened, checked against cluster and addressee, and their messages fed to the cores.
+ * 1. Frames that have arrived are opened, checked against cluster and addressee, and their messages fed to the cores; results of
+ *    workers (node_crew.h) go to their applications.
  * 2. Members whose time has come are ticked; members that had an event are flushed.
  * 3. Effects are carried out, what may leave leaves, the log is synced once, and what follows from that is done. */
 #include <stdio.h>
@@ -155,6 +156,8 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_CHECKPOINT_REPLY:
     case WIRE_MESSAGE_BACKUP_REQUEST:
     case WIRE_MESSAGE_BACKUP_REPLY:
+    case WIRE_MESSAGE_WORKERS_REQUEST:
+    case WIRE_MESSAGE_WORKERS_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }
@@ -337,8 +340,10 @@ bool node_turn(struct node *node)
     node->now = node_clock();
     node_look_at_space(node);
     bool busy = receive(node);
+    busy = node_crew_collect(node) || busy;
     tick(node);
     busy = settle(node, false) || busy;
+    node_crew_flush(node);
     node_outbox_send(&node->outbox, false);
     node_sync(node);
     if (node->failure != STATUS_OK) {
@@ -346,6 +351,7 @@ bool node_turn(struct node *node)
     }
     node_outbox_send(&node->outbox, true);
     busy = settle(node, true) || busy;
+    node_crew_flush(node);
     node_outbox_send(&node->outbox, !node_is_dirty(node));
     compare(node);
     node_checkpoint_prune(node);

@@ -72,6 +72,8 @@ void wire_pack_status_reply(struct kv_buffer *packer, const struct wire_status_r
     wire_pack_uint(packer, message->log_files);
     wire_pack_uint(packer, message->disk_free);
     wire_pack_bool(packer, message->no_space);
+    wire_pack_array(packer, WIRE_FIELDS_WORKERS_REPLY);
+    wire_pack_workers_reply(packer, &message->workers);
     wire_pack_array(packer, message->member_count);
     for (uint32_t i = 0; i < message->member_count; i++) {
         pack_member(packer, &message->members[i]);
@@ -93,6 +95,8 @@ void wire_read_status_reply(struct wire_reader *reader, struct wire_status_reply
     ret->log_files = wire_read_u64(reader);
     ret->disk_free = wire_read_u64(reader);
     ret->no_space = wire_read_bool(reader);
+    wire_read_arity(reader, WIRE_FIELDS_WORKERS_REPLY);
+    wire_read_workers_reply(reader, &ret->workers);
     ret->member_count = wire_read_array(reader, KV_GROUPS_MAX);
     for (uint32_t i = 0; i < ret->member_count; i++) {
         read_member(reader, &frame->members[i]);
@@ -142,6 +146,40 @@ void wire_pack_checkpoint_reply(struct kv_buffer *packer,
 void wire_read_checkpoint_reply(struct wire_reader *reader, struct wire_checkpoint_reply *ret)
 {
     ret->members = (uint32_t)wire_read_uint(reader, KV_GROUPS_MAX);
+}
+
+void wire_pack_workers_request(struct kv_buffer *packer, const struct wire_workers_request *message)
+{
+    wire_pack_choice(packer, message->change, WIRE_WORKERS_SHOW, WIRE_WORKERS_AUTO);
+    wire_pack_uint(packer, message->workers);
+}
+
+void wire_read_workers_request(struct wire_reader *reader, struct wire_workers_request *ret)
+{
+    ret->change = wire_read_choice(reader, WIRE_WORKERS_SHOW, WIRE_WORKERS_AUTO);
+    ret->workers = (uint32_t)wire_read_uint(reader, KV_WORKERS_MAX);
+}
+
+void wire_pack_workers_reply(struct kv_buffer *packer, const struct wire_workers_reply *message)
+{
+    wire_pack_uint(packer, message->workers);
+    wire_pack_bool(packer, message->automatic);
+    wire_pack_choice(packer, message->state, WIRE_WORKERS_IDLE, WIRE_WORKERS_FEWER);
+    wire_pack_uint(packer, message->jobs);
+    wire_pack_uint(packer, message->out);
+    wire_pack_uint(packer, message->wait_us);
+    wire_pack_uint(packer, message->work_us);
+}
+
+void wire_read_workers_reply(struct wire_reader *reader, struct wire_workers_reply *ret)
+{
+    ret->workers = (uint32_t)wire_read_uint(reader, KV_WORKERS_MAX);
+    ret->automatic = wire_read_bool(reader);
+    ret->state = wire_read_choice(reader, WIRE_WORKERS_IDLE, WIRE_WORKERS_FEWER);
+    ret->jobs = wire_read_u64(reader);
+    ret->out = wire_read_u64(reader);
+    ret->wait_us = wire_read_u64(reader);
+    ret->work_us = wire_read_u64(reader);
 }
 
 void wire_pack_compare(struct kv_buffer *packer, const struct wire_compare *message)

@@ -60,7 +60,9 @@
       "what this member promised before its disk was emptied binds nobody: learn")                 \
     X(BACKUP_REQUEST, backup_request, 50, CLIENT, NODE,                                            \
       "a step of a backup: make ready, give a piece of an image, drop it")                         \
-    X(BACKUP_REPLY, backup_reply, 51, NODE, CLIENT, "the piece, or how far the image is")
+    X(BACKUP_REPLY, backup_reply, 51, NODE, CLIENT, "the piece, or how far the image is")          \
+    X(WORKERS_REQUEST, workers_request, 60, CLIENT, NODE, "have so many threads that compute")     \
+    X(WORKERS_REPLY, workers_reply, 61, NODE, CLIENT, "how many there are, and what they do")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,

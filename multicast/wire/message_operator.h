@@ -18,6 +18,34 @@ struct wire_status_request {
     uint8_t detail; /* 0; room for more */
 };
 
+enum wire_workers_change {
+    WIRE_WORKERS_SHOW = 0, /* nothing: only tell */
+    WIRE_WORKERS_SET = 1,  /* so many, until it is changed again */
+    WIRE_WORKERS_AUTO = 2  /* as many as measurements suggest, from now on */
+};
+
+struct wire_workers_request {
+    enum wire_workers_change change;
+    uint32_t workers; /* SET: at most KV_WORKERS_MAX; else 0 */
+};
+
+/* Numbers of enum node_tuner_state. */
+enum wire_workers_state {
+    WIRE_WORKERS_IDLE = 0,
+    WIRE_WORKERS_STEADY = 1,
+    WIRE_WORKERS_MORE = 2,
+    WIRE_WORKERS_FEWER = 3
+};
+
+struct wire_workers_reply {
+    uint32_t workers;
+    bool automatic;
+    enum wire_workers_state state; /* what the last sample meant; also without `automatic` */
+    uint64_t jobs;                 /* done since start */
+    uint64_t out;                  /* under way */
+    uint64_t wait_us, work_us;     /* of all jobs: until they began, and from there to their ends */
+};
+
 struct wire_member_status {
     kv_group_id group;
     enum wire_role role;
@@ -46,7 +74,8 @@ struct wire_status_reply {
     uint64_t log_files;      /* that there are */
     uint64_t disk_free;      /* bytes */
     bool no_space;           /* so few that orders of clients are refused */
-    uint32_t member_count;   /* at most KV_GROUPS_MAX */
+    struct wire_workers_reply workers;
+    uint32_t member_count;                    /* at most KV_GROUPS_MAX */
     const struct wire_member_status *members; /* borrowed */
 };
 

@@ -91,6 +91,14 @@ static void carry_out(struct application *application, const struct node_port *p
     for (uint32_t i = 0; i < effects->send_count; i++) {
         node_port_send(port, &effects->sends[i].message, effects->sends[i].everyone);
     }
+    for (uint32_t i = 0; i < effects->job_count; i++) {
+        const struct engine_job *job = &effects->jobs[i];
+        node_port_work(port, &(struct node_work){.work = job->work,
+                                                 .drop = job->drop,
+                                                 .job = job->job,
+                                                 .number = job->number,
+                                                 .shard = job->shard});
+    }
     for (uint32_t i = 0; i < effects->append_count; i++) {
         const struct engine_append *append = &effects->appends[i];
         engine_append_body(append, &application->remote);
@@ -120,14 +128,25 @@ static bool is_sound(struct application *application)
     return application->health == STATUS_OK;
 }
 
+/* Of a step that is void: nobody will do them. */
+static void drop_jobs(const struct engine_effects *effects)
+{
+    for (uint32_t i = 0; i < effects->job_count; i++) {
+        effects->jobs[i].drop(effects->jobs[i].job);
+    }
+}
+
 static void step(struct application *application, const struct node_port *port,
                  struct engine_event event)
 {
     event.now = port->now;
     event.leads = port->leads;
+    event.jobs_max = ENGINE_JOBS_MAX; /* without workers, the node's thread does them */
     engine_step(application->engine, &event, &application->effects);
     if (is_sound(application)) {
         carry_out(application, port);
+    } else {
+        drop_jobs(&application->effects);
     }
 }
 
@@ -148,6 +167,13 @@ static void application_message(void *state, const struct node_port *port,
                                 const struct wire_message *message)
 {
     step(state, port, (struct engine_event){.kind = ENGINE_EVENT_MESSAGE, .message = message});
+}
+
+static void application_worked(void *state, const struct node_port *port, uint64_t number,
+                               void *job)
+{
+    step(state, port,
+         (struct engine_event){.kind = ENGINE_EVENT_WORKED, .number = number, .job = job});
 }
 
 static bool is_read(struct application *application, kv_slice body)
@@ -307,6 +333,7 @@ static const struct node_application_ops application_ops = {
     .deliver = application_deliver,
     .remote = application_remote,
     .message = application_message,
+    .worked = application_worked,
     .read = application_read,
     .drop_read = application_drop_read,
     .stale_read = application_stale_read,

@@ -52,6 +52,8 @@ struct options {
     bool dev;
     bool trace;
     bool unsafe_no_sync;
+    bool workers_fixed;
+    uint32_t workers;
     uint64_t log_bytes_max;
     uint64_t state_bytes;
     uint64_t checkpoint_bytes;
@@ -83,6 +85,9 @@ static const char usage_text[] =
     "  --scrub-seconds N    read each checkpoint through once in this time (3600)\n"
     "  --reserve-mib N      refuse writes when less than N MiB of the disk are free (256)\n"
     "  --segment-mib N      size of the files of the log (64); of those made from now on\n"
+    "  --workers N|auto     threads that compute for commands that take long (auto: from 0 to the "
+    "number\n"
+    "                       of cores, as measured; kvctl workers changes it)\n"
     "  --clock N            with restore: begin behind it, in microseconds since 1970; the same "
     "for "
     "all nodes\n"
@@ -166,6 +171,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         PARTITIONS,
         LOG_MIB,
         SEGMENT_MIB,
+        WORKERS,
         STATE_GIB,
         CHECKPOINT_MIB,
         CHECKPOINT_SECONDS,
@@ -192,6 +198,7 @@ static void read_options(int argc, char **argv, struct options *ret)
         {"scrub-seconds", required_argument, NULL, SCRUB_SECONDS},
         {"reserve-mib", required_argument, NULL, RESERVE_MIB},
         {"segment-mib", required_argument, NULL, SEGMENT_MIB},
+        {"workers", required_argument, NULL, WORKERS},
         {"clock", required_argument, NULL, CLOCK},
         {"trace", no_argument, NULL, TRACE},
         {"unsafe-no-sync", no_argument, NULL, NO_SYNC},
@@ -242,6 +249,12 @@ static void read_options(int argc, char **argv, struct options *ret)
             break;
         case SEGMENT_MIB:
             ret->segment_bytes = number_option(optarg, "--segment-mib", 1024) * 1024 * 1024;
+            break;
+        case WORKERS:
+            ret->workers_fixed = strcmp(optarg, "auto") != 0;
+            ret->workers = ret->workers_fixed && strcmp(optarg, "0") != 0
+                               ? (uint32_t)number_option(optarg, "--workers", KV_WORKERS_MAX)
+                               : 0;
             break;
         case CLOCK:
             ret->restore_clock = number_option(optarg, "--clock", RESTORE_CLOCK_MAX);
@@ -374,6 +387,8 @@ static int run_node(const struct options *options, const struct node_config *con
         .checkpoint_us = options->checkpoint_us,
         .scrub_us = options->scrub_us,
         .report = report,
+        .workers_fixed = options->workers_fixed,
+        .workers = options->workers,
     };
     enum status status = STATUS_CORRUPT;
     bool again = true;

@@ -27,6 +27,7 @@ struct engine *engine_new(kv_group_id group, struct machine machine, uint32_t se
     TAILQ_INIT(&engine->gated);
     engine->gate.at = KV_INSTANT_NEVER;
     TAILQ_INIT(&engine->ready);
+    TAILQ_INIT(&engine->jobs.wanting);
     engine_sessions_init(&engine->sessions, sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max);
     return engine;
 }
@@ -46,6 +47,7 @@ void engine_destroy(struct engine **engine)
     (*engine)->machine.ops->destroy((*engine)->machine.state);
     kv_buffer_close(&(*engine)->answer_bytes);
     kv_buffer_close(&(*engine)->scratch);
+    kv_free((*engine)->jobs.slots);
     kv_free(*engine);
     *engine = NULL;
 }
@@ -56,12 +58,14 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     engine_effects_clear(effects);
     engine->effects = effects;
     engine->now = event->now.us > engine->now.us ? event->now : engine->now;
+    engine->jobs.max = event->jobs_max < ENGINE_JOBS_MAX ? event->jobs_max : ENGINE_JOBS_MAX;
     engine_on_gate_time(engine);
     if (event->leads != engine->leads) {
         engine_on_role(engine, event->leads);
     }
     /* Who waited behind a gate, or was loaded, comes before what is delivered now: registrations touch no variable, and their order is
      * part of the oracle's state. */
+    engine_jobs_resume(engine);
     engine_run_ready(engine);
     switch (event->kind) {
     case ENGINE_EVENT_DELIVER:
@@ -75,6 +79,9 @@ void engine_step(struct engine *engine, const struct engine_event *event,
         break;
     case ENGINE_EVENT_READ:
         engine_on_read(engine, event->token, event->body);
+        break;
+    case ENGINE_EVENT_WORKED:
+        engine_on_worked(engine, event->number, event->job);
         break;
     case ENGINE_EVENT_TICK:
         engine_on_tick(engine);

@@ -18,6 +18,9 @@
  * the votes that it needs are in (docs/protocol/placement.md, V1-V4). Nothing blocks: who waits is parked as data. Most
  * messages meet no queue and are executed at once.
  *
+ * Jobs. What a command computes may leave the step as a job, for another thread, and come back at any time; meanwhile it holds its
+ * places and nothing else (engine_jobs.c). The number of jobs under way and their order change neither answers nor state.
+ *
  * Cuts. A mark is a message to all groups. A member that leads at its delivery brings its state to the moment between all that was
  * delivered before it and all behind, and keeps it there for a while (engine_cut).
  *
@@ -33,6 +36,7 @@
  *             E7 A message votes once, when all its places are granted, and executes only with every vote that it awaits.
  *             E8 A message is forgotten only when it has executed, the votes that it awaited are committed in the log, and
  *                those that it owes are acknowledged.
+ *             E9 A message whose computation is out holds all its places until the result is applied.
  *             Asserted in engine_check.c, engine_queue.c and engine_run.c.
  * Ownership.  Inputs are borrowed until the call returns (entries may be kept by reference); effects until the next step or
  *             engine_load. */
@@ -52,23 +56,31 @@ struct engine;
 /* Messages that wait for a turn or for votes, beyond which a leader answers BUSY: each holds its body. */
 #define ENGINE_RUNS_MAX 65536
 
+/* Computations that may be out at a time: enough to keep many workers busy for the time of a turn. Those behind them wait. */
+#define ENGINE_JOBS_MAX 1024
+
 enum engine_event_kind {
     ENGINE_EVENT_DELIVER, /* `entry`, `timestamp`: the next message of the delivered sequence */
     ENGINE_EVENT_REMOTE,  /* `entry`: a REMOTE entry of the group's log is committed */
     ENGINE_EVENT_MESSAGE, /* `message`: SIGNAL, SIGNAL_REQUEST or SIGNAL_ACK of another group */
     ENGINE_EVENT_READ, /* `token`, `body`: a linearizable read; all that it must see is delivered */
-    ENGINE_EVENT_TICK  /* time has passed, or the member's role may have changed */
+    ENGINE_EVENT_WORKED, /* `number`, `job`: its work has been done; results come in any order */
+    ENGINE_EVENT_TICK    /* time has passed, or the member's role may have changed */
 };
 
 struct engine_event {
     enum engine_event_kind kind;
     kv_instant now;
     bool leads; /* this member leads its group; for every kind */
+    uint32_t
+        jobs_max; /* computations that may be out, for every kind; 0: they are done inside of the step. May change at any time */
     struct wire_entry *entry;
     kv_timestamp timestamp; /* DELIVER: final */
     const struct wire_message *message;
     uint64_t token;
     kv_slice body;
+    uint64_t number;
+    void *job;
 };
 
 /* The answer of an executed (or refused) message. */
@@ -102,6 +114,15 @@ struct engine_read_answer {
     kv_slice answer;        /* encoded wire_answer */
 };
 
+/* A computation for whoever has time. Each one comes back by WORKED, once, or the engine is destroyed and it is dropped. */
+struct engine_job {
+    uint64_t number;
+    uint64_t shard; /* hash of its first variable: the same caches */
+    void *job;
+    void (*work)(void *job); /* on any thread, beside everything else */
+    void (*drop)(void *job);
+};
+
 struct engine_effects {
     struct engine_reply *replies;
     uint32_t reply_count, reply_capacity;
@@ -113,6 +134,8 @@ struct engine_effects {
     uint32_t append_count, append_capacity;
     struct machine_dispatch *submits; /* leader only: order them, whatever floors say */
     uint32_t submit_count, submit_capacity;
+    struct engine_job *jobs;
+    uint32_t job_count, job_capacity;
     struct kv_buffer bytes; /* of answers */
 };
 
@@ -221,7 +244,7 @@ KV_MUST_CHECK enum status engine_begin_anew(struct engine *engine, kv_timestamp 
  * Ask behind each step, read and admission. */
 enum status engine_status(const struct engine *engine);
 
-/* Assert E2, E3, E5-E8 over the whole state; slow, for tests and the simulator. */
+/* Assert E2, E3, E5-E9 over the whole state; slow, for tests and the simulator. */
 void engine_check(const struct engine *engine);
 
 #endif

@@ -68,6 +68,7 @@ static void engine_check_waiting(const struct engine *engine, const struct engin
         blocked += run->places[i].queue != NULL && !run->places[i].granted ? 1 : 0;
     }
     blocked += run->gated ? 1 : 0;
+    KV_ASSERT(run->state != ENGINE_RUN_WORKING || blocked == 0); /* E9 */
     KV_ASSERT(blocked == run->blocked && (!run->gated || engine->gate.closed));
     for (uint32_t i = 0; i < run->signal_count; i++) {
         complete = complete && run->signals[i].present;
@@ -75,10 +76,12 @@ static void engine_check_waiting(const struct engine *engine, const struct engin
     KV_ASSERT(run->signal_count == (uint32_t)kv_group_set_count(run->awaits));
     for (uint32_t i = 0; i < run->owed_count; i++) {
         const bool told = kv_group_set_has(run->tells, run->owed[i].group);
-        KV_ASSERT(run->owed[i].ready == (told && run->state == ENGINE_RUN_GRANTED)); /* E7 */
+        KV_ASSERT(run->owed[i].ready == (told && run->state != ENGINE_RUN_QUEUED)); /* E7 */
     }
     KV_ASSERT((run->state == ENGINE_RUN_QUEUED) == (blocked > 0));
-    KV_ASSERT(run->state == ENGINE_RUN_QUEUED || !complete);
+    KV_ASSERT(run->state == ENGINE_RUN_QUEUED || run->state == ENGINE_RUN_WORKING ||
+              run->wants_job || !complete);
+    KV_ASSERT(run->state != ENGINE_RUN_WORKING || (complete && !engine_run_lets_go(run)));
 }
 
 static void engine_check_done(const struct engine_run *run)
@@ -98,7 +101,7 @@ static void engine_check_done(const struct engine_run *run)
 void engine_check(const struct engine *engine)
 {
     const struct engine_run *run;
-    uint32_t waiting = 0, done = 0, expected = 0, gated = 0;
+    uint32_t waiting = 0, done = 0, expected = 0, gated = 0, working = 0, wanting = 0;
     uint64_t position = 0;
     engine_check_sessions(engine);
     engine_queue_check(engine);
@@ -109,6 +112,8 @@ void engine_check(const struct engine *engine)
         position = run->position;
         engine_check_waiting(engine, run);
         gated += run->gated ? 1 : 0;
+        working += run->state == ENGINE_RUN_WORKING ? 1 : 0;
+        wanting += run->wants_job ? 1 : 0;
         waiting++;
     }
     TAILQ_FOREACH(run, &engine->done, link)
@@ -120,6 +125,7 @@ void engine_check(const struct engine *engine)
     {
         expected++;
     }
+    engine_jobs_check(engine, working, wanting);
     KV_ASSERT(gated == engine->gated_count);
     KV_ASSERT(waiting == engine->waiting_count && expected == engine->expected_count);
     KV_ASSERT(waiting + done + expected == engine->run_count);

@@ -79,7 +79,7 @@ enum status engine_begin_anew(struct engine *engine, kv_timestamp cut, kv_timest
     KV_ASSERT(kv_timestamp_compare(cut, anew) <= 0);
     TAILQ_FOREACH(run, &engine->waiting, link)
     {
-        if (run->state == ENGINE_RUN_GRANTED || kv_timestamp_compare(run->timestamp, cut) <= 0) {
+        if (run->state != ENGINE_RUN_QUEUED || kv_timestamp_compare(run->timestamp, cut) <= 0) {
             return STATUS_CORRUPT;
         }
     }

@@ -86,6 +86,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
     run->answers = engine->footprint.answers;
+    run->computes = engine->machine.ops->take != NULL && engine->footprint.computes;
     engine_signal_keep_awaited(engine, run);
     engine_queue_enter(engine, run);
 }
@@ -109,7 +110,8 @@ static void engine_deliver_opened(struct engine *engine, struct wire_entry *entr
     const bool alone = kv_group_set_count(entry->destinations) <= 1;
     if (alone && refusal != WIRE_VERDICT_OK) {
         engine_refuse(engine, refusal, reply);
-    } else if (alone && !engine->gate.closed && engine_queue_is_free(engine)) {
+    } else if (alone && !engine->gate.closed && !engine_job_may_go_out(engine) &&
+               engine_queue_is_free(engine)) {
         engine_deliver_now(engine, session, reply);
     } else {
         if (session != NULL && refusal == WIRE_VERDICT_OK) {

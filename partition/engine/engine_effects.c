@@ -27,6 +27,7 @@ void engine_effects_clear(struct engine_effects *effects)
     effects->send_count = 0;
     effects->append_count = 0;
     effects->submit_count = 0;
+    effects->job_count = 0;
     kv_buffer_clear(&effects->bytes);
 }
 
@@ -37,6 +38,7 @@ void engine_effects_close(struct engine_effects *effects)
     kv_free(effects->sends);
     kv_free(effects->appends);
     kv_free(effects->submits);
+    kv_free(effects->jobs);
     kv_buffer_close(&effects->bytes);
     *effects = (struct engine_effects){0};
 }
@@ -101,4 +103,11 @@ struct machine_dispatch *engine_emit_submit(struct engine *engine)
     struct engine_effects *effects = engine->effects;
     ENGINE_GROW(effects->submits, effects->submit_count, effects->submit_capacity);
     return &effects->submits[effects->submit_count++];
+}
+
+struct engine_job *engine_emit_job(struct engine *engine)
+{
+    struct engine_effects *effects = engine->effects;
+    ENGINE_GROW(effects->jobs, effects->job_count, effects->job_capacity);
+    return &effects->jobs[effects->job_count++];
 }

@@ -35,8 +35,24 @@ enum machine_outcome engine_execute(struct engine *engine, const struct machine_
                                     uint32_t count)
 {
     wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
+    void *job = engine_job_take(engine, votes, count);
+    if (job != NULL) {
+        engine->machine.ops->work(job);
+        const enum machine_outcome outcome = engine_apply(engine, job);
+        engine->machine.ops->drop(job);
+        return outcome;
+    }
     const enum machine_outcome outcome =
         engine->machine.ops->execute(engine->machine.state, votes, count, &engine->answer);
+    engine_answer_encode(engine);
+    return outcome;
+}
+
+enum machine_outcome engine_apply(struct engine *engine, const void *job)
+{
+    wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
+    const enum machine_outcome outcome =
+        engine->machine.ops->apply(engine->machine.state, job, &engine->answer);
     engine_answer_encode(engine);
     return outcome;
 }

@@ -10,6 +10,8 @@
 #ifndef KV_ENGINE_ENGINE_INTERNAL_H
 #define KV_ENGINE_ENGINE_INTERNAL_H
 
+#include "partition/engine/engine_effects.h"
+#include "partition/engine/engine_jobs.h"
 #include "partition/engine/engine_session.h"
 
 /* Messages known only by votes that are not in the log: beyond it new ones are dropped, and come again. */
@@ -22,13 +24,15 @@
  *   EXPECTED -> QUEUED             [engine_deliver.c]  a vote came before the message
  *   QUEUED   -> GRANTED            [engine_run.c]      first in all of its queues: it votes, once (E7)
  *   GRANTED  -> FINISHED           [engine_run.c]      executed, with all votes that it awaits
+ *   GRANTED  -> WORKING -> GRANTED [engine_jobs.c]     before that its computation was out (E9)
  *   FINISHED -> gone               [engine_run.c]      nobody needs anything of it (E8)
  *   EXPECTED -> gone               [engine_signal.c]   never delivered: the vote was a forgery */
 enum engine_run_state {
     ENGINE_RUN_EXPECTED,
     ENGINE_RUN_QUEUED,
     ENGINE_RUN_GRANTED,
-    ENGINE_RUN_FINISHED
+    ENGINE_RUN_FINISHED,
+    ENGINE_RUN_WORKING /* saved as GRANTED: those above are what a saved state has */
 };
 
 struct engine_queue;
@@ -70,8 +74,6 @@ struct engine_owed {
     struct kv_buffer payload;
 };
 
-TAILQ_HEAD(engine_run_list, engine_run);
-
 struct engine_run {
     struct kv_message_key key;
     kv_message_id id;
@@ -98,12 +100,14 @@ struct engine_run {
     struct engine_owed *owed; /* tells and reports */
     kv_instant retry_at;
     uint32_t retries;
-    TAILQ_ENTRY(engine_run) link;  /* in `waiting` (QUEUED, GRANTED), `expected` or `done` */
-    TAILQ_ENTRY(engine_run) ready; /* in `ready` */
+    TAILQ_ENTRY(engine_run) link;  /* in `waiting` (QUEUED to WORKING), `expected` or `done` */
+    TAILQ_ENTRY(engine_run) ready; /* in `ready`, or in `jobs.wanting` */
     bool is_ready;
-    bool gated;        /* delivered behind the gate: it is in `gated`, through `ready` */
-    bool everything;   /* of a read: it is in `scans` */
-    bool known;        /* the id was delivered before: its client breaks the rules */
+    bool gated;      /* delivered behind the gate: it is in `gated`, through `ready` */
+    bool everything; /* of a read: it is in `scans` */
+    bool known;      /* the id was delivered before: its client breaks the rules */
+    bool computes, wants_job;
+    uint64_t job;      /* WORKING: its number */
     uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;
 };
@@ -136,6 +140,7 @@ struct engine {
     struct engine_cut cut;        /* of the last mark */
     struct engine_run_list ready; /* all places granted: their turn has come */
     struct engine_queue *queues;  /* uthash, by key */
+    struct engine_jobs jobs;
     uint32_t run_count, waiting_count, expected_count, gated_count;
     const struct engine_run *opened; /* whose command the machine has open; NULL: another's */
 
@@ -178,6 +183,13 @@ void engine_run_open(struct engine *engine, struct engine_run *run);
 /* [V4] Whether a run that has had its turn has left its queues before it is finished. */
 bool engine_run_lets_go(const struct engine_run *run);
 
+/* The votes for its execution, in engine->votes; returns how many. */
+uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run);
+bool engine_run_has_votes(const struct engine_run *run);
+
+/* Execute, or apply its job (else NULL), and answer. */
+void engine_run_finish(struct engine *engine, struct engine_run *run, const void *job);
+
 /* Execute if everything that it awaits is in; forget if nobody needs anything of it. */
 void engine_run_maybe_finish(struct engine *engine, struct engine_run *run);
 void engine_run_maybe_forget(struct engine *engine, struct engine_run *run);
@@ -203,6 +215,7 @@ bool engine_open(struct engine *engine, kv_slice body, const struct machine_cont
 /* Run the opened command. */
 enum machine_outcome engine_execute(struct engine *engine, const struct machine_vote *votes,
                                     uint32_t count);
+enum machine_outcome engine_apply(struct engine *engine, const void *job);
 
 /* A linearizable read whose deliveries are done: answer it, or park it in the queues. */
 void engine_on_read(struct engine *engine, uint64_t token, kv_slice body);
@@ -269,19 +282,6 @@ void engine_on_role(struct engine *engine, bool leads);
 
 /* Have what the machine wants to have run ordered. */
 void engine_maybe_dispatch(struct engine *engine);
-
-/* ---- engine_effects.c ---- */
-
-/* Append a zeroed element and return it. */
-struct engine_send *engine_emit_send(struct engine *engine);
-void engine_emit_reply(struct engine *engine, const struct engine_reply *reply);
-void engine_emit_read(struct engine *engine, uint64_t token, kv_timestamp timestamp,
-                      kv_slice answer);
-struct engine_append *engine_emit_append(struct engine *engine);
-struct machine_dispatch *engine_emit_submit(struct engine *engine);
-
-/* Answers that are in effects->bytes get their addresses. */
-void engine_effects_settle(struct engine_effects *effects);
 
 /* ---- engine_load.c ---- */
 

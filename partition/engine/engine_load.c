@@ -230,6 +230,7 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
     run->awaits = engine->footprint.awaits;
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
+    run->computes = engine->machine.ops->take != NULL && engine->footprint.computes;
     run->position = ++engine->delivered;
     for (uint32_t i = 0; i < run->signal_count; i++) {
         if (!kv_group_set_has(run->awaits, run->signals[i].group)) {
@@ -288,7 +289,13 @@ static bool engine_load_settle(struct engine *engine, struct engine_run *run,
         TAILQ_INSERT_TAIL(&engine->waiting, run, link);
         engine->waiting_count++;
         engine_schedule(engine, run, ENGINE_FOLLOWER_RETRY_US);
-        return engine_load_waiting(engine, run, entry) && engine_load_place(engine, run);
+        if (!engine_load_waiting(engine, run, entry) || !engine_load_place(engine, run)) {
+            return false;
+        }
+        engine_job_loaded(engine, run);
+        return true;
+    case ENGINE_RUN_WORKING:
+        return false;
     }
     return false;
 }
@@ -386,7 +393,7 @@ static enum status engine_load_state(struct engine *engine, kv_slice bytes,
         engine_clear(engine);
     }
     engine_load_reads(engine);
-    if (!TAILQ_EMPTY(&engine->ready)) {
+    if (!TAILQ_EMPTY(&engine->ready) || !TAILQ_EMPTY(&engine->jobs.wanting)) {
         engine->wake = engine->now; /* whoever waited for a read that is gone has his turn now */
     }
     return loaded ? STATUS_OK : STATUS_CORRUPT;

@@ -71,6 +71,7 @@ static void engine_run_unlink(struct engine *engine, struct engine_run *run)
         return;
     case ENGINE_RUN_QUEUED:
     case ENGINE_RUN_GRANTED:
+    case ENGINE_RUN_WORKING:
         TAILQ_REMOVE(&engine->waiting, run, link);
         engine->waiting_count--;
         return;
@@ -83,6 +84,7 @@ static void engine_run_unlink(struct engine *engine, struct engine_run *run)
 void engine_run_free(struct engine *engine, struct engine_run *run)
 {
     engine_run_unlink(engine, run);
+    engine_job_forget(engine, run);
     engine_queue_leave(engine, run);
     if (!run->local) {
         HASH_DELETE(hh, engine->by_id, run);
@@ -164,7 +166,7 @@ static void engine_run_add_vote(struct engine *engine, uint32_t *count, struct m
 
 /* The votes of all groups that were awaited, and the own one if it is a NO; in the order of groups, not that in which they came, which
  * is each member's own. */
-static uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
+uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < run->signal_count; i++) {
@@ -187,13 +189,18 @@ static uint32_t engine_run_votes(struct engine *engine, const struct engine_run 
     return count;
 }
 
-static void engine_run_finish(struct engine *engine, struct engine_run *run)
+static enum machine_outcome engine_run_execute(struct engine *engine, const struct engine_run *run)
+{
+    const uint32_t votes = engine_run_votes(engine, run);
+    return engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
+}
+
+void engine_run_finish(struct engine *engine, struct engine_run *run, const void *job)
 {
     KV_ASSERT(run->state == ENGINE_RUN_GRANTED);
     engine_run_open(engine, run);
-    const uint32_t votes = engine_run_votes(engine, run);
     const enum machine_outcome outcome =
-        engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
+        job == NULL ? engine_run_execute(engine, run) : engine_apply(engine, job);
     const enum wire_verdict verdict = engine->answer.verdict;
     for (kv_group_set left = run->reports; left.bits != 0;) {
         engine_owe(engine, run, kv_group_set_take(&left), verdict, true);
@@ -219,7 +226,7 @@ static void engine_run_finish(struct engine *engine, struct engine_run *run)
     kv_buffer_close(&run->no);
 }
 
-static bool engine_run_has_votes(const struct engine_run *run)
+bool engine_run_has_votes(const struct engine_run *run)
 {
     uint32_t present = 0;
     for (uint32_t i = 0; i < run->signal_count; i++) {
@@ -230,10 +237,13 @@ static bool engine_run_has_votes(const struct engine_run *run)
 
 void engine_run_maybe_finish(struct engine *engine, struct engine_run *run)
 {
-    if (run->state != ENGINE_RUN_GRANTED || !engine_run_has_votes(run)) {
+    if (run->state != ENGINE_RUN_GRANTED || run->wants_job || !engine_run_has_votes(run)) {
         return; /* E7 */
     }
-    engine_run_finish(engine, run);
+    if (engine_job_begin(engine, run)) {
+        return;
+    }
+    engine_run_finish(engine, run, /* job */ NULL);
     engine_run_maybe_forget(engine, run);
 }
 

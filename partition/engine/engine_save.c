@@ -88,7 +88,8 @@ static void engine_save_votes(const struct engine_run *run, struct kv_buffer *re
 static void engine_save_run(const struct engine_run *run, struct kv_buffer *scratch,
                             struct kv_buffer *ret)
 {
-    state_write_u8(ret, (uint8_t)run->state);
+    state_write_u8(ret,
+                   (uint8_t)(run->state == ENGINE_RUN_WORKING ? ENGINE_RUN_GRANTED : run->state));
     state_write_u8(ret, (uint8_t)run->refusal);
     state_write_u8(ret, (uint8_t)run->verdict);
     state_write_u8(ret, (uint8_t)((run->has_session ? ENGINE_SAVED_HAS_SESSION : 0u) |

@@ -8,6 +8,7 @@
  * The life of a command on a machine:
  *
  *   open -> (vote -> payload ...) -> execute -> (payload ...)
+ *                                 \-> take -> work -> open -> apply -> (payload ...)
  *
  * open decodes it and tells what it touches; the other slots are about the command that was opened last. A command to one
  * group is executed without votes. */
@@ -40,7 +41,8 @@ struct machine_footprint {
     struct machine_variable variables[KV_COMMAND_KEYS_MAX];
     bool
         cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
-    bool everything;      /* a read of a range: it waits for whatever was delivered before it */
+    bool everything; /* a read of a range: it waits for whatever was delivered before it */
+    bool computes;   /* `take` is to be asked; set by every open of a machine that has that slot */
     kv_group_set awaits;  /* groups whose votes are needed to execute */
     kv_group_set tells;   /* groups that get this group's vote at its turn */
     kv_group_set reports; /* groups that get one only when it has executed */
@@ -93,6 +95,20 @@ struct machine_ops {
      * is a NO. */
     enum machine_outcome (*execute)(void *state, const struct machine_vote *votes, uint32_t count,
                                     struct wire_answer *ret);
+
+    /* A command that computes for long is executed in three parts instead, if all votes are OK: take, work, apply. Between take and
+     * apply others execute, which touch none of its variables. All four slots, or none (NULL). */
+
+    /* Copy what the computation needs from the state and the votes into a job. Changes nothing; what is in the state and is no variable
+     * of the command is not to be used. NULL: there is nothing to compute now, it is to be executed. */
+    void *(*take)(void *state, const struct machine_vote *votes, uint32_t count);
+    /* [on any thread, beside all other slots, other jobs included] Compute: a function of the job, into the job. */
+    void (*work)(void *job);
+    /* Do it with what was computed, as execute does, and with nothing of the state but the command's variables. */
+    enum machine_outcome (*apply)(void *state, const void *job, struct wire_answer *ret);
+    /* [on any thread] Free a job, at any time in its life; the state may be gone. */
+    void (*drop)(void *job);
+
     /* Run a read-only command without changing anything, its digest included. False: it is not read-only. */
     bool (*read)(void *state, struct wire_answer *ret);
     /* What it wants to have run on other groups and has not executed here: the first one behind number `after`. False: there is

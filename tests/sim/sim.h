@@ -43,6 +43,7 @@
     X(pinned)                                                                                      \
     X(marks)                                                                                       \
     X(executions)                                                                                  \
+    X(jobs)                                                                                        \
     X(dispatches)                                                                                  \
     X(elections)                                                                                   \
     X(crashes)                                                                                     \
@@ -110,6 +111,7 @@ struct sim {
     struct kv_prng workload;
     struct kv_prng timing;
     struct kv_prng layers;
+    struct kv_prng jobs;
     struct sim_node nodes[SIM_NODES_MAX + 1]; /* by id */
     struct sim_client clients[SIM_CLIENTS_MAX];
     struct sim_workload work;

@@ -8,12 +8,16 @@
 #include "oracle/oracle_machine.h"
 #include "partition/kv/kv_machine.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_slow.h"
 
 struct machine sim_machine_new(const struct sim *sim, kv_group_id group)
 {
     const uint32_t partitions = (uint32_t)sim->parameters.partitions;
-    return kv_group_equal(group, KV_GROUP_ORACLE) ? oracle_machine_new(partitions, 0)
-                                                  : kv_machine_new(group, partitions);
+    if (kv_group_equal(group, KV_GROUP_ORACLE)) {
+        return oracle_machine_new(partitions, 0);
+    }
+    const struct machine machine = kv_machine_new(group, partitions);
+    return sim->parameters.jobs_max > 0 ? sim_slow_new(machine) : machine;
 }
 
 static void carry_replies(struct sim *sim, struct sim_node *node, struct sim_member *member)
@@ -107,7 +111,9 @@ void sim_execute(struct sim *sim, struct sim_node *node, struct sim_member *memb
     const bool inside = member->carrying;
     event.now = sim_node_now(sim, node);
     event.leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
+    event.jobs_max = sim_jobs_max(sim);
     engine_step(member->engine, &event, &member->executions);
+    sim_jobs_begin(sim, node, member);
     take_cut(sim, member);
     member->carrying =
         true; /* proposals step the order, but nothing comes back before this is done */

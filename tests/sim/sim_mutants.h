@@ -81,6 +81,10 @@
     X(HINTS_RECORDED, hints_recorded, CORE,                                                        \
       "records keep hints, which members know at different times")                                 \
     X(NO_NOT_RECORDED, no_not_recorded, CORE, "STALE and PINNED are not recorded")                 \
+    X(JOB_HOLDS_NOTHING, job_holds_nothing, CORE,                                                  \
+      "a command whose computation is out holds none of its variables")                            \
+    X(JOB_NOT_LOADED, job_not_loaded, CORE,                                                        \
+      "a command whose computation was out is forgotten by a snapshot")                            \
     X(READ_IGNORES_QUEUES, read_ignores_queues, CORE,                                              \
       "a read does not wait for what was delivered before it")                                     \
     X(RUNS_NOT_SAVED, runs_not_saved, CORE, "a snapshot has no commands that wait for votes")      \

@@ -199,6 +199,21 @@ void sim_execute_message(struct sim *sim, struct sim_node *node, struct sim_memb
 /* The machine of a group. */
 struct machine sim_machine_new(const struct sim *sim, kv_group_id group);
 
+/* ---- sim_jobs.c ---- */
+
+struct sim_job;
+struct sim_event;
+
+/* How many computations an engine may have out in its next step. */
+uint32_t sim_jobs_max(struct sim *sim);
+
+/* Those of its last step are out. */
+void sim_jobs_begin(struct sim *sim, const struct sim_node *node, const struct sim_member *member);
+
+/* An event of the queue; and what is left of one that will not come. */
+void sim_jobs_on_worked(struct sim *sim, struct sim_node *node, const struct sim_event *event);
+void sim_jobs_drop(struct sim_job *job);
+
 /* ---- sim_layers.c ---- */
 
 /* Maybe the next step of a checkpoint in memory. */

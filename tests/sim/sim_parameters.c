@@ -143,6 +143,11 @@ void sim_parameters_draw(uint64_t seed, enum sim_profile profile, struct sim_par
     draw_nodes(&prng, ret);
     ret->fault_us = kv_prng_between(&prng, 50, 1500) * MILLISECOND;
     ret->marks_percent = kv_prng_chance(&prng, 1, 4) ? kv_prng_between(&prng, 1, 6) : 0;
+    if (kv_prng_chance(&prng, 1, 2)) {
+        ret->jobs_max = kv_prng_chance(&prng, 1, 4) ? 1 : kv_prng_between(&prng, 2, 64);
+        ret->job_us_max =
+            kv_prng_between(&prng, 0, kv_prng_chance(&prng, 1, 4) ? 1000 : 50) * MILLISECOND;
+    }
     apply_profile(profile, ret);
 }
 

@@ -26,6 +26,9 @@
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
     X(marks_percent, "share of marks, at which every leader's state is cut and kept")              \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
+    X(jobs_max,                                                                                    \
+      "every command of a partition computes, and so many of them may be out; 0: none does")       \
+    X(job_us_max, "longest time that one is out")                                                  \
     X(unadmitted_percent,                                                                          \
       "requests that are ordered without asking the engine first: admission is only a hint")       \
     X(patience_us, "mean time that a client waits for an answer; 0: for ever")                     \

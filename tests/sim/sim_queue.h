@@ -14,6 +14,7 @@ enum sim_event_kind {
     SIM_EVENT_DELIVER, /* payload: a packet arrives */
     SIM_EVENT_RUN,     /* actor: a node's loop comes round; number: its incarnation */
     SIM_EVENT_SYNCED, /* actor: a node's disk has finished a sync; number: the node's incarnation */
+    SIM_EVENT_WORKED, /* actor: a node, whose incarnation is number; payload: a job is done */
     SIM_EVENT_SAVED,  /* payload: a snapshot file has become durable */
     SIM_EVENT_CRASH,  /* actor: a node that crashes in the middle of a sync */
     SIM_EVENT_RESTART, /* actor: a crashed node starts again */

@@ -87,6 +87,7 @@ static void set_up(struct sim *sim)
     kv_prng_init(&sim->workload, kv_prng_next(&prng));
     kv_prng_init(&sim->timing, kv_prng_next(&prng));
     kv_prng_init(&sim->layers, sim->options.seed);
+    kv_prng_init(&sim->jobs, sim->options.seed);
     struct sim_net_settings settings = {.seed = kv_prng_next(&prng),
                                         .delay_us_min = p->delay_us_min,
                                         .delay_us_max = p->delay_us_max,
@@ -280,6 +281,9 @@ static void on_event(struct sim *sim, const struct sim_event *event)
             sim_node_on_synced(sim, node);
         }
         return;
+    case SIM_EVENT_WORKED:
+        sim_jobs_on_worked(sim, node, event);
+        return;
     case SIM_EVENT_SAVED:
         sim_node_on_saved(sim, node, event->number, event->payload);
         return;
@@ -432,6 +436,8 @@ static void drain(struct sim *sim)
         if (event.kind == SIM_EVENT_DELIVER) {
             struct sim_packet *packet = event.payload;
             sim_packet_drop(&packet);
+        } else if (event.kind == SIM_EVENT_WORKED) {
+            sim_jobs_drop(event.payload);
         } else if (event.kind == SIM_EVENT_SAVED) {
             struct sim_snapshot *snapshot = event.payload;
             sim_snapshot_destroy(&snapshot);

@@ -248,6 +248,19 @@ mutate(partition/engine/engine_run.c
         }
         engine_run_add_vote(")
 
+# job_holds_nothing, job_not_loaded
+mutate(partition/engine/engine_jobs.c
+  "    run->state = ENGINE_RUN_WORKING;
+    run->job ="
+  "    if (PLANTED(JOB_HOLDS_NOTHING)) {
+        engine_queue_leave(engine, run);
+    }
+    run->state = ENGINE_RUN_WORKING;
+    run->job =")
+mutate(partition/engine/engine_jobs.c
+  "    if (run->state == ENGINE_RUN_GRANTED && engine_run_has_votes(run)) {"
+  "    if (run->state == ENGINE_RUN_GRANTED && engine_run_has_votes(run) && !PLANTED(JOB_NOT_LOADED)) {")
+
 # remote_not_logged
 mutate(partition/engine/engine_signal.c
   "    if (!engine->leads || !signal->present"

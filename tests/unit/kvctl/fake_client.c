@@ -693,6 +693,19 @@ void kv_cluster_status_free(kv_cluster_status *status)
     kv_free(status);
 }
 
+kv_status kv_set_workers(kv_client *client, uint32_t node, uint32_t workers, uint64_t timeout_ms)
+{
+    (void)client;
+    (void)timeout_ms;
+    for (uint32_t i = 0; i < fake.node_count; i++) {
+        if (node == 0 || fake.nodes[i].node == node) {
+            fake.nodes[i].workers_automatic = workers == KV_WORKERS_AUTOMATIC;
+            fake.nodes[i].workers = workers == KV_WORKERS_AUTOMATIC ? 0 : workers;
+        }
+    }
+    return KV_OK;
+}
+
 kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms)
 {
     (void)client;

@@ -197,6 +197,31 @@ static void a_transfer_waits_until_the_other_node_leads(void **state)
     assert_int_equal(run("leader", "transfer").code, 2);
 }
 
+static void workers_are_shown_and_set_on_all_nodes_or_on_one(void **state)
+{
+    (void)state;
+    struct captured got = run("workers", "3");
+    assert_int_equal(got.code, 0);
+    assert_int_equal(fake.nodes[0].workers, 3);
+    assert_int_equal(fake.nodes[2].workers, 3);
+    got = run("workers", "auto", "2");
+    assert_int_equal(got.code, 0);
+    assert_true(fake.nodes[1].workers_automatic && !fake.nodes[2].workers_automatic);
+    fake.nodes[2].jobs = 4;
+    fake.nodes[2].jobs_wait_us = 2;
+    fake.nodes[2].jobs_work_us = 500;
+    got = run("workers");
+    assert_int_equal(got.code, 0);
+    assert_non_null(strstr(got.out, "3     3        fixed  -      4     0    0.5us  125.0us\n"));
+    got = run("workers", "-o", "json");
+    json_t *json = json_line(got.out, 0);
+    assert_int_equal(json_array_size(json_object_get(json, "nodes")), 3);
+    json_decref(json);
+    assert_int_equal(run("workers", "65").code, 2);
+    assert_int_equal(run("workers", "many").code, 2);
+    assert_int_equal(run("workers", "1", "none").code, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup(members_that_differ_at_the_same_position_are_told, set_up),
         cmocka_unit_test_setup(the_size_of_a_group_comes_from_the_cluster_file, set_up),
         cmocka_unit_test_setup(silence_of_all_nodes_is_a_cluster_that_is_not_healthy, set_up),
+        cmocka_unit_test_setup(workers_are_shown_and_set_on_all_nodes_or_on_one, set_up),
         cmocka_unit_test_setup(a_transfer_waits_until_the_other_node_leads, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,9 +279,11 @@ static void a_welcome_is_bounded_in_every_list_and_text(void **state)
 
 static bool status_accepted(unsigned members, uint64_t role, uint64_t leader)
 {
-    begin(WIRE_MESSAGE_STATUS_REPLY, 9);
-    wire_forge_pack(&body, "uuuuuuuba", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
-                    UINT64_C(1), UINT64_C(1), UINT64_C(1), 1, members);
+    begin(WIRE_MESSAGE_STATUS_REPLY, 10);
+    wire_forge_pack(&body, "uuuuuuub", UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                    UINT64_C(1), UINT64_C(1), UINT64_C(1), 1);
+    wire_forge_pack(&body, "aubuuuuua", 7, UINT64_C(1), 1, UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                    UINT64_C(1), UINT64_C(1), members);
     for (unsigned i = 0; i < members; i++) {
         wire_forge_pack(&body, "auuuuuuuuuuuuuuuu", 16, UINT64_C(1), role, UINT64_C(1), leader,
                         UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1), UINT64_C(1),
@@ -303,6 +305,33 @@ static void a_status_is_bounded_in_members_and_their_roles_are_known(void **stat
     assert_false(status_accepted(1, WIRE_ROLE_LEARNER + 1, 0));
     assert_true(status_accepted(1, 1, KV_NODES_MAX));
     assert_false(status_accepted(1, 1, KV_NODES_MAX + 1));
+}
+
+static bool workers_asked(uint64_t change, uint64_t workers)
+{
+    begin(WIRE_MESSAGE_WORKERS_REQUEST, 2);
+    wire_forge_pack(&body, "uu", change, workers);
+    return accepted();
+}
+
+static bool workers_told(uint64_t workers, uint64_t task)
+{
+    begin(WIRE_MESSAGE_WORKERS_REPLY, 7);
+    wire_forge_pack(&body, "ubuuuuu", workers, 1, task, UINT64_C(1), UINT64_C(1), UINT64_C(1),
+                    UINT64_C(1));
+    return accepted();
+}
+
+static void workers_are_bounded_and_what_is_said_of_them_is_known(void **state)
+{
+    (void)state;
+    assert_true(workers_asked(WIRE_WORKERS_SHOW, 0));
+    assert_true(workers_asked(WIRE_WORKERS_AUTO, KV_WORKERS_MAX));
+    assert_false(workers_asked(WIRE_WORKERS_AUTO + 1, 0));
+    assert_false(workers_asked(WIRE_WORKERS_SET, KV_WORKERS_MAX + 1));
+    assert_true(workers_told(KV_WORKERS_MAX, WIRE_WORKERS_FEWER));
+    assert_false(workers_told(KV_WORKERS_MAX + 1, WIRE_WORKERS_IDLE));
+    assert_false(workers_told(0, WIRE_WORKERS_FEWER + 1));
 }
 
 static bool refusal_accepted(uint64_t reason, uint64_t version, size_t size)
@@ -387,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_message_is_for_a_group_that_can_exist),
         cmocka_unit_test(a_welcome_is_bounded_in_every_list_and_text),
         cmocka_unit_test(a_status_is_bounded_in_members_and_their_roles_are_known),
+        cmocka_unit_test(workers_are_bounded_and_what_is_said_of_them_is_known),
         cmocka_unit_test(refusals_and_hellos_are_in_range),
         cmocka_unit_test(a_bool_is_a_bool_and_a_text_is_no_binary),
         cmocka_unit_test(a_huge_list_in_a_few_bytes_is_refused_at_its_head),

@@ -191,10 +191,18 @@ static bool equal_status_request(const struct wire_status_request *a,
     return SAME(detail);
 }
 
+static bool equal_workers_reply(const struct wire_workers_reply *a,
+                                const struct wire_workers_reply *b)
+{
+    return SAME(workers) && SAME(automatic) && SAME(state) && SAME(jobs) && SAME(out) &&
+           SAME(wait_us) && SAME(work_us);
+}
+
 static bool equal_status_reply(const struct wire_status_reply *a, const struct wire_status_reply *b)
 {
     bool same = SAME(node.value) && SAME(uptime_ms) && SAME(log_syncs) && SAME(log_bytes) &&
-                SAME(frames_dropped) && SAME(disk_free) && SAME(no_space) && SAME(member_count);
+                SAME(frames_dropped) && SAME(disk_free) && SAME(no_space) && SAME(member_count) &&
+                equal_workers_reply(&a->workers, &b->workers);
     for (uint32_t i = 0; same && i < a->member_count; i++) {
         same = SAME(members[i].group.value) && SAME(members[i].role) &&
                SAME(members[i].term.value) && SAME(members[i].leader.value) &&
@@ -230,6 +238,12 @@ static bool equal_transfer_reply(const struct wire_transfer_reply *a,
                                  const struct wire_transfer_reply *b)
 {
     return SAME(started) && SAME(leader.value);
+}
+
+static bool equal_workers_request(const struct wire_workers_request *a,
+                                  const struct wire_workers_request *b)
+{
+    return SAME(change) && SAME(workers);
 }
 
 static bool equal_checkpoint_request(const struct wire_checkpoint_request *a,

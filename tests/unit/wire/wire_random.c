@@ -255,6 +255,18 @@ static void random_request(struct wire_random *random, struct wire_request *ret)
     ret->body = wire_random_bytes(random, KV_BODY_BYTES_MAX);
 }
 
+static void random_workers(struct wire_random *random, struct wire_workers_reply *ret)
+{
+    *ret = (struct wire_workers_reply){
+        .workers = (uint32_t)wire_random_number(random, KV_WORKERS_MAX),
+        .automatic = any_bool(random),
+        .state = (enum wire_workers_state)wire_random_number(random, WIRE_WORKERS_FEWER),
+        .jobs = any64(random),
+        .out = any64(random),
+        .wait_us = any64(random),
+        .work_us = any64(random)};
+}
+
 static void random_status_reply(struct wire_random *random, struct wire_status_reply *ret)
 {
     ret->node = any_node(random);
@@ -264,6 +276,7 @@ static void random_status_reply(struct wire_random *random, struct wire_status_r
     ret->frames_dropped = any64(random);
     ret->disk_free = any64(random);
     ret->no_space = kv_prng_chance(&random->prng, 1, 2);
+    random_workers(random, &ret->workers);
     ret->member_count = (uint32_t)wire_random_number(random, KV_GROUPS_MAX);
     ret->members = random->members;
     for (uint32_t i = 0; i < ret->member_count; i++) {
@@ -441,6 +454,14 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
         return;
     case WIRE_MESSAGE_TRANSFER_REPLY:
         ret->as.transfer_reply = (struct wire_transfer_reply){any_bool(random), any_node(random)};
+        return;
+    case WIRE_MESSAGE_WORKERS_REQUEST:
+        ret->as.workers_request = (struct wire_workers_request){
+            (enum wire_workers_change)wire_random_number(random, WIRE_WORKERS_AUTO),
+            (uint32_t)wire_random_number(random, KV_WORKERS_MAX)};
+        return;
+    case WIRE_MESSAGE_WORKERS_REPLY:
+        random_workers(random, &ret->as.workers_reply);
         return;
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
         ret->as.checkpoint_request.detail = (uint8_t)wire_random_number(random, UINT8_MAX);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* workers: commands per second of one engine over the number of workers and the time that each command computes.
+ *
+ *     kvworkers [ROUNDS [MILLISECONDS]]          the table: every case once in a round, so that what disturbs disturbs all
+ *     kvworkers once WORKERS MICROSECONDS N      so many commands, for counting instructions (docs/execution.md)
+ *
+ * The loop is that of a node without network and log: deliver, hand out, take results, sleep if there is nothing to do. Commands are
+ * those of a mill, one cell each, so many at a time; so what is measured is engine, hand-over and threads.
+ *
+ * Ideal: a thread orders, which costs what a command without computation costs alone; workers compute and cost nothing else; all
+ * of it on the cores that there are. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "multicast/base/assert.h"
+#include "multicast/base/prng.h"
+#include "multicast/node/node_workers.h"
+#include "multicast/wire/entry.h"
+#include "partition/engine/engine.h"
+#include "tests/unit/engine/mill.h"
+
+#define WINDOW         256 /* commands under way */
+#define ROUNDS_DEFAULT 7
+#define ROUNDS_MAX     101
+#define SPAN_MS        400 /* of one case in one round */
+#define STEPS_OF_CLOCK 64  /* commands between two looks at the clock */
+
+/* What a record still covers; a session has room for KV_SESSION_OUTSTANDING_MAX. */
+#define FLOOR_BEHIND (KV_SESSION_OUTSTANDING_MAX - 1)
+
+static const uint32_t times_us[] = {0, 10, 100, 1000};
+static const uint32_t counts[] = {0, 1, 2};
+#define TIMES  ((uint32_t)(sizeof times_us / sizeof times_us[0]))
+#define COUNTS ((uint32_t)(sizeof counts / sizeof counts[0]))
+
+static const kv_group_id group = {1};
+
+struct load {
+    struct engine *engine;
+    struct engine_effects effects;
+    struct node_workers *workers;
+    struct kv_prng prng;
+    struct kv_buffer body;
+    uint32_t rounds; /* of each command */
+    uint64_t delivered, answered;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Rounds of a mill in a microsecond. */
+static uint32_t rounds_per_us(void)
+{
+    uint64_t best = UINT64_MAX, value = 1;
+    for (uint32_t i = 0; i < 20; i++) {
+        const uint64_t begin = now_ns();
+        value = mill_rounds(value, 1000000);
+        const uint64_t taken = now_ns() - begin;
+        best = taken < best ? taken : best;
+    }
+    KV_ASSERT(value != 0);
+    return (uint32_t)(UINT64_C(1000000000) / best);
+}
+
+static void step(struct load *load, struct engine_event event)
+{
+    event.leads = true;
+    event.jobs_max = ENGINE_JOBS_MAX;
+    engine_step(load->engine, &event, &load->effects);
+    load->answered += load->effects.reply_count;
+    for (uint32_t i = 0; i < load->effects.job_count; i++) {
+        const struct engine_job *job = &load->effects.jobs[i];
+        node_workers_add(load->workers, &(struct node_work){.work = job->work,
+                                                            .drop = job->drop,
+                                                            .job = job->job,
+                                                            .number = job->number,
+                                                            .shard = job->shard});
+    }
+}
+
+static void deliver(struct load *load)
+{
+    const struct mill_command command = {
+        .kind = MILL_GRIND,
+        .rounds = load->rounds,
+        .count = 1,
+        .cells = {(uint16_t)kv_prng_below(&load->prng, MILL_CELLS)}};
+    kv_buffer_clear(&load->body);
+    mill_encode(&command, &load->body);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_buffer_slice(&load->body));
+    const uint64_t sequence = ++load->delivered;
+    entry->id =
+        (kv_message_id){.session = {{{1}, KV_GROUP_ORACLE}}, .sequence = sequence, .attempt = 1};
+    entry->floor = sequence > FLOOR_BEHIND ? sequence - FLOOR_BEHIND : 0;
+    entry->destinations = kv_group_set_of(group);
+    entry->timestamp = (kv_timestamp){{sequence}, group};
+    entry->index.value = sequence;
+    step(load, (struct engine_event){
+                   .kind = ENGINE_EVENT_DELIVER, .entry = entry, .timestamp = entry->timestamp});
+    wire_entry_drop(&entry);
+}
+
+/* One turn of the ordering thread: instructions are counted from here. */
+__attribute__((noinline)) static void workers_turn(struct load *load, uint64_t until)
+{
+    struct node_work done;
+    bool any = false;
+    while (load->delivered < until && load->delivered - load->answered < WINDOW) {
+        deliver(load);
+        any = true;
+    }
+    node_workers_flush(load->workers);
+    for (uint32_t i = 0; i < WINDOW && node_workers_take(load->workers, &done); i++) {
+        step(load, (struct engine_event){
+                       .kind = ENGINE_EVENT_WORKED, .number = done.number, .job = done.job});
+        any = true;
+    }
+    node_workers_flush(load->workers);
+    if (!any && load->answered < load->delivered && node_workers_rest(load->workers)) {
+        struct pollfd bell = {.fd = node_workers_fd(load->workers), .events = POLLIN};
+        poll(&bell, 1, -1);
+        node_workers_rise(load->workers);
+    }
+}
+
+static void open_load(struct load *load, uint32_t workers, uint32_t rounds)
+{
+    *load = (struct load){.rounds = rounds};
+    load->engine = engine_new(group, mill_new(group, 1), 0);
+    load->workers = node_workers_new(workers);
+    kv_prng_init(&load->prng, 1);
+}
+
+static void close_load(struct load *load)
+{
+    node_workers_destroy(&load->workers);
+    engine_destroy(&load->engine);
+    engine_effects_close(&load->effects);
+    kv_buffer_close(&load->body);
+}
+
+/* Commands per second. */
+static double measure(uint32_t workers, uint32_t rounds, uint64_t span_ms)
+{
+    struct load load;
+    open_load(&load, workers, rounds);
+    for (uint32_t i = 0; i < STEPS_OF_CLOCK; i++) {
+        workers_turn(&load, UINT64_MAX);
+    }
+    const uint64_t begin = now_ns(), before = load.answered;
+    uint64_t end = begin;
+    while (end - begin < span_ms * 1000000) {
+        workers_turn(&load, UINT64_MAX);
+        end = now_ns();
+    }
+    const double rate = (double)(load.answered - before) * 1e9 / (double)(end - begin);
+    close_load(&load);
+    return rate;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y ? 1 : 0;
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* Commands per second, if ordering costs so many microseconds and handing over nothing. */
+static double ideal(uint32_t workers, double time_us, double ordering_us, double cores)
+{
+    if (workers == 0) {
+        return 1e6 / (time_us + ordering_us);
+    }
+    double rate = least(1e6 / ordering_us, cores * 1e6 / (time_us + ordering_us));
+    return time_us > 0 ? least(rate, workers * 1e6 / time_us) : rate;
+}
+
+static void print_table(double rates[TIMES][COUNTS][ROUNDS_MAX], uint32_t rounds)
+{
+    const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    printf("| computation | workers | commands/s | range | ideal | of it |\n"
+           "|---|---|---|---|---|---|\n");
+    for (uint32_t t = 0; t < TIMES; t++) {
+        for (uint32_t c = 0; c < COUNTS; c++) {
+            qsort(rates[t][c], rounds, sizeof(double), compare_doubles);
+        }
+    }
+    const double ordering_us = 1e6 / rates[0][0][rounds / 2];
+    for (uint32_t t = 0; t < TIMES; t++) {
+        for (uint32_t c = 0; c < COUNTS; c++) {
+            const double *sorted = rates[t][c],
+                         best = ideal(counts[c], times_us[t], ordering_us, cores);
+            printf("| %u us | %u | %.0f | %.0f - %.0f | %.0f | %.0f %% |\n", times_us[t], counts[c],
+                   sorted[rounds / 2], sorted[0], sorted[rounds - 1], best,
+                   100 * sorted[rounds / 2] / best);
+        }
+    }
+}
+
+static int run_once(char **words)
+{
+    struct load load;
+    const uint32_t workers = (uint32_t)strtoul(words[0], NULL, 10);
+    const uint32_t time_us = (uint32_t)strtoul(words[1], NULL, 10);
+    const uint64_t commands = strtoull(words[2], NULL, 10);
+    open_load(&load, workers, time_us == 0 ? 1 : time_us * rounds_per_us());
+    while (load.answered < commands) {
+        workers_turn(&load, commands);
+    }
+    printf("digest %016" PRIx64 "\n", engine_digest(load.engine));
+    close_load(&load);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static double rates[TIMES][COUNTS][ROUNDS_MAX];
+    if (argc == 5 && strcmp(argv[1], "once") == 0) {
+        return run_once(argv + 2);
+    }
+    const unsigned long given = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS_DEFAULT;
+    const uint64_t span_ms = argc > 2 ? strtoull(argv[2], NULL, 10) : SPAN_MS;
+    if (argc > 3 || given == 0 || given > ROUNDS_MAX || span_ms == 0) {
+        fputs("usage: kvworkers [ROUNDS [MILLISECONDS]] | kvworkers once WORKERS MICROSECONDS N\n",
+              stderr);
+        return 2;
+    }
+    const uint32_t per_us = rounds_per_us();
+    for (uint32_t round = 0; round < given; round++) {
+        for (uint32_t t = 0; t < TIMES; t++) {
+            for (uint32_t c = 0; c < COUNTS; c++) {
+                rates[t][c][round] =
+                    measure(counts[c], times_us[t] == 0 ? 1 : times_us[t] * per_us, span_ms);
+            }
+        }
+    }
+    print_table(rates, (uint32_t)given);
+    return 0;
+}

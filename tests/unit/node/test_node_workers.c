@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool: every job is done once and comes back once, whatever the number of workers does meanwhile. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "multicast/base/bytes.h"
+#include "multicast/base/prng.h"
+#include "multicast/node/node_workers.h"
+
+#define JOBS 20000
+
+/* Far more than a result can take; a failure, not a wait. */
+#define PATIENCE_MS 60000
+
+struct job {
+    uint64_t input, output;
+    uint32_t rounds;
+    atomic_uint done;
+};
+
+static atomic_uint dropped;
+
+static uint64_t mix(uint64_t value, uint32_t rounds)
+{
+    for (uint32_t i = 0; i < rounds; i++) {
+        value = value * UINT64_C(6364136223846793005) + 1442695040888963407;
+        value ^= value >> 29;
+    }
+    return value;
+}
+
+static void do_job(void *context)
+{
+    struct job *job = context;
+    job->output = mix(job->input, job->rounds);
+    atomic_fetch_add(&job->done, 1);
+}
+
+static void drop_job(void *context)
+{
+    atomic_fetch_add(&dropped, 1);
+    kv_free(context);
+}
+
+static void add(struct node_workers *workers, uint64_t number, uint32_t rounds)
+{
+    struct job *job = kv_alloc_zero(1, sizeof *job);
+    job->input = number;
+    job->rounds = rounds;
+    node_workers_add(workers, &(struct node_work){.work = do_job,
+                                                  .drop = drop_job,
+                                                  .job = job,
+                                                  .number = number,
+                                                  .shard = mix(number, 1)});
+}
+
+static void check(const struct node_work *result, uint8_t *seen)
+{
+    struct job *job = result->job;
+    assert_int_equal(job->input, result->number);
+    assert_int_equal(job->output, mix(job->input, job->rounds));
+    assert_int_equal(atomic_load(&job->done), 1);
+    assert_int_equal(seen[result->number], 0);
+    seen[result->number] = 1;
+    result->drop(job);
+}
+
+/* The next result; sleeps as the node does. False: all are taken. */
+static bool next(struct node_workers *workers, struct node_work *ret)
+{
+    while (!node_workers_take(workers, ret)) {
+        if (node_workers_out(workers) == 0) {
+            return false;
+        }
+        if (node_workers_rest(workers)) {
+            struct pollfd bell = {.fd = node_workers_fd(workers), .events = POLLIN};
+            assert_int_equal(poll(&bell, 1, PATIENCE_MS), 1);
+            node_workers_rise(workers);
+        }
+    }
+    return true;
+}
+
+static void finish(struct node_workers *workers, uint8_t *seen)
+{
+    struct node_work result;
+    while (next(workers, &result)) {
+        check(&result, seen);
+    }
+}
+
+static void every_job_comes_back_once(void **state)
+{
+    static const uint32_t counts[] = {0, 1, 2, 8, 64};
+    static uint8_t seen[JOBS];
+    (void)state;
+    for (uint32_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        struct node_workers *workers = node_workers_new(counts[c]);
+        assert_int_equal(node_workers_count(workers), counts[c]);
+        memset(seen, 0, sizeof seen);
+        for (uint32_t i = 0; i < JOBS; i++) {
+            add(workers, i, i % 200);
+            if (i % 37 == 0) {
+                node_workers_flush(workers);
+            }
+        }
+        node_workers_flush(workers);
+        finish(workers, seen);
+        for (uint32_t i = 0; i < JOBS; i++) {
+            assert_int_equal(seen[i], 1);
+        }
+        assert_int_equal(node_workers_measure(workers).jobs, JOBS);
+        node_workers_destroy(&workers);
+    }
+}
+
+static void the_number_changes_under_load(void **state)
+{
+    static uint8_t seen[JOBS];
+    struct kv_prng prng;
+    struct node_work result;
+    (void)state;
+    kv_prng_init(&prng, 66);
+    memset(seen, 0, sizeof seen);
+    struct node_workers *workers = node_workers_new(0);
+    for (uint32_t i = 0; i < JOBS; i++) {
+        add(workers, i, (uint32_t)kv_prng_between(&prng, 0, 400));
+        if (kv_prng_chance(&prng, 1, 20)) {
+            node_workers_flush(workers);
+        }
+        if (kv_prng_chance(&prng, 1, 500)) {
+            const uint32_t count = (uint32_t)kv_prng_between(&prng, 0, 9);
+            node_workers_set(workers, count);
+            assert_int_equal(node_workers_count(workers), count);
+        }
+        while (kv_prng_chance(&prng, 1, 2) && node_workers_take(workers, &result)) {
+            check(&result, seen);
+        }
+    }
+    node_workers_flush(workers);
+    finish(workers, seen);
+    for (uint32_t i = 0; i < JOBS; i++) {
+        assert_int_equal(seen[i], 1);
+    }
+    node_workers_destroy(&workers);
+}
+
+static void one_job_at_a_time_wakes_who_sleeps(void **state)
+{
+    static uint8_t seen[200];
+    (void)state;
+    memset(seen, 0, sizeof seen);
+    struct node_workers *workers = node_workers_new(2);
+    for (uint32_t i = 0; i < sizeof seen; i++) {
+        add(workers, i, 20000);
+        node_workers_flush(workers);
+        finish(workers, seen);
+        assert_int_equal(seen[i], 1);
+    }
+    node_workers_destroy(&workers);
+}
+
+static void what_is_left_is_dropped(void **state)
+{
+    static const uint32_t counts[] = {0, 3};
+    (void)state;
+    for (uint32_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        struct node_workers *workers = node_workers_new(counts[c]);
+        atomic_store(&dropped, 0);
+        for (uint32_t i = 0; i < 2000; i++) {
+            add(workers, i, 10);
+        }
+        node_workers_flush(workers);
+        node_workers_destroy(&workers);
+        assert_null(workers);
+        assert_int_equal(atomic_load(&dropped), 2000);
+    }
+    node_workers_destroy(&(struct node_workers *){NULL});
+}
+
+static void what_it_measures_is_what_was_done(void **state)
+{
+    static uint8_t seen[50];
+    (void)state;
+    memset(seen, 0, sizeof seen);
+    struct node_workers *workers = node_workers_new(1);
+    for (uint32_t i = 0; i < sizeof seen; i++) {
+        add(workers, i, 100000);
+    }
+    node_workers_flush(workers);
+    finish(workers, seen);
+    const struct node_workers_measure measure = node_workers_measure(workers);
+    assert_int_equal(measure.jobs, sizeof seen);
+    assert_true(measure.service_ns > 0);
+    assert_true(measure.wait_ns > measure.service_ns); /* each waits for those before it */
+    node_workers_destroy(&workers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_job_comes_back_once),
+        cmocka_unit_test(the_number_changes_under_load),
+        cmocka_unit_test(one_job_at_a_time_wakes_who_sleeps),
+        cmocka_unit_test(what_is_left_is_dropped),
+        cmocka_unit_test(what_it_measures_is_what_was_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
