@@ -86,7 +86,8 @@ static void reply(struct member *member, struct wire_reply reply)
     KV_ASSERT(status == STATUS_OK);
 }
 
-static void execute(struct member *member, struct engine_event event, const struct budget_read *read)
+static void execute(struct member *member, struct engine_event event,
+                    const struct budget_read *read)
 {
     event.now = budget.now;
     event.leads = raft_role(order_raft(member->order)) == RAFT_LEADER;
@@ -141,8 +142,9 @@ static void flush(struct member *member)
 {
     step_raft(member, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
     carry_out(member);
-    step_raft(member, (struct raft_event){.kind = RAFT_EVENT_DURABLE,
-                                          .sequence = raft_persist_sequence(order_raft(member->order))});
+    step_raft(member,
+              (struct raft_event){.kind = RAFT_EVENT_DURABLE,
+                                  .sequence = raft_persist_sequence(order_raft(member->order))});
     step_raft(member, (struct raft_event){.kind = RAFT_EVENT_FLUSH});
     carry_out(member);
 }
@@ -159,7 +161,8 @@ static void on_request(struct member *member, const struct wire_request *request
         return;
     }
     struct engine_reply recorded;
-    const bool fits = engine_fits(member->engine, request->body, request->id, request->destinations);
+    const bool fits =
+        engine_fits(member->engine, request->body, request->id, request->destinations);
     const enum engine_admission admission =
         engine_admit(member->engine, request->id, request->floor, &recorded);
     KV_ASSERT(fits && admission == ENGINE_ADMIT);
@@ -180,8 +183,7 @@ static void take_frame(struct member *member, struct wire_frame_writer *frame)
         if (message.kind == WIRE_MESSAGE_REQUEST) {
             on_request(member, &message.as.request);
         } else {
-            step_raft(member,
-                      (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = &message});
+            step_raft(member, (struct raft_event){.kind = RAFT_EVENT_MESSAGE, .message = &message});
         }
     }
     KV_ASSERT(status == STATUS_END);
@@ -234,12 +236,13 @@ static void open_member(uint16_t number)
         .look_ahead_us = ORDER_LOOK_AHEAD_US, .group_count = 2, .groups = budget.groups};
     member->node = (kv_node_id){number};
     /* The leader is the one whose patience ends first. */
-    settings.raft = (struct raft_settings){.group = PARTITION,
-                                           .self = member->node,
-                                           .election_timeout_us = number == LEADER ? 1000000 : 3000000,
-                                           .heartbeat_us = 100000,
-                                           .seed = number,
-                                           .bootstrap = budget.groups[1]};
+    settings.raft =
+        (struct raft_settings){.group = PARTITION,
+                               .self = member->node,
+                               .election_timeout_us = number == LEADER ? 1000000 : 3000000,
+                               .heartbeat_us = 100000,
+                               .seed = number,
+                               .bootstrap = budget.groups[1]};
     member->order = order_new(&settings, budget.now);
     member->engine = engine_new(PARTITION, kv_machine_new(PARTITION, 1), 0);
     for (uint16_t to = 1; to <= MEMBERS; to++) {
@@ -267,7 +270,8 @@ static void on_effects(void)
         if (effect->kind == CLIENT_EFFECT_COMPLETE) {
             KV_ASSERT(effect->as.complete.result == CLIENT_ANSWERED);
             budget.completed++;
-        } else if (effect->kind == CLIENT_EFFECT_SEND && effect->as.send.kind == WIRE_MESSAGE_REQUEST &&
+        } else if (effect->kind == CLIENT_EFFECT_SEND &&
+                   effect->as.send.kind == WIRE_MESSAGE_REQUEST &&
                    kv_group_equal(effect->as.send.group, PARTITION)) {
             struct wire_message message = {.kind = WIRE_MESSAGE_REQUEST, .group = PARTITION};
             message.as.request = effect->as.send.as.request;
@@ -289,22 +293,24 @@ static void client_event(struct client_event event)
 static void hear(uint32_t slot, struct wire_message *message)
 {
     message->from = (kv_node_id){LEADER};
-    client_event((struct client_event){.kind = CLIENT_EVENT_MESSAGE, .slot = slot, .message = message});
+    client_event(
+        (struct client_event){.kind = CLIENT_EVENT_MESSAGE, .slot = slot, .message = message});
 }
 
 static void submit(void)
 {
     char key[32];
-    const int size = snprintf(key, sizeof key, "key%08u", (unsigned)(budget.submitted * 7919 % KEYS));
+    const int size =
+        snprintf(key, sizeof key, "key%08u", (unsigned)(budget.submitted * 7919 % KEYS));
     wire_command_begin(&budget.command, budget.reads ? WIRE_OP_GET : WIRE_OP_PUT);
     budget.command.keys[budget.command.key_count++] = kv_slice_of(key, (size_t)size);
     if (!budget.reads) {
         budget.command.values[budget.command.value_count++] =
             kv_slice_of(budget.value, sizeof budget.value);
     }
-    client_event((struct client_event){.kind = CLIENT_EVENT_SUBMIT,
-                                       .submit = {.command = &budget.command,
-                                                  .deadline = kv_instant_add(budget.now, 60000000)}});
+    client_event((struct client_event){
+        .kind = CLIENT_EVENT_SUBMIT,
+        .submit = {.command = &budget.command, .deadline = kv_instant_add(budget.now, 60000000)}});
     budget.submitted++;
 }
 
@@ -337,22 +343,23 @@ static void welcome(void)
         nodes[i] = (struct wire_node){{(uint16_t)(i + 1)}, kv_slice_of_text("tcp://node:7400")};
     }
     for (uint16_t g = 0; g < 2; g++) {
-        groups[g] = (struct wire_group){
-            .group = {g}, .leader = {LEADER}, .config = budget.groups[g]};
+        groups[g] =
+            (struct wire_group){.group = {g}, .leader = {LEADER}, .config = budget.groups[g]};
     }
     struct wire_message message = {.kind = WIRE_MESSAGE_WELCOME};
-    message.as.welcome = (struct wire_welcome){.version = WIRE_VERSION,
-                                               .cluster_name = kv_slice_of_text("budget"),
-                                               .map_version = 1,
-                                               .partitions = 1,
-                                               .node_count = MEMBERS,
-                                               .nodes = nodes,
-                                               .group_count = 2,
-                                               .groups = groups,
-                                               .key_bytes_max = KV_KEY_BYTES_MAX,
-                                               .value_bytes_max = KV_VALUE_BYTES_MAX,
-                                               .command_keys_max = KV_COMMAND_KEYS_MAX,
-                                               .session_outstanding_max = KV_SESSION_OUTSTANDING_MAX};
+    message.as.welcome =
+        (struct wire_welcome){.version = WIRE_VERSION,
+                              .cluster_name = kv_slice_of_text("budget"),
+                              .map_version = 1,
+                              .partitions = 1,
+                              .node_count = MEMBERS,
+                              .nodes = nodes,
+                              .group_count = 2,
+                              .groups = groups,
+                              .key_bytes_max = KV_KEY_BYTES_MAX,
+                              .value_bytes_max = KV_VALUE_BYTES_MAX,
+                              .command_keys_max = KV_COMMAND_KEYS_MAX,
+                              .session_outstanding_max = KV_SESSION_OUTSTANDING_MAX};
     client_event((struct client_event){.kind = CLIENT_EVENT_TIME});
     on_effects();
     hear(0, &message);
@@ -388,8 +395,7 @@ static void open_all(void)
     for (uint32_t g = 0; g < 2; g++) {
         budget.groups[g].count = MEMBERS;
         for (uint16_t i = 0; i < MEMBERS; i++) {
-            budget.groups[g].members[i] =
-                (struct wire_config_member){{(uint16_t)(i + 1)}, true};
+            budget.groups[g].members[i] = (struct wire_config_member){{(uint16_t)(i + 1)}, true};
         }
     }
     for (uint16_t i = 1; i <= MEMBERS; i++) {

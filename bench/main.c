@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "bench/bank.h"
+#include "bench/driver.h"
 #include "bench/report.h"
 #include "client/endpoints/endpoints.h"
-#include "multicast/base/bytes.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -40,6 +40,7 @@ static int run(struct bench_settings *settings)
         fprintf(stderr, "kvbench: %s\n", endpoints_error.text);
         return BENCH_END_USAGE;
     }
+    settings->driver = &bench_driver_kv;
     settings->progress |= isatty(STDERR_FILENO) != 0;
     end = bench_run(settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
     if (error[0] != '\0') {
@@ -48,11 +49,17 @@ static int run(struct bench_settings *settings)
     if (result->load.done || result->run.done) {
         (settings->json ? bench_report_json : bench_report_plain)(stdout, settings, result);
     }
-    if (end == BENCH_END_FAILURES) {
+    if (result->run.measures.failed > 0) {
         fprintf(stderr, "kvbench: %llu operations failed: see the lines with Return=\n",
                 (unsigned long long)result->run.measures.failed);
     }
-    kv_free(result);
+    if (result->run.measures.unsent > 0) {
+        fprintf(stderr,
+                "kvbench: %llu operations were due and could not be sent: that --rate is more than "
+                "the cluster serves\n",
+                (unsigned long long)result->run.measures.unsent);
+    }
+    bench_result_free(result);
     kv_endpoints_close(&endpoints);
     return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
 }

@@ -38,8 +38,31 @@ static bool parse_distribution(const char *text, enum bench_distribution *ret)
 /* Options whose default depends on others: kept apart until all are read. */
 struct parsing {
     struct bench_settings settings;
-    bool has_value_bytes, has_distribution, has_seconds;
+    bool has_value_bytes, has_fields, has_field_bytes;
+    bool has_distribution, has_seconds, has_clients, has_arrivals;
 };
+
+/* What a value is made of. */
+static const char *set_value(struct parsing *parsing, enum bench_option option, const char *text)
+{
+    uint64_t number = 0;
+
+    if (option == BENCH_OPTION_FIELDS) {
+        parsing->has_fields = true;
+        if (!bench_parse_number(text, 1, BENCH_FIELDS_MAX, &number)) {
+            return "a number from 1 to 1000";
+        }
+        parsing->settings.fields = (uint32_t)number;
+        return NULL;
+    }
+    parsing->has_field_bytes |= option == BENCH_OPTION_FIELD_BYTES;
+    parsing->has_value_bytes |= option == BENCH_OPTION_VALUE_BYTES;
+    if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
+        return "a number up to 1048576";
+    }
+    parsing->settings.field_bytes = (size_t)number;
+    return NULL;
+}
 
 /* Take one option that has an argument. NULL, or what its argument must be. */
 static const char *set_argument(struct parsing *parsing, enum bench_option option, const char *text)
@@ -73,6 +96,7 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
             return "a number from 1 to 65536";
         }
         settings->clients = (uint32_t)number;
+        parsing->has_clients = true;
         return NULL;
     case BENCH_OPTION_THREADS:
         if (!bench_parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
@@ -80,13 +104,18 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         }
         settings->threads = (uint32_t)number;
         return NULL;
+    case BENCH_OPTION_RATE:
+        return bench_parse_number(text, 1, BENCH_RATE_MAX, &settings->rate)
+                   ? NULL
+                   : "a number of operations per second from 1 to 100000000";
+    case BENCH_OPTION_ARRIVALS:
+        parsing->has_arrivals = true;
+        settings->poisson = strcmp(text, "poisson") == 0;
+        return settings->poisson || strcmp(text, "constant") == 0 ? NULL : "poisson or constant";
+    case BENCH_OPTION_FIELDS:
+    case BENCH_OPTION_FIELD_BYTES:
     case BENCH_OPTION_VALUE_BYTES:
-        parsing->has_value_bytes = true;
-        if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
-            return "a number up to 1048576";
-        }
-        settings->value_bytes = (size_t)number;
-        return NULL;
+        return set_value(parsing, option, text);
     case BENCH_OPTION_DISTRIBUTION:
         parsing->has_distribution = true;
         return parse_distribution(text, &settings->distribution)
@@ -109,6 +138,7 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         return settings->json || strcmp(text, "plain") == 0 ? NULL : "plain or json";
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
+    case BENCH_OPTION_TIMELINE:
     case BENCH_OPTION_PROGRESS:
     case BENCH_OPTION_HELP:
     case BENCH_OPTION_VERSION:
@@ -122,25 +152,40 @@ static void set_switch(struct bench_settings *settings, enum bench_option option
 {
     settings->no_load |= option == BENCH_OPTION_NO_LOAD;
     settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
+    settings->timeline |= option == BENCH_OPTION_TIMELINE;
     settings->progress |= option == BENCH_OPTION_PROGRESS;
 }
 
-/* Fill in what depends on other options. NULL, or what does not fit together. */
-static const char *complete(struct parsing *parsing)
+/* The fields of a value. NULL, or what does not fit together. */
+static const char *complete_value(struct parsing *parsing)
 {
     struct bench_settings *settings = &parsing->settings;
 
-    if (!parsing->has_value_bytes) {
-        settings->value_bytes = settings->workload->value_bytes;
+    if (parsing->has_value_bytes && (parsing->has_fields || parsing->has_field_bytes)) {
+        return "--value-bytes is one field: it does not go with --fields or --field-bytes";
     }
-    if (!parsing->has_distribution) {
-        settings->distribution = settings->workload->distribution;
+    if (!parsing->has_fields) {
+        settings->fields = parsing->has_value_bytes ? 1 : settings->workload->fields;
     }
-    if (!parsing->has_seconds && settings->operations > 0) {
-        settings->seconds = 0;
+    if (settings->fields > 1 && settings->field_bytes < BENCH_FIELD_BYTES_MIN) {
+        return "--field-bytes of several fields: at least 14";
     }
-    if (settings->no_load && settings->load_only) {
-        return "--no-load and --load-only leave nothing to do";
+    if (settings->fields * settings->field_bytes > KV_VALUE_BYTES_MAX) {
+        return "more than 1048576 bytes of --fields";
+    }
+    return NULL;
+}
+
+/* Clients and threads. NULL, or what does not fit together. */
+static const char *complete_clients(struct parsing *parsing)
+{
+    struct bench_settings *settings = &parsing->settings;
+
+    if (parsing->has_arrivals && settings->rate == 0) {
+        return "--arrivals are those of an open loop: give its --rate";
+    }
+    if (!parsing->has_clients && settings->rate > 0) {
+        settings->clients = settings->threads * BENCH_CLIENTS_PER_THREAD_MAX;
     }
     if (settings->threads > settings->clients) {
         return "more --threads than --clients: a thread needs a client to run";
@@ -150,6 +195,25 @@ static const char *complete(struct parsing *parsing)
         return "more than 1024 --clients per thread: give more --threads";
     }
     return NULL;
+}
+
+/* Fill in what depends on other options. NULL, or what does not fit together. */
+static const char *complete(struct parsing *parsing)
+{
+    struct bench_settings *settings = &parsing->settings;
+    const char *wrong;
+
+    if (!parsing->has_distribution) {
+        settings->distribution = settings->workload->distribution;
+    }
+    if (!parsing->has_seconds && settings->operations > 0) {
+        settings->seconds = 0;
+    }
+    if (settings->no_load && settings->load_only) {
+        return "--no-load and --load-only leave nothing to do";
+    }
+    wrong = complete_value(parsing);
+    return wrong != NULL ? wrong : complete_clients(parsing);
 }
 
 /* The table in the form of getopt_long; the ':' in front makes it tell a missing argument from an unknown option. */
@@ -213,6 +277,8 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                            .seconds = 10,
                                            .clients = 16,
                                            .threads = 1,
+                                           .poisson = true,
+                                           .field_bytes = 100,
                                            .seed = 1,
                                            .timeout_ms = 5000}};
     struct option longs[BENCH_OPTIONS + 1];

@@ -10,6 +10,8 @@
 
 #include "bench/workload.h"
 
+struct bench_driver;
+
 /* X(NAME, "name", short or 0, "ARGUMENT" or NULL, "text") */
 #define BENCH_OPTION_MAP(X)                                                                        \
     X(WORKLOAD, "workload", 'w', "NAME", "a b c d e f (YCSB), put or get; default: a")             \
@@ -18,9 +20,16 @@
     X(OPERATIONS, "operations", 0, "N", "end the run after so many operations")                    \
     X(WARMUP, "warmup", 0, "S", "seconds before the run that are not measured; default: 0")        \
     X(CLIENTS, "clients", 'c', "N",                                                                \
-      "virtual clients, each with one operation in flight; default: 16")                           \
+      "virtual clients, each with one operation in flight; default: 16, with --rate: 1024 per "    \
+      "thread")                                                                                    \
     X(THREADS, "threads", 't', "N", "threads that they are spread over; default: 1")               \
-    X(VALUE_BYTES, "value-bytes", 0, "N", "bytes of a value; default: 1000, put and get: 100")     \
+    X(RATE, "rate", 'r', "N",                                                                      \
+      "open loop: operations that are due each second; latencies count from when they are due")    \
+    X(ARRIVALS, "arrivals", 0, "NAME",                                                             \
+      "of the open loop: poisson (default), or constant: equal gaps")                              \
+    X(FIELDS, "fields", 0, "N", "fields of a value; default: 10, put and get: 1")                  \
+    X(FIELD_BYTES, "field-bytes", 0, "N", "bytes of a field; default: 100")                        \
+    X(VALUE_BYTES, "value-bytes", 0, "N", "one field of so many bytes")                            \
     X(DISTRIBUTION, "distribution", 0, "NAME",                                                     \
       "of keys: zipfian latest uniform hotspot exponential; default: the workload's")              \
     X(SEED, "seed", 0, "N", "of all random choices; default: 1")                                   \
@@ -31,6 +40,8 @@
     X(ENDPOINTS, "endpoints", 0, "HOST:PORT,...", "nodes of the cluster; default: $KV_ENDPOINTS")  \
     X(CLUSTER, "cluster", 0, "PATH", "cluster file or its directory; default: $KV_CLUSTER")        \
     X(OUTPUT, "output", 'o', "FORMAT", "plain (default; the lines of YCSB) or json")               \
+    X(TIMELINE, "timeline", 0, NULL,                                                               \
+      "a plain line for each second of the run; JSON has it always")                               \
     X(PROGRESS, "progress", 0, NULL, "a line per second on stderr, even if it is no terminal")     \
     X(HELP, "help", 'h', NULL, "print this help")                                                  \
     X(VERSION, "version", 'V', NULL, "print the version")
@@ -49,6 +60,14 @@ enum bench_option {
 #define BENCH_CLIENTS_PER_THREAD_MAX 1024
 #define BENCH_THREADS_MAX            64
 
+/* More than any cluster does; beyond it someone has mistaken the unit. */
+#define BENCH_RATE_MAX   100000000
+
+#define BENCH_FIELDS_MAX 1000
+
+/* Of several: what makes a field one that can be checked (value.h). */
+#define BENCH_FIELD_BYTES_MIN 14
+
 /* A day; beyond it someone has mistaken the unit. */
 #define BENCH_SECONDS_MAX 86400
 
@@ -61,14 +80,19 @@ struct bench_settings {
     uint64_t warmup_seconds;
     uint32_t clients;
     uint32_t threads;
-    size_t value_bytes;
+    uint64_t rate; /* per second; 0: closed loop */
+    bool poisson;  /* arrivals of the open loop */
+    uint32_t fields;
+    size_t field_bytes;
     uint64_t seed;
     uint64_t timeout_ms;
     bool no_load;
     bool load_only;
     bool json;
     bool progress;
-    const char *endpoints; /* borrowed from argv; NULL: not given */
+    bool timeline;
+    const struct bench_driver *driver; /* what is measured; set by main */
+    const char *endpoints;             /* borrowed from argv; NULL: not given */
     const char *cluster;
 };
 

@@ -32,20 +32,23 @@ static json_t *latencies_of(const struct bench_histogram *histogram)
     set(object, "count", COUNT(histogram->count));
     set(object, "mean_us", json_real(bench_histogram_mean(histogram)));
     set(object, "min_us", COUNT(histogram->min));
-#define X(per_mille, plain, json)                                                                  \
-    set(object, json, COUNT(bench_histogram_quantile(histogram, per_mille)));
+#define X(per_myriad, plain, json)                                                                 \
+    set(object, json, COUNT(bench_histogram_quantile(histogram, per_myriad)));
     BENCH_QUANTILE_MAP(X)
 #undef X
     set(object, "max_us", COUNT(histogram->max));
     return object;
 }
 
-static json_t *series_of(const struct bench_series *series)
+static json_t *series_of(const struct bench_series *series, const struct bench_histogram *service)
 {
     json_t *object = json_object();
     json_t *outcomes = json_object();
 
     set(object, "ok", latencies_of(&series->ok));
+    if (service->count > 0) {
+        set(object, "service", latencies_of(service));
+    }
     if (series->failed.count > 0) {
         set(object, "failed", latencies_of(&series->failed));
     }
@@ -58,8 +61,30 @@ static json_t *series_of(const struct bench_series *series)
     return object;
 }
 
+static json_t *timeline_of(const struct bench_settings *settings,
+                           const struct bench_timeline *timeline)
+{
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        const struct bench_interval *interval = &timeline->intervals[i];
+        json_t *object = json_object();
+
+        set(object, "second", COUNT(i * bench_interval_seconds(settings->seconds)));
+        set(object, "operations", COUNT(interval->operations));
+        set(object, "failed", COUNT(interval->failed));
+        set(object, "p50_us", COUNT(bench_interval_quantile(interval, 5000)));
+        set(object, "p99_us", COUNT(bench_interval_quantile(interval, 9900)));
+        set(object, "max_us", COUNT(interval->max_us));
+        if (json_array_append_new(array, object) != 0) {
+            KV_UNREACHABLE();
+        }
+    }
+    return array;
+}
+
 /* null if the phase did not take place. */
-static json_t *phase_of(const struct bench_phase *phase)
+static json_t *phase_of(const struct bench_settings *settings, const struct bench_phase *phase)
 {
     json_t *object, *operations;
 
@@ -72,15 +97,17 @@ static json_t *phase_of(const struct bench_phase *phase)
     set(object, "throughput", json_real(bench_throughput(phase)));
     set(object, "operations", COUNT(phase->measures.operations));
     set(object, "failed", COUNT(phase->measures.failed));
+    set(object, "unsent", COUNT(phase->measures.unsent));
     set(object, "ordered", COUNT(phase->measures.ordered));
     for (enum bench_op op = 0; op < BENCH_OPS; op++) {
         const struct bench_series *series = &phase->measures.series[op];
 
         if (series->ok.count + series->failed.count > 0) {
-            set(operations, bench_op_name(op), series_of(series));
+            set(operations, bench_op_name(op), series_of(series, &phase->measures.service[op]));
         }
     }
     set(object, "by_operation", operations);
+    set(object, "timeline", timeline_of(settings, &phase->measures.timeline));
     return object;
 }
 
@@ -120,7 +147,12 @@ static json_t *settings_of(const struct bench_settings *settings)
     set(object, "warmup_seconds", COUNT(settings->warmup_seconds));
     set(object, "clients", COUNT(settings->clients));
     set(object, "threads", COUNT(settings->threads));
-    set(object, "value_bytes", COUNT(settings->value_bytes));
+    set(object, "loop", json_string(settings->rate > 0 ? "open" : "closed"));
+    set(object, "rate", settings->rate > 0 ? COUNT(settings->rate) : json_null());
+    set(object, "arrivals",
+        settings->rate > 0 ? json_string(settings->poisson ? "poisson" : "constant") : json_null());
+    set(object, "fields", COUNT(settings->fields));
+    set(object, "value_bytes", COUNT(settings->fields * settings->field_bytes));
     set(object, "seed", COUNT(settings->seed));
     set(object, "timeout_ms", COUNT(settings->timeout_ms));
     return object;
@@ -149,8 +181,8 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "settings", settings_of(settings));
     set(root, "cluster", cluster_of(&result->before));
     set(root, "interrupted", json_boolean(result->interrupted));
-    set(root, "load", phase_of(&result->load));
-    set(root, "run", phase_of(&result->run));
+    set(root, "load", phase_of(settings, &result->load));
+    set(root, "run", phase_of(settings, &result->run));
     set(root, "log", log_of(result));
     if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0) {
         fputs("kvbench: the report could not be written\n", stderr);

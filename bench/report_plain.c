@@ -19,9 +19,9 @@ static void write_latencies(FILE *out, const char *name, const char *suffix,
             bench_histogram_mean(histogram));
     fprintf(out, "[%s%s], MinLatency(us), %llu\n", name, suffix, COUNT(histogram->min));
     fprintf(out, "[%s%s], MaxLatency(us), %llu\n", name, suffix, COUNT(histogram->max));
-#define X(per_mille, plain, json)                                                                  \
+#define X(per_myriad, plain, json)                                                                 \
     fprintf(out, "[%s%s], " plain "PercentileLatency(us), %llu\n", name, suffix,                   \
-            COUNT(bench_histogram_quantile(histogram, per_mille)));
+            COUNT(bench_histogram_quantile(histogram, per_myriad)));
     BENCH_QUANTILE_MAP(X)
 #undef X
 }
@@ -49,6 +49,23 @@ static void write_phase(FILE *out, const char *section, const struct bench_phase
     fprintf(out, "[%s], Throughput(ops/sec), %.3f\n", section, bench_throughput(phase));
     fprintf(out, "[%s], Operations, %llu\n", section, COUNT(phase->measures.operations));
     fprintf(out, "[%s], Failed, %llu\n", section, COUNT(phase->measures.failed));
+    if (phase->measures.unsent > 0) {
+        fprintf(out, "[%s], Unsent, %llu\n", section, COUNT(phase->measures.unsent));
+    }
+}
+
+/* Second, operations, failed, median, 99th percentile, maximum. */
+static void write_timeline(FILE *out, const struct bench_settings *settings,
+                           const struct bench_timeline *timeline)
+{
+    for (uint32_t i = 0; i < timeline->count; i++) {
+        const struct bench_interval *interval = &timeline->intervals[i];
+
+        fprintf(out, "[TIMELINE], %llu, %llu, %llu, %llu, %llu, %llu\n",
+                COUNT(i * bench_interval_seconds(settings->seconds)), COUNT(interval->operations),
+                COUNT(interval->failed), COUNT(bench_interval_quantile(interval, 5000)),
+                COUNT(bench_interval_quantile(interval, 9900)), COUNT(interval->max_us));
+    }
 }
 
 static void write_log(FILE *out, const struct bench_result *result)
@@ -89,6 +106,12 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
     write_phase(out, "OVERALL", phase);
     for (enum bench_op op = 0; op < BENCH_OPS; op++) {
         write_series(out, bench_op_name(op), &phase->measures.series[op]);
+        if (phase->measures.service[op].count > 0) {
+            write_latencies(out, bench_op_name(op), "-SERVICE", &phase->measures.service[op]);
+        }
+    }
+    if (settings->timeline) {
+        write_timeline(out, settings, &phase->measures.timeline);
     }
     if (phase == &result->run) {
         write_log(out, result);

@@ -172,6 +172,7 @@ static void end_crew(struct benchmark *benchmark, struct crew *crew, struct benc
         }
         pthread_join(member->thread, NULL);
         bench_measures_merge(&ret->measures, &member->measures);
+        bench_measures_close(&member->measures);
         last_us = member->last_us > last_us ? member->last_us : last_us;
     }
     ret->runtime_us = last_us - crew->plan->measure_from_us;
@@ -205,7 +206,8 @@ static enum bench_end load(struct benchmark *benchmark)
     struct bench_plan plan = {.settings = benchmark->settings,
                               .load = true,
                               .measure_from_us = now,
-                              .end_us = UINT64_MAX};
+                              .end_us = UINT64_MAX,
+                              .interval_us = SECOND_US};
     enum bench_outcome failure;
 
     play(benchmark, &plan, now, &benchmark->result->load);
@@ -237,6 +239,11 @@ static enum bench_end run(struct benchmark *benchmark)
     plan.measure_from_us = now + settings->warmup_seconds * SECOND_US;
     plan.end_us =
         settings->seconds == 0 ? UINT64_MAX : plan.measure_from_us + settings->seconds * SECOND_US;
+    plan.rate = (double)settings->rate;
+    plan.from_us = now;
+    plan.give_up_us =
+        plan.end_us == UINT64_MAX ? UINT64_MAX : plan.end_us + settings->timeout_ms * 1000;
+    plan.interval_us = bench_interval_seconds(settings->seconds) * SECOND_US;
     play(benchmark, &plan, now, &result->run);
 
     result->has_usage =
@@ -246,7 +253,8 @@ static enum bench_end run(struct benchmark *benchmark)
     if (benchmark->error[0] != '\0') {
         return BENCH_END_UNAVAILABLE;
     }
-    return result->run.measures.failed > 0 ? BENCH_END_FAILURES : BENCH_END_OK;
+    return result->run.measures.failed + result->run.measures.unsent > 0 ? BENCH_END_FAILURES
+                                                                         : BENCH_END_OK;
 }
 
 /* Open the clients, and make sure that there is a cluster behind them. */
@@ -308,4 +316,11 @@ enum bench_end bench_run(const struct bench_settings *settings, const char *endp
     }
     close_all(&benchmark);
     return benchmark.result->interrupted ? BENCH_END_INTERRUPTED : end;
+}
+
+void bench_result_free(struct bench_result *result)
+{
+    bench_measures_close(&result->load.measures);
+    bench_measures_close(&result->run.measures);
+    kv_free(result);
 }

@@ -38,9 +38,10 @@ enum bench_end {
 #define BENCH_RUN_ERROR_BYTES 512
 
 /* Do it. `interrupt` is polled; progress goes to stderr if settings say so. cluster: the name that the nodes must have,
- * or NULL. *ret is new memory, also after a failure; free it with kv_free. */
+ * or NULL. *ret is new memory, also after a failure; free it with bench_result_free. */
 enum bench_end bench_run(const struct bench_settings *settings, const char *endpoints,
                          const char *cluster, const volatile sig_atomic_t *interrupt,
                          struct bench_result **ret, char error[BENCH_RUN_ERROR_BYTES]);
+void bench_result_free(struct bench_result *result);
 
 #endif

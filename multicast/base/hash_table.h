@@ -13,9 +13,9 @@
 #endif
 #include <xxhash.h>
 
-#define uthash_malloc(size)       kv_alloc(size)
-#define uthash_free(memory, size) kv_free(memory)
-#define uthash_fatal(message)     KV_UNREACHABLE()
+#define uthash_malloc(size)            kv_alloc(size)
+#define uthash_free(memory, size)      kv_free(memory)
+#define uthash_fatal(message)          KV_UNREACHABLE()
 #define HASH_FUNCTION(key, size, hash) ((hash) = (unsigned)XXH3_64bits((key), (size)))
 
 #include <uthash.h>

@@ -13,7 +13,7 @@
 #include "multicast/base/prng.h"
 
 #define KEY_BYTES   48
-#define VALUE_BYTES 16 /* kept of each value: its mark */
+#define VALUE_BYTES 64 /* kept of each value */
 #define ROWS_MAX    128
 #define FLIGHT_MAX  2048
 #define MAP_MAX     8192
@@ -299,6 +299,31 @@ kv_status kv_delete(kv_client *client, kv_bytes key)
     (void)client;
     (void)key;
     return script.delete_status == KV_OK ? KV_NOT_FOUND : script.delete_status;
+}
+
+/* Nothing to wait for: time passes in kv_client_run. */
+int kv_client_fd(kv_client *client)
+{
+    (void)client;
+    return -1;
+}
+
+int kv_client_timeout_ms(const kv_client *client)
+{
+    (void)client;
+    return 0;
+}
+
+uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key)
+{
+    (void)client;
+    (void)key;
+    return 0;
+}
+
+bool kv_result_present(const kv_result *result, uint32_t row)
+{
+    return row < result->count;
 }
 
 uint32_t kv_result_count(const kv_result *result)

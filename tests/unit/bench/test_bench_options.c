@@ -44,7 +44,9 @@ static void without_options_workload_a_runs_for_ten_seconds(void **state)
     assert_int_equal(settings.operations, 0);
     assert_int_equal(settings.clients, 16);
     assert_int_equal(settings.threads, 1);
-    assert_int_equal(settings.value_bytes, 1000);
+    assert_int_equal(settings.fields, 10);
+    assert_int_equal(settings.field_bytes, 100);
+    assert_int_equal(settings.rate, 0);
     assert_int_equal(settings.timeout_ms, 5000);
     assert_false(settings.no_load || settings.load_only || settings.json || settings.progress);
     assert_null(settings.endpoints);
@@ -67,7 +69,8 @@ static void every_option_reaches_its_setting(void **state)
                      BENCH_COMMAND_RUN);
     assert_int_equal(settings.clients, 9);
     assert_int_equal(settings.threads, 3);
-    assert_int_equal(settings.value_bytes, 0);
+    assert_int_equal(settings.fields, 1);
+    assert_int_equal(settings.field_bytes, 0);
     assert_int_equal(settings.seed, 11);
     assert_int_equal(settings.timeout_ms, 12);
 
@@ -94,10 +97,34 @@ static void pure_workloads_have_small_values_and_uniform_keys(void **state)
 {
     (void)state;
     assert_int_equal(parse("run --workload put"), BENCH_COMMAND_RUN);
-    assert_int_equal(settings.value_bytes, 100);
+    assert_int_equal(settings.fields, 1);
+    assert_int_equal(settings.field_bytes, 100);
     assert_int_equal(settings.distribution, BENCH_UNIFORM);
     assert_int_equal(parse("run --workload get --value-bytes 7"), BENCH_COMMAND_RUN);
-    assert_int_equal(settings.value_bytes, 7);
+    assert_int_equal(settings.fields, 1);
+    assert_int_equal(settings.field_bytes, 7);
+}
+
+static void a_rate_makes_an_open_loop_with_many_clients(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --rate 5000 --threads 2"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.rate, 5000);
+    assert_int_equal(settings.clients, 2048);
+    assert_true(settings.poisson);
+    assert_int_equal(parse("run -r 5000 -c 7 --arrivals constant --timeline"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.clients, 7);
+    assert_true(settings.timeline && !settings.poisson);
+}
+
+static void a_value_is_fields_or_one_piece(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --fields 3 --field-bytes 20"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.fields, 3);
+    assert_int_equal(settings.field_bytes, 20);
+    assert_int_equal(parse("run --field-bytes 20"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.fields, 10);
 }
 
 static void help_and_version_need_nothing_else(void **state)
@@ -132,6 +159,14 @@ static void what_is_wrong_is_named(void **state)
         {"run --no-load --load-only", "--no-load and --load-only leave nothing to do"},
         {"run --clients 2 --threads 3",
          "more --threads than --clients: a thread needs a client to run"},
+        {"run --rate 0",
+         "--rate \"0\": must be a number of operations per second from 1 to 100000000"},
+        {"run --rate 9 --arrivals now", "--arrivals \"now\": must be poisson or constant"},
+        {"run --arrivals poisson", "--arrivals are those of an open loop: give its --rate"},
+        {"run --fields 2 --value-bytes 9",
+         "--value-bytes is one field: it does not go with --fields or --field-bytes"},
+        {"run --fields 2 --field-bytes 13", "--field-bytes of several fields: at least 14"},
+        {"run --fields 1000 --field-bytes 1100", "more than 1048576 bytes of --fields"},
         {"run --clients 1025", "more than 1024 --clients per thread: give more --threads"},
     };
 
@@ -169,6 +204,8 @@ int main(void)
         cmocka_unit_test(every_option_reaches_its_setting),
         cmocka_unit_test(a_number_of_operations_replaces_the_default_time),
         cmocka_unit_test(pure_workloads_have_small_values_and_uniform_keys),
+        cmocka_unit_test(a_rate_makes_an_open_loop_with_many_clients),
+        cmocka_unit_test(a_value_is_fields_or_one_piece),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(the_help_names_every_option_and_workload),
