@@ -14,8 +14,8 @@ static double draw_gap(struct bench_arrivals *arrivals)
     return -log(1.0 - kv_prng_unit(&arrivals->prng)) * arrivals->gap_us;
 }
 
-void bench_arrivals_init(struct bench_arrivals *arrivals, double rate, bool poisson,
-                         uint32_t index, uint32_t workers, uint64_t from_us, uint64_t seed)
+void bench_arrivals_init(struct bench_arrivals *arrivals, double rate, bool poisson, uint32_t index,
+                         uint32_t workers, uint64_t from_us, uint64_t seed)
 {
     KV_ASSERT(rate > 0 && index < workers);
     *arrivals = (struct bench_arrivals){

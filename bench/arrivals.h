@@ -22,8 +22,8 @@ struct bench_arrivals {
 };
 
 /* rate > 0 per second in all, of which the worker `index` of `workers` plays its part: equal gaps interleave. */
-void bench_arrivals_init(struct bench_arrivals *arrivals, double rate, bool poisson,
-                         uint32_t index, uint32_t workers, uint64_t from_us, uint64_t seed);
+void bench_arrivals_init(struct bench_arrivals *arrivals, double rate, bool poisson, uint32_t index,
+                         uint32_t workers, uint64_t from_us, uint64_t seed);
 
 /* When the next one is due. */
 uint64_t bench_arrivals_due(const struct bench_arrivals *arrivals);

@@ -74,9 +74,8 @@ static bool get_row(const void *source, uint32_t row, kv_bytes *ret_key, kv_byte
 static void on_done(void *context, kv_status status, kv_result *result)
 {
     struct flight *flight = context;
-    const struct bench_rows rows = {.count = result == NULL ? 0 : kv_result_count(result),
-                                    .source = result,
-                                    .get = get_row};
+    const struct bench_rows rows = {
+        .count = result == NULL ? 0 : kv_result_count(result), .source = result, .get = get_row};
     const bench_done done = flight->done;
     void *const whose = flight->context;
 

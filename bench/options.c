@@ -39,7 +39,7 @@ static bool parse_distribution(const char *text, enum bench_distribution *ret)
 struct parsing {
     struct bench_settings settings;
     bool has_value_bytes, has_fields, has_field_bytes;
-    bool has_distribution, has_seconds, has_clients, has_arrivals;
+    bool has_distribution, has_seconds, has_keys, has_clients, has_arrivals;
 };
 
 /* What a value is made of. */
@@ -121,6 +121,17 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         return parse_distribution(text, &settings->distribution)
                    ? NULL
                    : "one of zipfian latest uniform hotspot exponential";
+    case BENCH_OPTION_KEYS:
+        parsing->has_keys = true;
+        if (!bench_parse_number(text, 1, BENCH_KEYS_MAX, &number)) {
+            return "a number from 1 to 64";
+        }
+        settings->keys_per_command = (uint32_t)number;
+        return NULL;
+    case BENCH_OPTION_MULTI:
+        settings->has_multi = true;
+        return bench_parse_percent(text, &settings->multi_percent) ? NULL
+                                                                   : "a percentage: 0 to 100";
     case BENCH_OPTION_SEED:
         return bench_parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL
                                                                         : "a number of 64 bits";
@@ -212,6 +223,12 @@ static const char *complete(struct parsing *parsing)
     if (settings->no_load && settings->load_only) {
         return "--no-load and --load-only leave nothing to do";
     }
+    if (settings->has_multi && !parsing->has_keys) {
+        settings->keys_per_command = 2;
+    }
+    if (settings->multi_percent > 0 && settings->keys_per_command < 2) {
+        return "--multi needs --keys-per-command of two or more";
+    }
     wrong = complete_value(parsing);
     return wrong != NULL ? wrong : complete_clients(parsing);
 }
@@ -279,6 +296,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                            .threads = 1,
                                            .poisson = true,
                                            .field_bytes = 100,
+                                           .keys_per_command = 1,
                                            .seed = 1,
                                            .timeout_ms = 5000}};
     struct option longs[BENCH_OPTIONS + 1];

@@ -32,6 +32,10 @@ struct bench_driver;
     X(VALUE_BYTES, "value-bytes", 0, "N", "one field of so many bytes")                            \
     X(DISTRIBUTION, "distribution", 0, "NAME",                                                     \
       "of keys: zipfian latest uniform hotspot exponential; default: the workload's")              \
+    X(KEYS, "keys-per-command", 'k', "N",                                                          \
+      "keys of a read, an update and a read-modify-write, up to 64; default: 1, with --multi: 2")  \
+    X(MULTI, "multi", 'm', "PERCENT",                                                              \
+      "of these on several partitions, all others on one; default: as they are drawn")             \
     X(SEED, "seed", 0, "N", "of all random choices; default: 1")                                   \
     X(TIMEOUT, "timeout", 0, "TIME",                                                               \
       "longest wait for one operation, as in 500ms or 5s; default: 5s")                            \
@@ -65,6 +69,9 @@ enum bench_option {
 
 #define BENCH_FIELDS_MAX 1000
 
+/* Most keys of one command. */
+#define BENCH_KEYS_MAX 64
+
 /* Of several: what makes a field one that can be checked (value.h). */
 #define BENCH_FIELD_BYTES_MIN 14
 
@@ -84,6 +91,9 @@ struct bench_settings {
     bool poisson;  /* arrivals of the open loop */
     uint32_t fields;
     size_t field_bytes;
+    uint32_t keys_per_command;
+    bool has_multi;       /* else the keys of a command are wherever they are drawn */
+    double multi_percent; /* of commands with keys on several partitions */
     uint64_t seed;
     uint64_t timeout_ms;
     bool no_load;

@@ -24,6 +24,20 @@ bool bench_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t 
     return true;
 }
 
+bool bench_parse_percent(const char *text, double *ret)
+{
+    char *end;
+    double number;
+
+    errno = 0;
+    number = strtod(text, &end);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || !(number <= 100)) {
+        return false;
+    }
+    *ret = number;
+    return true;
+}
+
 bool bench_parse_time(const char *text, uint64_t *ret_ms)
 {
     char *end;

@@ -9,6 +9,9 @@
 /* A decimal number in low .. high, without sign. */
 bool bench_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret);
 
+/* A decimal number, perhaps with a fraction, in 0 .. 100. */
+bool bench_parse_percent(const char *text, double *ret);
+
 /* "500ms" or "5s" in milliseconds; at most a day. */
 bool bench_parse_time(const char *text, uint64_t *ret_ms);
 

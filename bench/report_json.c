@@ -46,7 +46,7 @@ static json_t *series_of(const struct bench_series *series, const struct bench_h
     json_t *outcomes = json_object();
 
     set(object, "ok", latencies_of(&series->ok));
-    if (service->count > 0) {
+    if (service != NULL && service->count > 0) {
         set(object, "service", latencies_of(service));
     }
     if (series->failed.count > 0) {
@@ -107,6 +107,7 @@ static json_t *phase_of(const struct bench_settings *settings, const struct benc
         }
     }
     set(object, "by_operation", operations);
+    set(object, "multi_partition", series_of(&phase->measures.multi, NULL));
     set(object, "timeline", timeline_of(settings, &phase->measures.timeline));
     return object;
 }
@@ -153,6 +154,9 @@ static json_t *settings_of(const struct bench_settings *settings)
         settings->rate > 0 ? json_string(settings->poisson ? "poisson" : "constant") : json_null());
     set(object, "fields", COUNT(settings->fields));
     set(object, "value_bytes", COUNT(settings->fields * settings->field_bytes));
+    set(object, "keys_per_command", COUNT(settings->keys_per_command));
+    set(object, "multi_percent",
+        settings->has_multi ? json_real(settings->multi_percent) : json_null());
     set(object, "seed", COUNT(settings->seed));
     set(object, "timeout_ms", COUNT(settings->timeout_ms));
     return object;

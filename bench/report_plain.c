@@ -110,6 +110,7 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
             write_latencies(out, bench_op_name(op), "-SERVICE", &phase->measures.service[op]);
         }
     }
+    write_series(out, "MULTI-PARTITION", &phase->measures.multi);
     if (settings->timeline) {
         write_timeline(out, settings, &phase->measures.timeline);
     }

@@ -275,6 +275,9 @@ static enum bench_end open_all(struct benchmark *benchmark, const char *endpoint
 
         return fail(benchmark, endpoints, why[0] != '\0' ? why : "no node answers");
     }
+    if (settings->multi_percent > 0 && benchmark->result->before.partitions < 2) {
+        return fail(benchmark, "--multi", "the cluster has one partition only");
+    }
     for (uint32_t i = 0; i < settings->threads; i++) {
         status = bench_worker_open(settings, i, endpoints, cluster, &benchmark->workers[i]);
         if (status == KV_OK) {

@@ -42,7 +42,8 @@ static uint64_t get_number(const uint8_t *from, int bytes)
     return number;
 }
 
-void bench_values_init(struct bench_values *values, uint32_t fields, size_t field_bytes)
+void bench_values_init(struct bench_values *values, uint32_t fields, size_t field_bytes,
+                       uint32_t slots)
 {
     struct kv_prng prng;
 
@@ -51,8 +52,9 @@ void bench_values_init(struct bench_values *values, uint32_t fields, size_t fiel
                                     .field_bytes = field_bytes,
                                     .size = fields * field_bytes,
                                     .text_bytes = field_bytes + BENCH_VALUE_OFFSETS};
+    values->slots = slots;
     values->text = kv_alloc(values->text_bytes);
-    values->buffer = kv_alloc(values->size + 1);
+    values->buffer = kv_alloc(slots * values->size + 1);
     kv_prng_init(&prng, TEXT_SEED);
     for (size_t i = 0; i < values->text_bytes; i++) {
         values->text[i] = (uint8_t)kv_prng_between(&prng, ' ', '~');
@@ -79,13 +81,17 @@ static void make_field(const struct bench_values *values, uint64_t mark, uint64_
     memcpy(ret, head, size < sizeof head ? mark_size(size) : sizeof head);
 }
 
-kv_bytes bench_value_make(struct bench_values *values, uint64_t hash, struct kv_prng *prng)
+kv_bytes bench_value_make(struct bench_values *values, uint32_t slot, uint64_t hash,
+                          struct kv_prng *prng)
 {
+    uint8_t *value = values->buffer + slot * values->size;
+
+    KV_ASSERT(slot < values->slots);
     for (uint32_t i = 0; i < values->fields; i++) {
         make_field(values, hash + i * FIELD_STEP, kv_prng_below(prng, BENCH_VALUE_OFFSETS),
-                   values->buffer + i * values->field_bytes);
+                   value + i * values->field_bytes);
     }
-    return kv_bytes_of(values->buffer, values->size);
+    return kv_bytes_of(value, values->size);
 }
 
 /* Whether a field with this mark stands here; its size in *ret_size. */

@@ -26,15 +26,18 @@ struct bench_values {
     size_t size;       /* of a value: fields * field_bytes */
     size_t text_bytes; /* field_bytes + BENCH_VALUE_OFFSETS */
     uint8_t *text;
-    uint8_t *buffer; /* the value that was made last */
+    uint32_t slots;
+    uint8_t *buffer; /* the values that were made last, one per slot */
 };
 
-/* fields >= 1; field_bytes >= BENCH_FIELD_HEAD_BYTES unless there is one field. */
-void bench_values_init(struct bench_values *values, uint32_t fields, size_t field_bytes);
+/* fields >= 1; field_bytes >= BENCH_FIELD_HEAD_BYTES unless there is one field. `slots` values can be there at a time. */
+void bench_values_init(struct bench_values *values, uint32_t fields, size_t field_bytes,
+                       uint32_t slots);
 void bench_values_close(struct bench_values *values);
 
-/* The next value for the key with this hash; valid until the next call. */
-kv_bytes bench_value_make(struct bench_values *values, uint64_t hash, struct kv_prng *prng);
+/* The next value for the key with this hash; valid until the next call with this slot. */
+kv_bytes bench_value_make(struct bench_values *values, uint32_t slot, uint64_t hash,
+                          struct kv_prng *prng);
 
 /* Whether a value was made for the key with this hash, with whatever fields. */
 bool bench_value_check(const struct bench_values *values, kv_bytes value, uint64_t hash);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bench/arrivals.h"
+#include "bench/keys.h"
 #include "bench/value.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
@@ -31,10 +32,11 @@ struct player {
     enum player_state state;
     enum bench_op op;
     enum bench_op part; /* what is in flight: op, or of a READ_MODIFY_WRITE its READ or UPDATE */
-    uint64_t record;
-    uint64_t hash;     /* of record: names the key and marks the value */
-    uint64_t begun_us; /* of the operation: when it was due; decides whether it is measured */
-    uint64_t part_us;  /* of the part */
+    uint64_t record;    /* INSERT */
+    struct bench_keys keys; /* hashes of records: they name keys and mark values */
+    bool crosses;           /* keys are on several partitions */
+    uint64_t begun_us;      /* of the operation: when it was due; decides whether it is measured */
+    uint64_t part_us;       /* of the part */
     uint64_t sent_us;  /* of the part: part_us, or later if it was due before a client was free */
     uint32_t rows;     /* SCAN */
     uint32_t attempts; /* load: sendings of the record; 0: none is held */
@@ -83,13 +85,17 @@ static void count(struct player *player, enum bench_op op, enum bench_outcome ou
 }
 
 /* The operation has ended, for those who count operations. */
-static void count_operation(const struct player *player, bool failed, uint64_t now)
+static void count_operation(const struct player *player, enum bench_outcome outcome, uint64_t now)
 {
+    bool failed = outcome != BENCH_OUTCOME_OK;
     struct bench_measures *measures = player->worker->measures;
     const struct bench_plan *plan = player->worker->plan;
 
     measures->operations++;
     measures->failed += failed;
+    if (player->crosses) {
+        bench_series_add(&measures->multi, outcome, now - player->begun_us);
+    }
     bench_timeline_add(&measures->timeline, (now - plan->measure_from_us) / plan->interval_us,
                        failed, now - player->begun_us);
 }
@@ -108,7 +114,7 @@ static void finish_operation(struct player *player, enum bench_outcome outcome, 
         bench_acknowledged_answer(worker->plan->records, player->record);
     }
     if (is_measured(player)) {
-        count_operation(player, failed, now);
+        count_operation(player, outcome, now);
     }
     atomic_fetch_add_explicit(&worker->finished, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&worker->failed, failed, memory_order_relaxed);
@@ -154,21 +160,35 @@ static bool finish_part(struct player *player, enum bench_outcome outcome, uint6
     return true;
 }
 
-/* What an answer is worth: its status, and whether the value is one that was written under the key. */
+/* Whether every key has a value that was written under it. */
+static bool check_rows(const struct player *player, const struct bench_rows *rows)
+{
+    if (rows->count != player->keys.count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < rows->count; i++) {
+        kv_bytes key, value;
+
+        if (!rows->get(rows->source, i, &key, &value) ||
+            !bench_value_check(&player->worker->values, value, player->keys.hashes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What an answer is worth: its status, and whether the values are those that were written. */
 static enum bench_outcome judge(const struct player *player, kv_status status,
                                 const struct bench_rows *rows)
 {
-    const struct bench_values *values = &player->worker->values;
     enum bench_outcome outcome = bench_outcome_of(status);
     bool good = true;
 
     if (outcome == BENCH_OUTCOME_OK && player->part == BENCH_READ) {
-        kv_bytes key, value;
-
-        good = rows->count == 1 && rows->get(rows->source, 0, &key, &value) &&
-               bench_value_check(values, value, player->hash);
+        good = check_rows(player, rows);
     } else if (outcome == BENCH_OUTCOME_OK && player->part == BENCH_SCAN) {
-        good = bench_scan_check(values, rows, player->hash, player->rows);
+        good =
+            bench_scan_check(&player->worker->values, rows, player->keys.hashes[0], player->rows);
     }
     return good ? outcome : BENCH_OUTCOME_CORRUPT;
 }
@@ -248,44 +268,64 @@ static void on_done(void *context, kv_status status, const struct bench_rows *ro
     }
 }
 
-static kv_op make_op(struct player *player, char key[BENCH_KEY_BYTES])
-{
-    kv_op op = {.key = kv_bytes_of(key, bench_key_name(player->hash, key))};
+/* A question of one command, with what it points to. */
+struct question {
+    kv_op op;
+    char names[BENCH_KEYS_MAX][BENCH_KEY_BYTES];
+    kv_bytes keys[BENCH_KEYS_MAX];
+    kv_bytes values[BENCH_KEYS_MAX];
+};
 
+static void make_question(struct player *player, struct question *ret)
+{
+    struct bench_worker *worker = player->worker;
+    const uint32_t count = player->keys.count;
+    KV_ASSERT(count >= 1);
+    const bool writes = player->part == BENCH_UPDATE || player->part == BENCH_INSERT;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t hash = player->keys.hashes[i];
+
+        ret->keys[i] = kv_bytes_of(ret->names[i], bench_key_name(hash, ret->names[i]));
+        if (writes) {
+            ret->values[i] = bench_value_make(&worker->values, i, hash, &worker->prng);
+        }
+    }
+    ret->op = (kv_op){.key = ret->keys[0], .keys = ret->keys, .count = count};
     switch (player->part) {
     case BENCH_READ:
-        op.code = KV_OP_GET;
-        break;
+        ret->op.code = count > 1 ? KV_OP_MGET : KV_OP_GET;
+        return;
     case BENCH_UPDATE:
     case BENCH_INSERT:
-        op.code = KV_OP_PUT;
-        op.value = bench_value_make(&player->worker->values, player->hash, &player->worker->prng);
-        break;
+        ret->op.code = count > 1 ? KV_OP_MPUT : KV_OP_PUT;
+        ret->op.value = ret->values[0];
+        ret->op.values = ret->values;
+        return;
     case BENCH_SCAN:
-        op.code = KV_OP_SCAN;
-        op.from = op.key;
-        op.limit = player->rows;
-        break;
+        ret->op.code = KV_OP_SCAN;
+        ret->op.from = ret->op.key;
+        ret->op.limit = player->rows;
+        return;
     case BENCH_READ_MODIFY_WRITE:
     case BENCH_OPS:
-        KV_UNREACHABLE();
+        break;
     }
-    return op;
+    KV_UNREACHABLE();
 }
 
 static void submit_part(struct player *player, enum bench_op part, uint64_t due, uint64_t now)
 {
     struct bench_worker *worker = player->worker;
-    char key[BENCH_KEY_BYTES];
-    kv_op op;
+    struct question question;
     kv_status status;
 
     player->part = part;
     player->part_us = due;
     player->sent_us = now;
     player->state = PLAYER_WAITING;
-    op = make_op(player, key);
-    status = worker->driver->submit(worker->connection, &op, on_done, player);
+    make_question(player, &question);
+    status = worker->driver->submit(worker->connection, &question.op, on_done, player);
     if (status == KV_OK) {
         worker->in_flight++;
         return;
@@ -302,6 +342,13 @@ static void submit_part(struct player *player, enum bench_op part, uint64_t due,
     }
 }
 
+static void set_key(struct player *player)
+{
+    player->keys.count = 1;
+    player->keys.hashes[0] = bench_hash(player->record);
+    player->crosses = false;
+}
+
 /* Choose the next operation of a load phase. False: all records are taken. */
 static bool choose_load(struct player *player)
 {
@@ -309,7 +356,27 @@ static bool choose_load(struct player *player)
 
     player->op = BENCH_INSERT;
     player->record = atomic_fetch_add_explicit(&plan->begun, 1, memory_order_relaxed);
+    set_key(player);
     return player->record < plan->settings->records;
+}
+
+/* Keys for a command of a run: one for an insert and for a scan. */
+static void choose_keys(struct player *player, uint64_t last)
+{
+    struct bench_worker *worker = player->worker;
+    const struct bench_settings *settings = worker->settings;
+    enum bench_spread spread = BENCH_SPREAD_ANY;
+    bool one_key = player->op == BENCH_SCAN || settings->keys_per_command == 1;
+
+    player->keys.count = one_key ? 1 : settings->keys_per_command;
+    if (!one_key && settings->has_multi) {
+        spread = kv_prng_unit(&worker->prng) * 100 < settings->multi_percent ? BENCH_SPREAD_SEVERAL
+                                                                             : BENCH_SPREAD_ONE;
+    }
+    /* Fewer keys if a small set of records does not have so many. */
+    (void)bench_keys_choose(&player->keys, spread, &worker->chooser, last, &worker->prng,
+                            worker->driver, worker->connection);
+    player->crosses = bench_keys_cross(&player->keys, worker->driver, worker->connection);
 }
 
 /* Choose the next operation of a run. False: the window of inserts is full. */
@@ -320,9 +387,12 @@ static bool choose_run(struct player *player)
 
     player->op = bench_chooser_op(&worker->chooser, &worker->prng);
     if (player->op == BENCH_INSERT) {
-        return bench_acknowledged_take(worker->plan->records, &player->record);
+        bool taken = bench_acknowledged_take(worker->plan->records, &player->record);
+
+        set_key(player);
+        return taken;
     }
-    player->record = bench_chooser_record(&worker->chooser, last, &worker->prng);
+    choose_keys(player, last);
     player->rows = (uint32_t)kv_prng_between(&worker->prng, 1, BENCH_SCAN_ROWS_MAX);
     return true;
 }
@@ -376,7 +446,6 @@ static void begin_operation(struct player *player, uint64_t due, uint64_t now)
         player->worker->arrivals_ended = true;
         return;
     }
-    player->hash = bench_hash(player->record);
     player->attempts = 1;
     submit_part(player, player->op == BENCH_READ_MODIFY_WRITE ? BENCH_READ : player->op, due, now);
 }
@@ -482,7 +551,8 @@ kv_status bench_worker_open(const struct bench_settings *settings, uint32_t inde
     worker->players = kv_alloc_zero(worker->player_count, sizeof *worker->players);
     worker->free = kv_alloc_zero(worker->player_count, sizeof(struct player *));
     kv_prng_init(&worker->prng, settings->seed * BENCH_THREADS_MAX + index);
-    bench_values_init(&worker->values, settings->fields, settings->field_bytes);
+    bench_values_init(&worker->values, settings->fields, settings->field_bytes,
+                      settings->keys_per_command);
     status = worker->driver->open(&target, &worker->connection);
     if (status != KV_OK) {
         bench_worker_close(&worker);

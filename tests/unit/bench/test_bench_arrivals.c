@@ -57,7 +57,8 @@ static void poisson_arrivals_have_the_rate_and_unequal_gaps(void **state)
         uint64_t due = take(&arrivals);
 
         assert_true(due >= last);
-        short_gaps += due - last < 693; /* half of them: the median of the gaps is ln 2 of the mean */
+        short_gaps +=
+            due - last < 693; /* half of them: the median of the gaps is ln 2 of the mean */
         last = due;
         count++;
     }

@@ -40,6 +40,7 @@ static int setup(void **state)
                                                 .clients = 8,
                                                 .threads = 1,
                                                 .fields = 1,
+                                                .keys_per_command = 1,
                                                 .field_bytes = 20,
                                                 .driver = &bench_driver_kv,
                                                 .seed = 1,
@@ -494,6 +495,80 @@ static void refusals_of_an_open_loop_are_failures_and_it_goes_on(void **state)
     assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_BUSY], 20);
 }
 
+static void commands_have_as_many_keys_as_they_are_told_to(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t reads;
+
+    fixture->settings.keys_per_command = 3;
+    prepare_run(fixture, "f");
+    play_run(fixture);
+    reads = series(fixture, BENCH_READ)->ok.count;
+    assert_int_equal(fixture->measures->failed, 0);
+    assert_int_equal(script_seen()->mgets, reads);
+    assert_int_equal(script_seen()->mputs, series(fixture, BENCH_UPDATE)->ok.count);
+    assert_int_equal(script_seen()->gets, 0);
+    /* Three keys are in one of two partitions once in four times. */
+    assert_in_range(fixture->measures->multi.ok.count, 500, 950);
+}
+
+static void a_value_of_another_key_among_several_is_corrupt(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.keys_per_command = 2;
+    prepare_run(fixture, "get");
+    fixture->script->swaps_values = true;
+    play_run(fixture);
+    assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_CORRUPT], 1000);
+}
+
+static uint32_t crossing, staying;
+
+static void note_partitions(const kv_op *op)
+{
+    bool crosses = false;
+
+    for (uint32_t i = 1; i < op->count; i++) {
+        crosses |=
+            kv_client_partition_of(NULL, op->keys[i]) != kv_client_partition_of(NULL, op->keys[0]);
+    }
+    *(crosses ? &crossing : &staying) += 1;
+}
+
+static void the_share_of_commands_on_several_partitions_is_what_it_is_told(void **state)
+{
+    static const double shares[] = {0, 10, 50, 100};
+    struct fixture *fixture = *state;
+
+    fixture->settings.keys_per_command = 2;
+    fixture->settings.has_multi = true;
+    prepare_run(fixture, "a");
+    fixture->script->on_submit = note_partitions;
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        forget(fixture->measures);
+        crossing = staying = 0;
+        fixture->settings.multi_percent = shares[i];
+        atomic_store(&fixture->plan.begun, 0);
+        play_run(fixture);
+        assert_int_equal(crossing + staying, 1000);
+        assert_int_equal(fixture->measures->multi.ok.count, crossing);
+        assert_in_range(crossing, shares[i] * 10 * 0.75, shares[i] * 10 * 1.3);
+    }
+}
+
+static void fewer_records_than_keys_make_commands_with_fewer_keys(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.records = 5;
+    fixture->settings.keys_per_command = 8;
+    prepare_run(fixture, "put");
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(fixture->measures->failed, 0);
+}
+
 /* A whole benchmark with the real clock; returns how it ended. */
 static enum bench_end run_all(struct fixture *fixture, struct bench_result **ret, char *error)
 {
@@ -650,6 +725,10 @@ int main(void)
         TEST(a_read_modify_write_whose_read_fails_writes_nothing),
         TEST(inserted_records_are_read_only_after_their_answer),
         TEST(virtual_clients_are_spread_evenly_over_threads),
+        TEST(commands_have_as_many_keys_as_they_are_told_to),
+        TEST(a_value_of_another_key_among_several_is_corrupt),
+        TEST(the_share_of_commands_on_several_partitions_is_what_it_is_told),
+        TEST(fewer_records_than_keys_make_commands_with_fewer_keys),
         TEST(an_open_loop_sends_what_is_due_and_waits_for_all_answers),
         TEST(latencies_of_an_open_loop_count_from_when_operations_were_due),
         TEST(what_an_open_loop_could_not_send_is_counted),

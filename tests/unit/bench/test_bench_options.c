@@ -117,6 +117,20 @@ static void a_rate_makes_an_open_loop_with_many_clients(void **state)
     assert_true(settings.timeline && !settings.poisson);
 }
 
+static void several_partitions_need_several_keys(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.keys_per_command, 1);
+    assert_false(settings.has_multi);
+    assert_int_equal(parse("run --multi 0.5"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.keys_per_command, 2);
+    assert_true(settings.has_multi && settings.multi_percent == 0.5);
+    assert_int_equal(parse("run -m 0 -k 8"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.keys_per_command, 8);
+    assert_true(settings.has_multi && settings.multi_percent == 0);
+}
+
 static void a_value_is_fields_or_one_piece(void **state)
 {
     (void)state;
@@ -159,6 +173,10 @@ static void what_is_wrong_is_named(void **state)
         {"run --no-load --load-only", "--no-load and --load-only leave nothing to do"},
         {"run --clients 2 --threads 3",
          "more --threads than --clients: a thread needs a client to run"},
+        {"run --multi 101", "--multi \"101\": must be a percentage: 0 to 100"},
+        {"run --multi x", "--multi \"x\": must be a percentage: 0 to 100"},
+        {"run --multi 1 --keys-per-command 1", "--multi needs --keys-per-command of two or more"},
+        {"run --keys-per-command 65", "--keys-per-command \"65\": must be a number from 1 to 64"},
         {"run --rate 0",
          "--rate \"0\": must be a number of operations per second from 1 to 100000000"},
         {"run --rate 9 --arrivals now", "--arrivals \"now\": must be poisson or constant"},
@@ -205,6 +223,7 @@ int main(void)
         cmocka_unit_test(a_number_of_operations_replaces_the_default_time),
         cmocka_unit_test(pure_workloads_have_small_values_and_uniform_keys),
         cmocka_unit_test(a_rate_makes_an_open_loop_with_many_clients),
+        cmocka_unit_test(several_partitions_need_several_keys),
         cmocka_unit_test(a_value_is_fields_or_one_piece),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(what_is_wrong_is_named),

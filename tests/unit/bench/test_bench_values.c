@@ -20,8 +20,8 @@ static void a_value_passes_for_its_key_only_whatever_its_size(void **state)
     static const struct {
         uint32_t fields;
         size_t bytes;
-    } forms[] = {{1, 0}, {1, 1}, {1, 7}, {1, 8}, {1, 9}, {1, 13}, {1, 14}, {1, 1000},
-                 {2, 14}, {10, 100}};
+    } forms[] = {{1, 0},  {1, 1},  {1, 7},    {1, 8},  {1, 9},
+                 {1, 13}, {1, 14}, {1, 1000}, {2, 14}, {10, 100}};
     struct kv_prng prng;
 
     (void)state;
@@ -30,8 +30,8 @@ static void a_value_passes_for_its_key_only_whatever_its_size(void **state)
         struct bench_values values;
         kv_bytes value;
 
-        bench_values_init(&values, forms[i].fields, forms[i].bytes);
-        value = bench_value_make(&values, HASH, &prng);
+        bench_values_init(&values, forms[i].fields, forms[i].bytes, 1);
+        value = bench_value_make(&values, 0, HASH, &prng);
         assert_int_equal(value.size, forms[i].fields * forms[i].bytes);
         assert_true(bench_value_check(&values, value, HASH));
         assert_int_equal(bench_value_check(&values, value, 0), value.size == 0);
@@ -48,8 +48,8 @@ static void no_byte_of_a_value_can_change_unseen(void **state)
 
     (void)state;
     kv_prng_init(&prng, 2);
-    bench_values_init(&values, 3, 30);
-    value = bench_value_make(&values, HASH, &prng);
+    bench_values_init(&values, 3, 30, 1);
+    value = bench_value_make(&values, 0, HASH, &prng);
     memcpy(copy, value.data, sizeof copy);
     for (size_t i = 0; i < sizeof copy; i++) {
         copy[i] ^= 1;
@@ -72,14 +72,14 @@ static void a_run_can_check_what_one_with_other_fields_has_written(void **state)
 
     (void)state;
     kv_prng_init(&prng, 3);
-    bench_values_init(&small, 1, 20);
-    bench_values_init(&large, 1, sizeof copy);
-    value = bench_value_make(&large, HASH, &prng);
+    bench_values_init(&small, 1, 20, 1);
+    bench_values_init(&large, 1, sizeof copy, 1);
+    value = bench_value_make(&large, 0, HASH, &prng);
     memcpy(copy, value.data, sizeof copy);
     assert_true(bench_value_check(&small, value, HASH));
     copy[100] ^= 1;
     assert_false(bench_value_check(&small, kv_bytes_of(copy, sizeof copy), HASH));
-    assert_true(bench_value_check(&large, bench_value_make(&small, HASH, &prng), HASH));
+    assert_true(bench_value_check(&large, bench_value_make(&small, 0, HASH, &prng), HASH));
     bench_values_close(&small);
     bench_values_close(&large);
 }
@@ -92,9 +92,9 @@ static void one_key_has_different_values(void **state)
 
     (void)state;
     kv_prng_init(&prng, 4);
-    bench_values_init(&values, 1, sizeof copy);
-    memcpy(copy, bench_value_make(&values, HASH, &prng).data, sizeof copy);
-    assert_memory_not_equal(copy, bench_value_make(&values, HASH, &prng).data, sizeof copy);
+    bench_values_init(&values, 1, sizeof copy, 1);
+    memcpy(copy, bench_value_make(&values, 0, HASH, &prng).data, sizeof copy);
+    assert_memory_not_equal(copy, bench_value_make(&values, 0, HASH, &prng).data, sizeof copy);
     bench_values_close(&values);
 }
 
