@@ -46,7 +46,7 @@ static int run(struct bench_settings *settings)
     if (error[0] != '\0') {
         fprintf(stderr, "kvbench: %s\n", error);
     }
-    if (result->load.done || result->run.done) {
+    if (result->load.done || result->run.done || result->search.count > 0) {
         (settings->json ? bench_report_json : bench_report_plain)(stdout, settings, result);
     }
     if (result->run.measures.failed > 0) {

@@ -24,6 +24,11 @@ static const struct option_text {
 #undef X
 };
 
+const char *bench_loop_name(enum bench_loop loop)
+{
+    return loop == BENCH_LOOP_CLOSED ? "closed" : "open";
+}
+
 static bool parse_distribution(const char *text, enum bench_distribution *ret)
 {
     for (enum bench_distribution i = 0; i < BENCH_DISTRIBUTIONS; i++) {
@@ -39,7 +44,7 @@ static bool parse_distribution(const char *text, enum bench_distribution *ret)
 struct parsing {
     struct bench_settings settings;
     bool has_value_bytes, has_fields, has_field_bytes;
-    bool has_distribution, has_seconds, has_keys, has_clients, has_arrivals;
+    bool has_distribution, has_seconds, has_keys, has_clients, has_arrivals, has_closed, has_step;
 };
 
 /* What a value is made of. */
@@ -105,9 +110,20 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         settings->threads = (uint32_t)number;
         return NULL;
     case BENCH_OPTION_RATE:
+        settings->loop = BENCH_LOOP_RATE;
         return bench_parse_number(text, 1, BENCH_RATE_MAX, &settings->rate)
                    ? NULL
                    : "a number of operations per second from 1 to 100000000";
+    case BENCH_OPTION_FIND_MAX:
+        settings->loop = BENCH_LOOP_SEARCH;
+        return bench_parse_bound(text, &settings->bound_per_myriad, &settings->bound_us)
+                   ? NULL
+                   : "a quantile and its time: p99=5ms, p50=800us or p99.9=1s";
+    case BENCH_OPTION_STEP_SECONDS:
+        parsing->has_step = true;
+        return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->step_seconds)
+                   ? NULL
+                   : "a number of seconds from 1 to 86400";
     case BENCH_OPTION_ARRIVALS:
         parsing->has_arrivals = true;
         settings->poisson = strcmp(text, "poisson") == 0;
@@ -150,6 +166,7 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
     case BENCH_OPTION_TIMELINE:
+    case BENCH_OPTION_CLOSED:
     case BENCH_OPTION_PROGRESS:
     case BENCH_OPTION_HELP:
     case BENCH_OPTION_VERSION:
@@ -159,8 +176,11 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     KV_UNREACHABLE();
 }
 
-static void set_switch(struct bench_settings *settings, enum bench_option option)
+static void set_switch(struct parsing *parsing, enum bench_option option)
 {
+    struct bench_settings *settings = &parsing->settings;
+
+    parsing->has_closed |= option == BENCH_OPTION_CLOSED;
     settings->no_load |= option == BENCH_OPTION_NO_LOAD;
     settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
     settings->timeline |= option == BENCH_OPTION_TIMELINE;
@@ -187,17 +207,35 @@ static const char *complete_value(struct parsing *parsing)
     return NULL;
 }
 
-/* Clients and threads. NULL, or what does not fit together. */
-static const char *complete_clients(struct parsing *parsing)
+/* Open or closed, and how many clients. NULL, or what does not fit together. */
+static const char *complete_loop(struct parsing *parsing)
 {
     struct bench_settings *settings = &parsing->settings;
 
-    if (parsing->has_arrivals && settings->rate == 0) {
+    if (parsing->has_closed && settings->loop != BENCH_LOOP_AUTO) {
+        return "--closed has no rate: it does not go with --rate and --find-max";
+    }
+    if (settings->rate > 0 && settings->bound_us > 0) {
+        return "--find-max looks for the rate: it does not go with --rate";
+    }
+    if (parsing->has_step && settings->loop != BENCH_LOOP_SEARCH) {
+        return "--step-seconds are those of --find-max";
+    }
+    if (settings->loop == BENCH_LOOP_AUTO && (parsing->has_closed || parsing->has_clients)) {
+        settings->loop = BENCH_LOOP_CLOSED;
+    }
+    if (settings->loop == BENCH_LOOP_CLOSED && parsing->has_arrivals) {
         return "--arrivals are those of an open loop: give its --rate";
     }
-    if (!parsing->has_clients && settings->rate > 0) {
+    if (!parsing->has_clients && settings->loop != BENCH_LOOP_CLOSED) {
         settings->clients = settings->threads * BENCH_CLIENTS_PER_THREAD_MAX;
     }
+    return NULL;
+}
+
+/* Clients and threads. NULL, or what does not fit together. */
+static const char *complete_clients(const struct bench_settings *settings)
+{
     if (settings->threads > settings->clients) {
         return "more --threads than --clients: a thread needs a client to run";
     }
@@ -230,7 +268,10 @@ static const char *complete(struct parsing *parsing)
         return "--multi needs --keys-per-command of two or more";
     }
     wrong = complete_value(parsing);
-    return wrong != NULL ? wrong : complete_clients(parsing);
+    if (wrong == NULL) {
+        wrong = complete_loop(parsing);
+    }
+    return wrong != NULL ? wrong : complete_clients(settings);
 }
 
 /* The table in the form of getopt_long; the ':' in front makes it tell a missing argument from an unknown option. */
@@ -295,6 +336,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                            .clients = 16,
                                            .threads = 1,
                                            .poisson = true,
+                                           .step_seconds = 3,
                                            .field_bytes = 100,
                                            .keys_per_command = 1,
                                            .seed = 1,
@@ -323,7 +365,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
             return BENCH_COMMAND_VERSION;
         }
         if (option_texts[option].argument == NULL) {
-            set_switch(&parsing.settings, option);
+            set_switch(&parsing, option);
             continue;
         }
         why = set_argument(&parsing, option, optarg);

@@ -20,11 +20,14 @@ struct bench_driver;
     X(OPERATIONS, "operations", 0, "N", "end the run after so many operations")                    \
     X(WARMUP, "warmup", 0, "S", "seconds before the run that are not measured; default: 0")        \
     X(CLIENTS, "clients", 'c', "N",                                                                \
-      "virtual clients, each with one operation in flight; default: 16, with --rate: 1024 per "    \
-      "thread")                                                                                    \
+      "virtual clients, each with one operation in flight; without --rate: a closed loop of them") \
     X(THREADS, "threads", 't', "N", "threads that they are spread over; default: 1")               \
     X(RATE, "rate", 'r', "N",                                                                      \
-      "open loop: operations that are due each second; latencies count from when they are due")    \
+      "open loop: operations that are due each second; default: 75 % of what 64 clients get")      \
+    X(CLOSED, "closed", 0, NULL, "closed loop: a client asks again when it is answered")           \
+    X(FIND_MAX, "find-max", 0, "QUANTILE=TIME",                                                    \
+      "find the highest rate that keeps a bound, as in p99=5ms; then run at 75 % of it")           \
+    X(STEP_SECONDS, "step-seconds", 0, "S", "length of each trial of --find-max; default: 3")      \
     X(ARRIVALS, "arrivals", 0, "NAME",                                                             \
       "of the open loop: poisson (default), or constant: equal gaps")                              \
     X(FIELDS, "fields", 0, "N", "fields of a value; default: 10, put and get: 1")                  \
@@ -78,6 +81,23 @@ enum bench_option {
 /* A day; beyond it someone has mistaken the unit. */
 #define BENCH_SECONDS_MAX 86400
 
+/* How operations come to begin (worker.h), and where the rate of an open loop comes from. */
+enum bench_loop {
+    BENCH_LOOP_AUTO,   /* open, at 75 % of what a short closed loop gets */
+    BENCH_LOOP_RATE,   /* open, at the rate that was given */
+    BENCH_LOOP_SEARCH, /* open, at 75 % of the highest rate that keeps the bound */
+    BENCH_LOOP_CLOSED,
+};
+
+/* "open", or "closed". */
+const char *bench_loop_name(enum bench_loop loop);
+
+/* Where an open loop runs unless it is told, as a share of the maximum: as the papers of the field do. */
+#define BENCH_RATE_SHARE 0.75
+
+/* Clients of the closed loop that the maximum is looked for with, first. */
+#define BENCH_CALIBRATION_CLIENTS 64
+
 struct bench_settings {
     const struct bench_workload *workload;
     enum bench_distribution distribution;
@@ -87,8 +107,12 @@ struct bench_settings {
     uint64_t warmup_seconds;
     uint32_t clients;
     uint32_t threads;
-    uint64_t rate; /* per second; 0: closed loop */
-    bool poisson;  /* arrivals of the open loop */
+    enum bench_loop loop;
+    uint64_t rate;             /* per second, of BENCH_LOOP_RATE */
+    uint32_t bound_per_myriad; /* of BENCH_LOOP_SEARCH: of operations ... */
+    uint64_t bound_us;         /* ... that may take no longer than that */
+    uint64_t step_seconds;
+    bool poisson; /* arrivals of the open loop */
     uint32_t fields;
     size_t field_bytes;
     uint32_t keys_per_command;

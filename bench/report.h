@@ -25,7 +25,4 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
 void bench_report_json(FILE *out, const struct bench_settings *settings,
                        const struct bench_result *result);
 
-/* Operations per second; 0 if no time has passed. */
-double bench_throughput(const struct bench_phase *phase);
-
 #endif

@@ -95,6 +95,7 @@ static json_t *phase_of(const struct bench_settings *settings, const struct benc
     operations = json_object();
     set(object, "runtime_us", COUNT(phase->runtime_us));
     set(object, "throughput", json_real(bench_throughput(phase)));
+    set(object, "rate", phase->rate > 0 ? json_real(phase->rate) : json_null());
     set(object, "operations", COUNT(phase->measures.operations));
     set(object, "failed", COUNT(phase->measures.failed));
     set(object, "unsent", COUNT(phase->measures.unsent));
@@ -106,6 +107,7 @@ static json_t *phase_of(const struct bench_settings *settings, const struct benc
             set(operations, bench_op_name(op), series_of(series, &phase->measures.service[op]));
         }
     }
+    set(object, "all", latencies_of(&phase->measures.all));
     set(object, "by_operation", operations);
     set(object, "multi_partition", series_of(&phase->measures.multi, NULL));
     set(object, "timeline", timeline_of(settings, &phase->measures.timeline));
@@ -136,6 +138,37 @@ static json_t *log_of(const struct bench_result *result)
     return object;
 }
 
+/* null if there was none. */
+static json_t *search_of(const struct bench_settings *settings, const struct bench_search *search)
+{
+    json_t *object, *trials;
+
+    if (search->count == 0) {
+        return json_null();
+    }
+    object = json_object();
+    trials = json_array();
+    for (uint32_t i = 0; i < search->count; i++) {
+        const struct bench_trial *trial = &search->trials[i];
+        json_t *one = json_object();
+
+        set(one, "rate", json_real(trial->rate));
+        set(one, "throughput", json_real(trial->throughput));
+        set(one, "bound_us", COUNT(trial->bound_us));
+        set(one, "p50_us", COUNT(trial->p50_us));
+        set(one, "p99_us", COUNT(trial->p99_us));
+        set(one, "kept", json_boolean(trial->kept));
+        if (json_array_append_new(trials, one) != 0) {
+            KV_UNREACHABLE();
+        }
+    }
+    set(object, "percent", json_real((double)settings->bound_per_myriad / 100));
+    set(object, "bound_us", COUNT(settings->bound_us));
+    set(object, "max", json_real(search->low));
+    set(object, "trials", trials);
+    return object;
+}
+
 static json_t *settings_of(const struct bench_settings *settings)
 {
     json_t *object = json_object();
@@ -148,10 +181,12 @@ static json_t *settings_of(const struct bench_settings *settings)
     set(object, "warmup_seconds", COUNT(settings->warmup_seconds));
     set(object, "clients", COUNT(settings->clients));
     set(object, "threads", COUNT(settings->threads));
-    set(object, "loop", json_string(settings->rate > 0 ? "open" : "closed"));
+    set(object, "loop", json_string(bench_loop_name(settings->loop)));
     set(object, "rate", settings->rate > 0 ? COUNT(settings->rate) : json_null());
     set(object, "arrivals",
-        settings->rate > 0 ? json_string(settings->poisson ? "poisson" : "constant") : json_null());
+        settings->loop != BENCH_LOOP_CLOSED
+            ? json_string(settings->poisson ? "poisson" : "constant")
+            : json_null());
     set(object, "fields", COUNT(settings->fields));
     set(object, "value_bytes", COUNT(settings->fields * settings->field_bytes));
     set(object, "keys_per_command", COUNT(settings->keys_per_command));
@@ -186,6 +221,8 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "cluster", cluster_of(&result->before));
     set(root, "interrupted", json_boolean(result->interrupted));
     set(root, "load", phase_of(settings, &result->load));
+    set(root, "calibrated", result->calibrated > 0 ? json_real(result->calibrated) : json_null());
+    set(root, "search", search_of(settings, &result->search));
     set(root, "run", phase_of(settings, &result->run));
     set(root, "log", log_of(result));
     if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0) {

@@ -4,13 +4,6 @@
 
 #define COUNT(number) ((unsigned long long)(number))
 
-double bench_throughput(const struct bench_phase *phase)
-{
-    return phase->runtime_us == 0
-               ? 0.0
-               : (double)phase->measures.operations * 1e6 / (double)phase->runtime_us;
-}
-
 static void write_latencies(FILE *out, const char *name, const char *suffix,
                             const struct bench_histogram *histogram)
 {
@@ -47,10 +40,28 @@ static void write_phase(FILE *out, const char *section, const struct bench_phase
 {
     fprintf(out, "[%s], RunTime(ms), %llu\n", section, COUNT(phase->runtime_us / 1000));
     fprintf(out, "[%s], Throughput(ops/sec), %.3f\n", section, bench_throughput(phase));
+    if (phase->rate > 0) {
+        fprintf(out, "[%s], Rate(ops/sec), %.3f\n", section, phase->rate);
+    }
     fprintf(out, "[%s], Operations, %llu\n", section, COUNT(phase->measures.operations));
     fprintf(out, "[%s], Failed, %llu\n", section, COUNT(phase->measures.failed));
     if (phase->measures.unsent > 0) {
         fprintf(out, "[%s], Unsent, %llu\n", section, COUNT(phase->measures.unsent));
+    }
+}
+
+/* Rate, throughput, the bound's quantile, median, 99th percentile, and whether the bound was kept. */
+static void write_search(FILE *out, const struct bench_search *search)
+{
+    for (uint32_t i = 0; i < search->count; i++) {
+        const struct bench_trial *trial = &search->trials[i];
+
+        fprintf(out, "[SEARCH], %.0f, %.0f, %llu, %llu, %llu, %s\n", trial->rate, trial->throughput,
+                COUNT(trial->bound_us), COUNT(trial->p50_us), COUNT(trial->p99_us),
+                trial->kept ? "kept" : "not kept");
+    }
+    if (search->count > 0) {
+        fprintf(out, "[SEARCH], Max(ops/sec), %.0f\n", search->low);
     }
 }
 
@@ -100,6 +111,10 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
     } else if (result->load.done) {
         write_phase(out, "LOAD", &result->load);
     }
+    if (result->calibrated > 0) {
+        fprintf(out, "[CALIBRATION], Throughput(ops/sec), %.3f\n", result->calibrated);
+    }
+    write_search(out, &result->search);
     if (!phase->done) {
         return;
     }

@@ -8,17 +8,29 @@
 #include <signal.h>
 
 #include "bench/options.h"
+#include "bench/search.h"
 #include "bench/series.h"
 #include "bench/usage.h"
 
 struct bench_phase {
     bool done;           /* the phase took place, to its end or until it was stopped */
+    double rate;         /* of the open loop; 0: closed */
     uint64_t runtime_us; /* from where measuring begins to the last answer */
     struct bench_measures measures;
 };
 
+/* Operations per second; 0 if no time has passed. */
+static inline double bench_throughput(const struct bench_phase *phase)
+{
+    return phase->runtime_us == 0
+               ? 0.0
+               : (double)phase->measures.operations * 1e6 / (double)phase->runtime_us;
+}
+
 struct bench_result {
     struct bench_phase load;
+    double calibrated; /* throughput of the closed loop that the rate was chosen by; 0: none */
+    struct bench_search search; /* --find-max */
     struct bench_phase run;
     struct bench_usage before, after; /* the measured part of the run */
     bool has_usage;                   /* syncs and bytes are known */

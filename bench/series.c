@@ -66,6 +66,7 @@ void bench_measures_merge(struct bench_measures *measures, const struct bench_me
         bench_series_merge(&measures->series[i], &more->series[i]);
         bench_histogram_merge(&measures->service[i], &more->service[i]);
     }
+    bench_histogram_merge(&measures->all, &more->all);
     bench_series_merge(&measures->multi, &more->multi);
     bench_timeline_merge(&measures->timeline, &more->timeline);
     measures->unsent += more->unsent;

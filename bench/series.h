@@ -43,6 +43,7 @@ void bench_series_merge(struct bench_series *series, const struct bench_series *
 struct bench_measures {
     struct bench_series series[BENCH_OPS];
     struct bench_histogram service[BENCH_OPS]; /* open loop; of those that did not fail */
+    struct bench_histogram all;                /* of operations that did not fail */
     struct bench_series multi;                 /* of operations with keys on several partitions */
     struct bench_timeline timeline;            /* of operations, as clients began them */
     uint64_t operations; /* what clients began and finished; a READ-MODIFY-WRITE is one */

@@ -93,6 +93,9 @@ static void count_operation(const struct player *player, enum bench_outcome outc
 
     measures->operations++;
     measures->failed += failed;
+    if (!failed) {
+        bench_histogram_add(&measures->all, now - player->begun_us);
+    }
     if (player->crosses) {
         bench_series_add(&measures->multi, outcome, now - player->begun_us);
     }
@@ -473,7 +476,10 @@ static uint32_t wake_players(struct bench_worker *worker)
 static void run_closed(struct bench_worker *worker)
 {
     for (uint32_t i = 0; i < worker->player_count; i++) {
-        worker->players[i] = (struct player){.worker = worker, .state = PLAYER_PAUSING};
+        bool plays = worker->plan->clients == 0 || i < worker->plan->clients;
+
+        worker->players[i] =
+            (struct player){.worker = worker, .state = plays ? PLAYER_PAUSING : PLAYER_FINISHED};
     }
     while (wake_players(worker) > 0) {
         if (worker->in_flight == 0) {

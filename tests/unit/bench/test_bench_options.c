@@ -42,7 +42,8 @@ static void without_options_workload_a_runs_for_ten_seconds(void **state)
     assert_int_equal(settings.records, 10000);
     assert_int_equal(settings.seconds, 10);
     assert_int_equal(settings.operations, 0);
-    assert_int_equal(settings.clients, 16);
+    assert_int_equal(settings.loop, BENCH_LOOP_AUTO);
+    assert_int_equal(settings.clients, 1024);
     assert_int_equal(settings.threads, 1);
     assert_int_equal(settings.fields, 10);
     assert_int_equal(settings.field_bytes, 100);
@@ -117,6 +118,39 @@ static void a_rate_makes_an_open_loop_with_many_clients(void **state)
     assert_true(settings.timeline && !settings.poisson);
 }
 
+static void clients_without_a_rate_make_a_closed_loop(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --clients 5"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.loop, BENCH_LOOP_CLOSED);
+    assert_int_equal(settings.clients, 5);
+    assert_int_equal(parse("run --closed"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.loop, BENCH_LOOP_CLOSED);
+    assert_int_equal(settings.clients, 16);
+    assert_int_equal(parse("run --clients 5 --rate 100"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.loop, BENCH_LOOP_RATE);
+    assert_int_equal(parse("run --arrivals constant"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.loop, BENCH_LOOP_AUTO);
+}
+
+static void a_bound_makes_a_search(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run --find-max p99=5ms"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.loop, BENCH_LOOP_SEARCH);
+    assert_int_equal(settings.bound_per_myriad, 9900);
+    assert_int_equal(settings.bound_us, 5000);
+    assert_int_equal(settings.step_seconds, 3);
+    assert_int_equal(settings.clients, 1024);
+    assert_int_equal(parse("run --find-max p99.95=800us --step-seconds 7 -c 9"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.bound_per_myriad, 9995);
+    assert_int_equal(settings.bound_us, 800);
+    assert_int_equal(settings.step_seconds, 7);
+    assert_int_equal(settings.clients, 9);
+    assert_int_equal(parse("run --find-max p50=1s"), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.bound_us, 1000000);
+}
+
 static void several_partitions_need_several_keys(void **state)
 {
     (void)state;
@@ -177,10 +211,32 @@ static void what_is_wrong_is_named(void **state)
         {"run --multi x", "--multi \"x\": must be a percentage: 0 to 100"},
         {"run --multi 1 --keys-per-command 1", "--multi needs --keys-per-command of two or more"},
         {"run --keys-per-command 65", "--keys-per-command \"65\": must be a number from 1 to 64"},
+        {"run --find-max 99=5ms",
+         "--find-max \"99=5ms\": must be a quantile and its time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p99",
+         "--find-max \"p99\": must be a quantile and its time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p0=5ms",
+         "--find-max \"p0=5ms\": must be a quantile and its time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p101=5ms", "--find-max \"p101=5ms\": must be a quantile and its time: "
+                                    "p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p99=5",
+         "--find-max \"p99=5\": must be a quantile and its time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p99=0ms",
+         "--find-max \"p99=0ms\": must be a quantile and its time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p99.12345=5ms", "--find-max \"p99.12345=5ms\": must be a quantile and its "
+                                         "time: p99=5ms, p50=800us or p99.9=1s"},
+        {"run --find-max p99=5ms --rate 5",
+         "--find-max looks for the rate: it does not go with --rate"},
+        {"run --rate 5 --find-max p99=5ms",
+         "--find-max looks for the rate: it does not go with --rate"},
+        {"run --closed --rate 5",
+         "--closed has no rate: it does not go with --rate and --find-max"},
+        {"run --step-seconds 5", "--step-seconds are those of --find-max"},
         {"run --rate 0",
          "--rate \"0\": must be a number of operations per second from 1 to 100000000"},
         {"run --rate 9 --arrivals now", "--arrivals \"now\": must be poisson or constant"},
-        {"run --arrivals poisson", "--arrivals are those of an open loop: give its --rate"},
+        {"run --closed --arrivals poisson",
+         "--arrivals are those of an open loop: give its --rate"},
         {"run --fields 2 --value-bytes 9",
          "--value-bytes is one field: it does not go with --fields or --field-bytes"},
         {"run --fields 2 --field-bytes 13", "--field-bytes of several fields: at least 14"},
@@ -223,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_number_of_operations_replaces_the_default_time),
         cmocka_unit_test(pure_workloads_have_small_values_and_uniform_keys),
         cmocka_unit_test(a_rate_makes_an_open_loop_with_many_clients),
+        cmocka_unit_test(clients_without_a_rate_make_a_closed_loop),
+        cmocka_unit_test(a_bound_makes_a_search),
         cmocka_unit_test(several_partitions_need_several_keys),
         cmocka_unit_test(a_value_is_fields_or_one_piece),
         cmocka_unit_test(help_and_version_need_nothing_else),
