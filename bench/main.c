@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvbench: measures a cluster. Parses the command line, finds the cluster, runs, reports. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,39 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* kvctl beside this program; else by $PATH. */
+static const char *find_kvctl(void)
+{
+    static char path[PATH_MAX];
+    const ssize_t size = readlink("/proc/self/exe", path, sizeof path - sizeof "/kvctl");
+    char *slash;
+
+    if (size <= 0) {
+        return "kvctl";
+    }
+    path[size] = '\0';
+    slash = strrchr(path, '/');
+    snprintf(slash, (size_t)(path + sizeof path - slash), "/kvctl");
+    return access(path, X_OK) == 0 ? path : "kvctl";
+}
+
+/* An event that did not happen makes the measures something else than what was asked for. */
+static bool faults_failed(const struct bench_settings *settings, const struct bench_result *result)
+{
+    bool failed = false;
+
+    for (uint32_t i = 0; i < settings->fault_count; i++) {
+        const struct bench_fault *fault = &settings->faults[i];
+
+        if (result->faults[i].done && result->faults[i].status != 0) {
+            fprintf(stderr, "kvbench: kvctl cluster %s %u failed\n", bench_fault_name(fault->verb),
+                    fault->node);
+            failed = true;
+        }
+    }
+    return failed;
+}
+
 static int run(struct bench_settings *settings)
 {
     struct kv_endpoints_options options = {.list = settings->endpoints, .path = settings->cluster};
@@ -41,6 +75,7 @@ static int run(struct bench_settings *settings)
         return BENCH_END_USAGE;
     }
     settings->driver = &bench_driver_kv;
+    settings->kvctl = find_kvctl();
     settings->progress |= isatty(STDERR_FILENO) != 0;
     end = bench_run(settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
     if (error[0] != '\0') {
@@ -58,6 +93,9 @@ static int run(struct bench_settings *settings)
                 "kvbench: %llu operations were due and could not be sent: that --rate is more than "
                 "the cluster serves\n",
                 (unsigned long long)result->run.measures.unsent);
+    }
+    if (faults_failed(settings, result) && end == BENCH_END_OK) {
+        end = BENCH_END_FAILURES;
     }
     bench_result_free(result);
     kv_endpoints_close(&endpoints);

@@ -13,6 +13,8 @@
 /* getopt_long answers a long option with this plus its place in the table; letters are below. */
 #define OPTION_BASE 256
 
+#define WORDS_BYTES 80
+
 static const struct option_text {
     const char *name;
     char letter;
@@ -148,6 +150,13 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         settings->has_multi = true;
         return bench_parse_percent(text, &settings->multi_percent) ? NULL
                                                                    : "a percentage: 0 to 100";
+    case BENCH_OPTION_AT:
+        if (settings->fault_count == BENCH_FAULTS_MAX) {
+            return "given 64 times at most";
+        }
+        return bench_fault_parse(text, &settings->faults[settings->fault_count++])
+                   ? NULL
+                   : "a time, what to do and a node: 10s kill 1 (or restart, pause, resume)";
     case BENCH_OPTION_SEED:
         return bench_parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL
                                                                         : "a number of 64 bits";
@@ -271,6 +280,7 @@ static const char *complete(struct parsing *parsing)
     if (wrong == NULL) {
         wrong = complete_loop(parsing);
     }
+    bench_faults_sort(settings->faults, settings->fault_count);
     return wrong != NULL ? wrong : complete_clients(settings);
 }
 
@@ -327,6 +337,17 @@ static enum bench_command check_command(int argc, char *const *argv, char error[
     return BENCH_COMMAND_RUN;
 }
 
+/* The argument of --at is three words: in one argument, or in three. */
+static char *take_words(int argc, char *const *argv, char *first, char ret[WORDS_BYTES])
+{
+    if (strchr(first, ' ') != NULL || optind + 2 > argc) {
+        return first;
+    }
+    snprintf(ret, WORDS_BYTES, "%.20s %.20s %.20s", first, argv[optind], argv[optind + 1]);
+    optind += 2;
+    return ret;
+}
+
 enum bench_command bench_options_parse(int argc, char *const *argv, struct bench_settings *ret,
                                        char error[BENCH_ERROR_BYTES])
 {
@@ -344,6 +365,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
     struct option longs[BENCH_OPTIONS + 1];
     char letters[2 * BENCH_OPTIONS + 2];
     enum bench_command command;
+    char words[WORDS_BYTES];
     const char *why;
     int code;
 
@@ -367,6 +389,9 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
         if (option_texts[option].argument == NULL) {
             set_switch(&parsing, option);
             continue;
+        }
+        if (option == BENCH_OPTION_AT) {
+            optarg = take_words(argc, argv, optarg, words);
         }
         why = set_argument(&parsing, option, optarg);
         if (why != NULL) {

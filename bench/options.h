@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "bench/faults.h"
 #include "bench/workload.h"
 
 struct bench_driver;
@@ -39,6 +40,9 @@ struct bench_driver;
       "keys of a read, an update and a read-modify-write, up to 64; default: 1, with --multi: 2")  \
     X(MULTI, "multi", 'm', "PERCENT",                                                              \
       "of these on several partitions, all others on one; default: as they are drawn")             \
+    X(AT, "at", 0, "TIME WHAT NODE",                                                               \
+      "kill, restart, pause or resume a node of the local cluster so long after the beginning, "   \
+      "as in --at 10s kill 1; may be repeated")                                                    \
     X(SEED, "seed", 0, "N", "of all random choices; default: 1")                                   \
     X(TIMEOUT, "timeout", 0, "TIME",                                                               \
       "longest wait for one operation, as in 500ms or 5s; default: 5s")                            \
@@ -120,6 +124,9 @@ struct bench_settings {
     double multi_percent; /* of commands with keys on several partitions */
     uint64_t seed;
     uint64_t timeout_ms;
+    struct bench_fault faults[BENCH_FAULTS_MAX]; /* by time */
+    uint32_t fault_count;
+    const char *kvctl; /* that carries them out; set by main */
     bool no_load;
     bool load_only;
     bool json;

@@ -169,6 +169,29 @@ static json_t *search_of(const struct bench_settings *settings, const struct ben
     return object;
 }
 
+static json_t *faults_of(const struct bench_settings *settings,
+                         const struct bench_fault_result *results)
+{
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < settings->fault_count; i++) {
+        const struct bench_fault *fault = &settings->faults[i];
+        const struct bench_fault_result *result = &results[i];
+        json_t *object = json_object();
+
+        set(object, "at_ms", COUNT(fault->at_ms));
+        set(object, "what", json_string(bench_fault_name(fault->verb)));
+        set(object, "node", COUNT(fault->node));
+        set(object, "began_us", result->done ? COUNT(result->began_us) : json_null());
+        set(object, "ended_us", result->done ? COUNT(result->ended_us) : json_null());
+        set(object, "status", result->done ? json_integer(result->status) : json_null());
+        if (json_array_append_new(array, object) != 0) {
+            KV_UNREACHABLE();
+        }
+    }
+    return array;
+}
+
 static json_t *settings_of(const struct bench_settings *settings)
 {
     json_t *object = json_object();
@@ -224,6 +247,7 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "calibrated", result->calibrated > 0 ? json_real(result->calibrated) : json_null());
     set(root, "search", search_of(settings, &result->search));
     set(root, "run", phase_of(settings, &result->run));
+    set(root, "faults", faults_of(settings, result->faults));
     set(root, "log", log_of(result));
     if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0) {
         fputs("kvbench: the report could not be written\n", stderr);

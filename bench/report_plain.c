@@ -101,6 +101,26 @@ static void write_log(FILE *out, const struct bench_result *result)
     }
 }
 
+/* Second that it began, what, how long it took, and how it ended. */
+static void write_faults(FILE *out, const struct bench_settings *settings,
+                         const struct bench_fault_result *results)
+{
+    for (uint32_t i = 0; i < settings->fault_count; i++) {
+        const struct bench_fault *fault = &settings->faults[i];
+        const struct bench_fault_result *result = &results[i];
+        const char *name = bench_fault_name(fault->verb);
+
+        if (!result->done) {
+            fprintf(out, "[FAULT], %.3f, %s %u, the run had ended\n", (double)fault->at_ms / 1e3,
+                    name, fault->node);
+            continue;
+        }
+        fprintf(out, "[FAULT], %.3f, %s %u, %.3f, %s\n", (double)result->began_us / 1e6, name,
+                fault->node, (double)(result->ended_us - result->began_us) / 1e6,
+                result->status == 0 ? "done" : "failed");
+    }
+}
+
 void bench_report_plain(FILE *out, const struct bench_settings *settings,
                         const struct bench_result *result)
 {
@@ -126,6 +146,9 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
         }
     }
     write_series(out, "MULTI-PARTITION", &phase->measures.multi);
+    if (phase == &result->run) {
+        write_faults(out, settings, result->faults);
+    }
     if (settings->timeline) {
         write_timeline(out, settings, &phase->measures.timeline);
     }

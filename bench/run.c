@@ -31,6 +31,7 @@ struct benchmark {
     kv_client *control; /* of the calling thread */
     struct bench_worker *workers[BENCH_THREADS_MAX];
     struct bench_result *result;
+    bool has_faults;             /* they belong to this phase */
     bool reads_usage;            /* the nodes' counters, where measuring begins */
     char *error;                 /* BENCH_RUN_ERROR_BYTES */
     struct bench_progress shown; /* at the last progress line, or at the beginning of the phase */
@@ -189,12 +190,20 @@ static void end_crew(struct benchmark *benchmark, struct crew *crew, struct benc
 static void play(struct benchmark *benchmark, struct bench_plan *plan, uint64_t from_us,
                  struct bench_phase *ret)
 {
+    const struct bench_settings *settings = benchmark->settings;
     struct crew crew = {.plan = plan};
+    struct bench_faults *faults = NULL;
 
     benchmark->shown = sum_progress(benchmark);
     benchmark->shown_us = from_us;
     start_crew(benchmark, &crew);
+    if (benchmark->has_faults) {
+        faults =
+            bench_faults_start(settings->faults, settings->fault_count, settings->kvctl,
+                               settings->cluster, plan->measure_from_us, benchmark->result->faults);
+    }
     watch(benchmark, &crew, from_us);
+    bench_faults_stop(&faults);
     end_crew(benchmark, &crew, ret);
 }
 
@@ -362,6 +371,7 @@ static enum bench_end run(struct benchmark *benchmark)
     rate = choose_rate(benchmark, &stage);
     if (benchmark->error[0] == '\0' && !result->interrupted) {
         benchmark->reads_usage = true;
+        benchmark->has_faults = settings->fault_count > 0;
         (void)bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, &result->before);
         run_stage(benchmark, settings, &stage, rate, 0, &result->run);
         result->has_usage =

@@ -32,9 +32,10 @@ struct bench_result {
     double calibrated; /* throughput of the closed loop that the rate was chosen by; 0: none */
     struct bench_search search; /* --find-max */
     struct bench_phase run;
-    struct bench_usage before, after; /* the measured part of the run */
-    bool has_usage;                   /* syncs and bytes are known */
-    uint64_t syncs, bytes;            /* of all nodes' logs */
+    struct bench_usage before, after;                   /* the measured part of the run */
+    bool has_usage;                                     /* syncs and bytes are known */
+    uint64_t syncs, bytes;                              /* of all nodes' logs */
+    struct bench_fault_result faults[BENCH_FAULTS_MAX]; /* of settings.faults */
     bool interrupted;
 };
 

@@ -28,7 +28,7 @@ struct bench_search {
     double high; /* the lowest that was not; 0: none yet */
     double next;
     double floor; /* give up below */
-    bool again; /* next has failed once */
+    bool again;   /* next has failed once */
     uint32_t count;
     struct bench_trial trials[BENCH_TRIALS_MAX];
 };

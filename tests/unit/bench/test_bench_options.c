@@ -12,7 +12,7 @@
 
 #include "bench/options.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 24
 
 static struct bench_settings settings;
 static char error[BENCH_ERROR_BYTES];
@@ -151,6 +151,28 @@ static void a_bound_makes_a_search(void **state)
     assert_int_equal(settings.bound_us, 1000000);
 }
 
+static void faults_are_three_words_and_ordered_by_time(void **state)
+{
+    char *const one_argument[] = {"kvbench", "run", "--at", "7s pause 3", NULL};
+
+    (void)state;
+    assert_int_equal(
+        parse("run --at 10s kill 1 --rate 9 --at 500ms restart 2 --at 10s resume 1 -s 5"),
+        BENCH_COMMAND_RUN);
+    assert_int_equal(settings.seconds, 5);
+    assert_int_equal(settings.fault_count, 3);
+    assert_int_equal(settings.faults[0].at_ms, 500);
+    assert_int_equal(settings.faults[0].verb, BENCH_FAULT_RESTART);
+    assert_int_equal(settings.faults[0].node, 2);
+    assert_int_equal(settings.faults[1].verb, BENCH_FAULT_KILL);
+    assert_int_equal(settings.faults[1].at_ms, 10000);
+    assert_int_equal(settings.faults[2].verb, BENCH_FAULT_RESUME);
+    assert_int_equal(bench_options_parse(4, one_argument, &settings, error), BENCH_COMMAND_RUN);
+    assert_int_equal(settings.fault_count, 1);
+    assert_int_equal(settings.faults[0].verb, BENCH_FAULT_PAUSE);
+    assert_int_equal(settings.faults[0].node, 3);
+}
+
 static void several_partitions_need_several_keys(void **state)
 {
     (void)state;
@@ -232,6 +254,18 @@ static void what_is_wrong_is_named(void **state)
         {"run --closed --rate 5",
          "--closed has no rate: it does not go with --rate and --find-max"},
         {"run --step-seconds 5", "--step-seconds are those of --find-max"},
+        {"run --at 10s", "--at \"10s\": must be a time, what to do and a node: 10s kill 1 (or "
+                         "restart, pause, resume)"},
+        {"run --at 10s kill", "--at \"10s\": must be a time, what to do and a node: 10s kill "
+                              "1 (or restart, pause, resume)"},
+        {"run --at 10 kill 1", "--at \"10 kill 1\": must be a time, what to do and a node: 10s "
+                               "kill 1 (or restart, pause, resume)"},
+        {"run --at 10s burn 1", "--at \"10s burn 1\": must be a time, what to do and a node: 10s "
+                                "kill 1 (or restart, pause, resume)"},
+        {"run --at 10s kill 0", "--at \"10s kill 0\": must be a time, what to do and a node: 10s "
+                                "kill 1 (or restart, pause, resume)"},
+        {"run --at 10s kill x", "--at \"10s kill x\": must be a time, what to do and a node: 10s "
+                                "kill 1 (or restart, pause, resume)"},
         {"run --rate 0",
          "--rate \"0\": must be a number of operations per second from 1 to 100000000"},
         {"run --rate 9 --arrivals now", "--arrivals \"now\": must be poisson or constant"},
@@ -281,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_rate_makes_an_open_loop_with_many_clients),
         cmocka_unit_test(clients_without_a_rate_make_a_closed_loop),
         cmocka_unit_test(a_bound_makes_a_search),
+        cmocka_unit_test(faults_are_three_words_and_ordered_by_time),
         cmocka_unit_test(several_partitions_need_several_keys),
         cmocka_unit_test(a_value_is_fields_or_one_piece),
         cmocka_unit_test(help_and_version_need_nothing_else),

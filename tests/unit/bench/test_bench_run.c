@@ -140,6 +140,38 @@ static void a_bound_that_no_rate_keeps_ends_the_benchmark_with_that(void **state
     bench_result_free(result);
 }
 
+static void faults_are_carried_out_while_it_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bench_result *result;
+    char error[BENCH_RUN_ERROR_BYTES];
+
+    fixture->settings.operations = 0;
+    fixture->settings.seconds = 1;
+    fixture->settings.kvctl = "true";
+    fixture->settings.fault_count = 3;
+    fixture->settings.faults[0] = (struct bench_fault){100, BENCH_FAULT_KILL, 1};
+    fixture->settings.faults[1] = (struct bench_fault){150, BENCH_FAULT_RESTART, 1};
+    fixture->settings.faults[2] = (struct bench_fault){900000, BENCH_FAULT_KILL, 2};
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_true(result->faults[0].done && result->faults[0].status == 0);
+    assert_true(result->faults[0].began_us >= 100000 &&
+                result->faults[0].ended_us >= result->faults[0].began_us);
+    assert_true(result->faults[1].done && result->faults[1].began_us >= result->faults[0].ended_us);
+    assert_false(result->faults[2].done);
+    bench_result_free(result);
+
+    fixture->settings.kvctl = "false";
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_int_equal(result->faults[0].status, 1);
+    bench_result_free(result);
+
+    fixture->settings.kvctl = "/nonexistent/kvctl";
+    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
+    assert_true(result->faults[0].done && result->faults[0].status != 0);
+    bench_result_free(result);
+}
+
 static void a_benchmark_may_only_load_or_not_load(void **state)
 {
     struct fixture *fixture = *state;
@@ -252,6 +284,7 @@ int main(void)
         TEST(without_a_rate_a_benchmark_measures_what_is_possible_first),
         TEST(a_search_ends_with_a_run_at_three_quarters_of_what_it_found),
         TEST(a_bound_that_no_rate_keeps_ends_the_benchmark_with_that),
+        TEST(faults_are_carried_out_while_it_runs),
         TEST(a_benchmark_may_only_load_or_not_load),
         TEST(reads_of_records_that_are_not_there_make_the_benchmark_fail),
         TEST(a_cluster_that_cannot_be_used_is_said_before_anything_is_sent),

@@ -17,9 +17,8 @@ static void search_for(struct bench_search *search, double first, double most, u
 
     bench_search_init(search, first);
     while (bench_search_next(search, &rate)) {
-        const struct bench_trial trial = {.rate = rate,
-                                          .kept = rate <= most && (stall == 0 ||
-                                                                   search->count % stall != 1)};
+        const struct bench_trial trial = {
+            .rate = rate, .kept = rate <= most && (stall == 0 || search->count % stall != 1)};
 
         bench_search_note(search, &trial);
     }

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# kvbench on a real cluster: an open loop while a node is killed and started again, commands over several partitions.
+. "$(dirname "$0")/lib.sh"
+
+start --nodes 3 --partitions 2
+
+say "an open loop goes on while a node is killed and started again"
+expect 0 kvbench run -w a -n 1000 --rate 300 --seconds 5 --timeout 10s --at 1s kill 3 --at 2s restart 3 -o json
+same "no operation failed" 0 "$(jq .run.failed <<<"$out")"
+same "none was left out" 0 "$(jq .run.unsent <<<"$out")"
+same "the node was killed and started" "kill 0,restart 0" "$(jq -r '[.faults[] | "\(.what) \(.status)"] | join(",")' <<<"$out")"
+same "there is a timeline" true "$(jq '.run.timeline | length >= 5' <<<"$out")"
+expect 1 kvbench run -w get -n 1000 --no-load --rate 100 --seconds 2 --at 500ms restart 9
+has "what failed is said" "kvctl cluster restart 9 failed" "$err"
+
+say "commands with keys on several partitions"
+expect 0 kvbench run -w a -n 1000 --no-load --closed --operations 2000 --multi 25 -o json
+share="$(jq '.run.multi_partition.ok.count / .run.operations' <<<"$out")"
+same "a quarter of them cross" true "$(jq -n "$share > 0.2 and $share < 0.3")"
+done_
