@@ -8,6 +8,7 @@
 #include "bench/bank.h"
 #include "bench/driver.h"
 #include "bench/report.h"
+#include "bench/service.h"
 #include "client/endpoints/endpoints.h"
 
 static volatile sig_atomic_t interrupted;
@@ -45,14 +46,15 @@ static const char *find_kvctl(void)
 }
 
 /* An event that did not happen makes the measures something else than what was asked for. */
-static bool faults_failed(const struct bench_settings *settings, const struct bench_result *result)
+static bool faults_failed(const struct bench_fault *faults, uint32_t count,
+                          const struct bench_fault_result *results)
 {
     bool failed = false;
 
-    for (uint32_t i = 0; i < settings->fault_count; i++) {
-        const struct bench_fault *fault = &settings->faults[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bench_fault *fault = &faults[i];
 
-        if (result->faults[i].done && result->faults[i].status != 0) {
+        if (results[i].done && results[i].status != 0) {
             fprintf(stderr, "kvbench: kvctl cluster %s %u failed\n", bench_fault_name(fault->verb),
                     fault->node);
             failed = true;
@@ -94,7 +96,8 @@ static int run(struct bench_settings *settings)
                 "the cluster serves\n",
                 (unsigned long long)result->run.measures.unsent);
     }
-    if (faults_failed(settings, result) && end == BENCH_END_OK) {
+    if (faults_failed(settings->faults, settings->fault_count, result->faults) &&
+        end == BENCH_END_OK) {
         end = BENCH_END_FAILURES;
     }
     bench_result_free(result);
@@ -140,13 +143,64 @@ static int run_bank(int argc, char **argv)
     return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
 }
 
+static int run_service(enum service_kind kind, int argc, char **argv)
+{
+    static struct service_settings settings;
+    static struct service_result result;
+    struct kv_endpoints endpoints;
+    struct kv_endpoints_error endpoints_error;
+    char error[BENCH_RUN_ERROR_BYTES] = "", wrong[BENCH_ERROR_BYTES];
+    bool help = false;
+    enum bench_end end;
+
+    if (!service_options_parse(kind, argc, argv, &settings, &help, wrong)) {
+        fprintf(stderr, "kvbench: %s\n", wrong);
+        return BENCH_END_USAGE;
+    }
+    if (help) {
+        service_options_help(kind, stdout);
+        return EXIT_SUCCESS;
+    }
+    struct kv_endpoints_options options = {.list = settings.endpoints, .path = settings.cluster};
+    if (kv_endpoints_find(&options, &endpoints, &endpoints_error) != STATUS_OK) {
+        fprintf(stderr, "kvbench: %s\n", endpoints_error.text);
+        return BENCH_END_USAGE;
+    }
+    settings.kvctl = find_kvctl();
+    settings.progress |= isatty(STDERR_FILENO) != 0;
+    catch_signals();
+    end = service_run(&settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
+    if (error[0] != '\0') {
+        fprintf(stderr, "kvbench: %s\n", error);
+    }
+    if (end != BENCH_END_UNAVAILABLE) {
+        service_report(stdout, &settings, &result);
+    }
+    if (end == BENCH_END_FAILURES) {
+        fprintf(stderr, "kvbench: the answers cannot all be true: %s\n", result.verdict);
+    }
+    if (faults_failed(settings.faults, settings.fault_count, result.faults) &&
+        end == BENCH_END_OK) {
+        end = BENCH_END_FAILURES;
+    }
+    service_result_close(&result);
+    kv_endpoints_close(&endpoints);
+    return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
-    struct bench_settings settings;
+    static struct bench_settings settings;
     char error[BENCH_ERROR_BYTES];
 
     if (argc > 1 && strcmp(argv[1], "bank") == 0) {
         return run_bank(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "counter") == 0) {
+        return run_service(SERVICE_COUNTER, argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "chirper") == 0) {
+        return run_service(SERVICE_CHIRPER, argc - 1, argv + 1);
     }
     switch (bench_options_parse(argc, argv, &settings, error)) {
     case BENCH_COMMAND_RUN:

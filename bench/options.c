@@ -13,8 +13,6 @@
 /* getopt_long answers a long option with this plus its place in the table; letters are below. */
 #define OPTION_BASE 256
 
-#define WORDS_BYTES 80
-
 static const struct option_text {
     const char *name;
     char letter;
@@ -337,17 +335,6 @@ static enum bench_command check_command(int argc, char *const *argv, char error[
     return BENCH_COMMAND_RUN;
 }
 
-/* The argument of --at is three words: in one argument, or in three. */
-static char *take_words(int argc, char *const *argv, char *first, char ret[WORDS_BYTES])
-{
-    if (strchr(first, ' ') != NULL || optind + 2 > argc) {
-        return first;
-    }
-    snprintf(ret, WORDS_BYTES, "%.20s %.20s %.20s", first, argv[optind], argv[optind + 1]);
-    optind += 2;
-    return ret;
-}
-
 enum bench_command bench_options_parse(int argc, char *const *argv, struct bench_settings *ret,
                                        char error[BENCH_ERROR_BYTES])
 {
@@ -365,8 +352,8 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
     struct option longs[BENCH_OPTIONS + 1];
     char letters[2 * BENCH_OPTIONS + 2];
     enum bench_command command;
-    char words[WORDS_BYTES];
-    const char *why;
+    char words[BENCH_FAULT_TEXT_BYTES];
+    const char *why, *text;
     int code;
 
     make_tables(longs, letters);
@@ -390,13 +377,11 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
             set_switch(&parsing, option);
             continue;
         }
-        if (option == BENCH_OPTION_AT) {
-            optarg = take_words(argc, argv, optarg, words);
-        }
-        why = set_argument(&parsing, option, optarg);
+        text = option == BENCH_OPTION_AT ? bench_fault_words(argc, argv, optarg, words) : optarg;
+        why = set_argument(&parsing, option, text);
         if (why != NULL) {
             snprintf(error, BENCH_ERROR_BYTES, "--%s \"%.60s\": must be %s",
-                     option_texts[option].name, optarg, why);
+                     option_texts[option].name, text, why);
             return BENCH_COMMAND_INVALID;
         }
     }
@@ -416,6 +401,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
 void bench_options_help(FILE *out)
 {
     fputs("usage: kvbench run [options]\n"
+          "       kvbench bank | counter | chirper [options]    (see kvbench bank --help)\n"
           "Load records into a cluster, run a workload on them, and report throughput and "
           "latency.\n\n"
           "Workloads:\n",

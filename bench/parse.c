@@ -74,6 +74,21 @@ bool bench_parse_percent(const char *text, double *ret)
     return true;
 }
 
+bool bench_parse_policy(const char *text, kv_policy *ret)
+{
+    static const char *const names[] = {[KV_POLICY_EXCHANGE] = "exchange",
+                                        [KV_POLICY_MOVE] = "move",
+                                        [KV_POLICY_BORROW] = "borrow"};
+
+    for (int policy = KV_POLICY_EXCHANGE; policy <= KV_POLICY_BORROW; policy++) {
+        if (strcmp(text, names[policy]) == 0) {
+            *ret = (kv_policy)policy;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool bench_parse_time(const char *text, uint64_t *ret_ms)
 {
     char *end;

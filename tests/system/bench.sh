@@ -17,4 +17,14 @@ say "commands with keys on several partitions"
 expect 0 kvbench run -w a -n 1000 --no-load --closed --operations 2000 --multi 25 -o json
 share="$(jq '.run.multi_partition.ok.count / .run.operations' <<<"$out")"
 same "a quarter of them cross" true "$(jq -n "$share > 0.2 and $share < 0.3")"
+
+say "every count is done exactly once, also while a node is killed and started again"
+expect 0 kvbench counter --seconds 4 --timeout 10s --multi 30 --at 1s kill 1 --at 2s restart 1 -o json
+same "the counters are right" true "$(jq .correct <<<"$out")"
+same "there were counts" true "$(jq '.by_operation.count.ok > 0 and .by_operation["count two"].ok > 0' <<<"$out")"
+
+say "timelines are right while nodes are killed and started again"
+expect 0 kvbench chirper --users 30 --follows 4 --seconds 5 --timeout 10s --at 1s kill 2 --at 2s restart 2 -o json
+same "the timelines are right" true "$(jq .correct <<<"$out")"
+same "everything took place" true "$(jq '[.by_operation[].ok > 0] | all' <<<"$out")"
 done_
