@@ -19,9 +19,9 @@
 
 enum chirper_op { TIMELINE, POST, FOLLOW, UNFOLLOW, CUT };
 
-static const char *const op_names[] = {[TIMELINE] = "timeline", [POST] = "post",
-                                       [FOLLOW] = "follow",     [UNFOLLOW] = "unfollow",
-                                       [CUT] = "cut",           NULL};
+static const char *const op_names[] = {
+    [TIMELINE] = "timeline", [POST] = "post", [FOLLOW] = "follow",
+    [UNFOLLOW] = "unfollow", [CUT] = "cut",   NULL};
 
 /* Of 10000 operations. */
 #define POSTS     750
@@ -79,8 +79,7 @@ static kv_bytes key_of(const struct service *service, uint32_t user, int key, ch
 {
     const struct chirper *chirper = service->data;
 
-    return kv_bytes_of(ret,
-                       name_key(service, user, key, chirper->users[user].endings[key], ret));
+    return kv_bytes_of(ret, name_key(service, user, key, chirper->users[user].endings[key], ret));
 }
 
 /* An ending with which the key lives in the partition of the user's community. */
@@ -155,8 +154,8 @@ static kv_status open_chirper(struct service *service)
     chirper_graph_init(&chirper->graph, settings->users, service->partitions,
                        settings->locality_percent / 100, settings->follows, &service->prng);
     /* Where keys live is known from the first answer on. */
-    status = service_insist(
-        service, &(kv_op){.code = KV_OP_GET, .key = kv_bytes_of("chirper", 7)}, &result);
+    status = service_insist(service, &(kv_op){.code = KV_OP_GET, .key = kv_bytes_of("chirper", 7)},
+                            &result);
     kv_result_free(result);
     if (status != KV_OK && status != KV_NOT_FOUND) {
         return status;
@@ -221,11 +220,10 @@ static kv_status begin_cut(struct service_player *player)
     const kv_bytes old = kv_result_value(asked->long_timeline, 0);
     const size_t kept = CHIRPER_POSTS_KEPT * CHIRPER_POST_BYTES;
     char name[NAME_BYTES];
-    const kv_op op = {
-        .code = KV_OP_CAS,
-        .key = key_of(service, asked->user, KEY_TIMELINE, name),
-        .expect = old,
-        .value = kv_bytes_of((const char *)old.data + (old.size - kept), kept)};
+    const kv_op op = {.code = KV_OP_CAS,
+                      .key = key_of(service, asked->user, KEY_TIMELINE, name),
+                      .expect = old,
+                      .value = kv_bytes_of((const char *)old.data + (old.size - kept), kept)};
     const kv_status status = kv_submit(service->client, &op, service_on_done, player);
 
     player->op = CUT;
@@ -381,8 +379,7 @@ static void note_follow(struct service_player *player, kv_status status)
     }
 }
 
-static enum bench_outcome judge(struct service_player *player, kv_status status,
-                                kv_result *result)
+static enum bench_outcome judge(struct service_player *player, kv_status status, kv_result *result)
 {
     switch ((enum chirper_op)player->op) {
     case TIMELINE:

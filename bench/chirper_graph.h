@@ -24,10 +24,10 @@ struct chirper_list {
 
 struct chirper_graph {
     uint32_t users, communities;
-    double locality;                   /* 0 .. 1 */
-    struct bench_zipfian own;          /* ranks of popularity inside of a community */
-    struct chirper_list *followers;    /* by user */
-    struct chirper_list *following;    /* by user */
+    double locality;                /* 0 .. 1 */
+    struct bench_zipfian own;       /* ranks of popularity inside of a community */
+    struct chirper_list *followers; /* by user */
+    struct chirper_list *following; /* by user */
 };
 
 /* users >= 2, communities >= 1. Each user follows `follows` others, or as many as there are. */

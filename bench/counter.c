@@ -39,8 +39,8 @@ static kv_status open_counters(struct service *service)
     data->checks = kv_alloc_zero(count, sizeof *data->checks);
     data->asked = kv_alloc_zero(service->settings->clients, sizeof *data->asked);
     for (uint32_t i = 0; i < count; i++) {
-        const int size = snprintf(data->names[i], sizeof data->names[i], "%s%u",
-                                  service->settings->prefix, i);
+        const int size =
+            snprintf(data->names[i], sizeof data->names[i], "%s%u", service->settings->prefix, i);
 
         data->keys[i] = kv_bytes_of(data->names[i], (size_t)size);
         values[i] = kv_bytes_of("0", 1);
@@ -78,8 +78,8 @@ static kv_status begin(struct service_player *player)
     kv_step steps[2];
     kv_op op = {.code = KV_OP_INCR, .number = 1};
 
-    player->op = kv_prng_unit(&service->prng) * 100 < service->settings->multi_percent ? COUNT_TWO
-                                                                                       : COUNT;
+    player->op =
+        kv_prng_unit(&service->prng) * 100 < service->settings->multi_percent ? COUNT_TWO : COUNT;
     asked->counters[0] = (uint32_t)kv_prng_below(&service->prng, count);
     asked->counters[1] =
         (asked->counters[0] + 1 + (uint32_t)kv_prng_below(&service->prng, count - 1)) % count;
@@ -118,8 +118,7 @@ static bool sum_of(const struct service_player *player, const kv_result *result,
     return kv_result_count(result) == 2 && read_number(kv_result_value(result, i), ret);
 }
 
-static enum bench_outcome judge(struct service_player *player, kv_status status,
-                                kv_result *result)
+static enum bench_outcome judge(struct service_player *player, kv_status status, kv_result *result)
 {
     struct counters *data = player->service->data;
     const struct asked *asked = &data->asked[player->number];
@@ -134,9 +133,8 @@ static enum bench_outcome judge(struct service_player *player, kv_status status,
             check->in_doubt += kv_status_in_doubt(status);
             continue;
         }
-        wrong = sum_of(player, result, i, &sum)
-                    ? counter_check_answer(check, asked->floors[i], sum)
-                    : "is no number";
+        wrong = sum_of(player, result, i, &sum) ? counter_check_answer(check, asked->floors[i], sum)
+                                                : "is no number";
         if (wrong != NULL) {
             service_complain(player->service, "counter %u: a count was told %" PRId64 ", which %s",
                              asked->counters[i], sum, wrong);
@@ -149,8 +147,7 @@ static enum bench_outcome judge(struct service_player *player, kv_status status,
 static kv_status finish(struct service *service)
 {
     struct counters *data = service->data;
-    const kv_op op = {
-        .code = KV_OP_MGET, .keys = data->keys, .count = service->settings->counters};
+    const kv_op op = {.code = KV_OP_MGET, .keys = data->keys, .count = service->settings->counters};
     kv_result *result = NULL;
     const kv_status status = service_insist(service, &op, &result);
     uint64_t answered = 0;

@@ -34,6 +34,7 @@ struct bench_target {
 
 struct bench_driver {
     const char *name;
+    bool has_status; /* kv_cluster_status_get works on its endpoints */
 
     /* Nothing has been sent yet when it returns. */
     kv_status (*open)(const struct bench_target *target, void **ret);
@@ -55,5 +56,8 @@ struct bench_driver {
 
 /* This store, through its client library. */
 extern const struct bench_driver bench_driver_kv;
+
+/* NULL: this build has none of that name. */
+const struct bench_driver *bench_driver_find(const char *name);
 
 #endif

@@ -131,6 +131,7 @@ static uint32_t partition_of(const void *connection, kv_bytes key)
 }
 
 const struct bench_driver bench_driver_kv = {.name = "kv",
+                                             .has_status = true,
                                              .open = open_connection,
                                              .close = close_connection,
                                              .connect = connect_first,

@@ -66,20 +66,27 @@ static bool faults_failed(const struct bench_fault *faults, uint32_t count,
 static int run(struct bench_settings *settings)
 {
     struct kv_endpoints_options options = {.list = settings->endpoints, .path = settings->cluster};
-    struct kv_endpoints endpoints;
+    struct kv_endpoints endpoints = {0};
     struct kv_endpoints_error endpoints_error;
     struct bench_result *result;
     char error[BENCH_RUN_ERROR_BYTES] = "";
     enum bench_end end;
 
-    if (kv_endpoints_find(&options, &endpoints, &endpoints_error) != STATUS_OK) {
+    settings->driver = bench_driver_find(settings->driver_name);
+    if (settings->driver == NULL) {
+        fprintf(stderr, "kvbench: this build has no driver for %s: its library was not there\n",
+                settings->driver_name);
+        return BENCH_END_USAGE;
+    }
+    if (settings->driver->has_status &&
+        kv_endpoints_find(&options, &endpoints, &endpoints_error) != STATUS_OK) {
         fprintf(stderr, "kvbench: %s\n", endpoints_error.text);
         return BENCH_END_USAGE;
     }
-    settings->driver = &bench_driver_kv;
     settings->kvctl = find_kvctl();
     settings->progress |= isatty(STDERR_FILENO) != 0;
-    end = bench_run(settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);
+    end = bench_run(settings, settings->driver->has_status ? endpoints.list : settings->endpoints,
+                    endpoints.cluster, &interrupted, &result, error);
     if (error[0] != '\0') {
         fprintf(stderr, "kvbench: %s\n", error);
     }
@@ -101,7 +108,9 @@ static int run(struct bench_settings *settings)
         end = BENCH_END_FAILURES;
     }
     bench_result_free(result);
-    kv_endpoints_close(&endpoints);
+    if (settings->driver->has_status) {
+        kv_endpoints_close(&endpoints);
+    }
     return fflush(stdout) == 0 ? (int)end : EXIT_FAILURE;
 }
 

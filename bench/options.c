@@ -79,6 +79,12 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     case BENCH_OPTION_WORKLOAD:
         settings->workload = bench_workload_find(text);
         return settings->workload != NULL ? NULL : "one of a b c d e f put get";
+    case BENCH_OPTION_DRIVER:
+        settings->driver_name = text;
+        return strcmp(text, "kv") == 0 || strcmp(text, "redis") == 0 ||
+                       strcmp(text, "zookeeper") == 0
+                   ? NULL
+                   : "one of kv redis zookeeper";
     case BENCH_OPTION_RECORDS:
         return bench_parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
                    ? NULL
@@ -253,6 +259,21 @@ static const char *complete_clients(const struct bench_settings *settings)
     return NULL;
 }
 
+/* What another system than this one does not have. */
+static const char *complete_foreign(const struct bench_settings *settings)
+{
+    if (settings->endpoints == NULL) {
+        return "--driver needs --endpoints";
+    }
+    if (settings->fault_count > 0) {
+        return "--at is for clusters of kvctl: it does not go with --driver";
+    }
+    if (settings->has_multi) {
+        return "--multi is for partitions: it does not go with --driver";
+    }
+    return settings->workload->share[BENCH_SCAN] > 0 ? "--driver has no scans" : NULL;
+}
+
 /* Fill in what depends on other options. NULL, or what does not fit together. */
 static const char *complete(struct parsing *parsing)
 {
@@ -273,6 +294,12 @@ static const char *complete(struct parsing *parsing)
     }
     if (settings->multi_percent > 0 && settings->keys_per_command < 2) {
         return "--multi needs --keys-per-command of two or more";
+    }
+    if (strcmp(settings->driver_name, "kv") != 0) {
+        wrong = complete_foreign(settings);
+        if (wrong != NULL) {
+            return wrong;
+        }
     }
     wrong = complete_value(parsing);
     if (wrong == NULL) {
@@ -339,6 +366,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                        char error[BENCH_ERROR_BYTES])
 {
     struct parsing parsing = {.settings = {.workload = bench_workload_find("a"),
+                                           .driver_name = "kv",
                                            .records = 10000,
                                            .seconds = 10,
                                            .clients = 16,

@@ -16,6 +16,7 @@ struct bench_driver;
 /* X(NAME, "name", short or 0, "ARGUMENT" or NULL, "text") */
 #define BENCH_OPTION_MAP(X)                                                                        \
     X(WORKLOAD, "workload", 'w', "NAME", "a b c d e f (YCSB), put or get; default: a")             \
+    X(DRIVER, "driver", 'd', "NAME", "kv (default), redis or zookeeper: what is at --endpoints")   \
     X(RECORDS, "records", 'n', "N", "keys that are loaded; default: 10000")                        \
     X(SECONDS, "seconds", 's', "S", "length of the run; default: 10, or until --operations")       \
     X(OPERATIONS, "operations", 0, "N", "end the run after so many operations")                    \
@@ -132,6 +133,7 @@ struct bench_settings {
     bool json;
     bool progress;
     bool timeline;
+    const char *driver_name;
     const struct bench_driver *driver; /* what is measured; set by main */
     const char *endpoints;             /* borrowed from argv; NULL: not given */
     const char *cluster;

@@ -196,6 +196,7 @@ static json_t *settings_of(const struct bench_settings *settings)
 {
     json_t *object = json_object();
 
+    set(object, "driver", json_string(settings->driver_name));
     set(object, "workload", json_string(settings->workload->name));
     set(object, "distribution", json_string(bench_distribution_name(settings->distribution)));
     set(object, "records", COUNT(settings->records));
@@ -241,7 +242,7 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "schema", COUNT(BENCH_REPORT_SCHEMA));
     set(root, "version", json_string(BENCH_VERSION));
     set(root, "settings", settings_of(settings));
-    set(root, "cluster", cluster_of(&result->before));
+    set(root, "cluster", result->before.node_count > 0 ? cluster_of(&result->before) : json_null());
     set(root, "interrupted", json_boolean(result->interrupted));
     set(root, "load", phase_of(settings, &result->load));
     set(root, "calibrated", result->calibrated > 0 ? json_real(result->calibrated) : json_null());

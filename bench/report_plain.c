@@ -152,7 +152,7 @@ void bench_report_plain(FILE *out, const struct bench_settings *settings,
     if (settings->timeline) {
         write_timeline(out, settings, &phase->measures.timeline);
     }
-    if (phase == &result->run) {
+    if (phase == &result->run && result->before.node_count > 0) {
         write_log(out, result);
     }
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "bench/driver.h"
 #include "bench/worker.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
@@ -113,6 +114,13 @@ static void show_progress(struct benchmark *benchmark, const char *phase, uint64
     benchmark->shown_us = now;
 }
 
+/* False: unknown. */
+static bool read_usage(struct benchmark *benchmark, struct bench_usage *ret)
+{
+    return benchmark->control != NULL &&
+           bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, ret) == KV_OK;
+}
+
 /* Keep the time of a phase until its last worker has ended. */
 static void watch(struct benchmark *benchmark, struct crew *crew, uint64_t from_us)
 {
@@ -128,8 +136,7 @@ static void watch(struct benchmark *benchmark, struct crew *crew, uint64_t from_
         }
         if (reads_usage && now >= plan->measure_from_us) {
             reads_usage = false;
-            (void)bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS,
-                                   &benchmark->result->before);
+            (void)read_usage(benchmark, &benchmark->result->before);
         }
         if (now >= next_line_us) {
             show_progress(benchmark, plan->load ? "load" : "run", from_us, now);
@@ -372,10 +379,10 @@ static enum bench_end run(struct benchmark *benchmark)
     if (benchmark->error[0] == '\0' && !result->interrupted) {
         benchmark->reads_usage = true;
         benchmark->has_faults = settings->fault_count > 0;
-        (void)bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, &result->before);
+        (void)read_usage(benchmark, &result->before);
         run_stage(benchmark, settings, &stage, rate, 0, &result->run);
         result->has_usage =
-            bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, &result->after) == KV_OK &&
+            read_usage(benchmark, &result->after) &&
             bench_usage_between(&result->before, &result->after, &result->syncs, &result->bytes);
     }
     bench_acknowledged_close(&stage.records);
@@ -386,9 +393,9 @@ static enum bench_end run(struct benchmark *benchmark)
                                                                          : BENCH_END_OK;
 }
 
-/* Open the clients, and make sure that there is a cluster behind them. */
-static enum bench_end open_all(struct benchmark *benchmark, const char *endpoints,
-                               const char *cluster)
+/* A client of the calling thread, and what the nodes say of themselves. */
+static enum bench_end open_control(struct benchmark *benchmark, const char *endpoints,
+                                   const char *cluster)
 {
     const struct bench_settings *settings = benchmark->settings;
     kv_client_options options = {
@@ -406,6 +413,23 @@ static enum bench_end open_all(struct benchmark *benchmark, const char *endpoint
     }
     if (settings->multi_percent > 0 && benchmark->result->before.partitions < 2) {
         return fail(benchmark, "--multi", "the cluster has one partition only");
+    }
+    return BENCH_END_OK;
+}
+
+/* Open the clients, and make sure that there is a cluster behind them. */
+static enum bench_end open_all(struct benchmark *benchmark, const char *endpoints,
+                               const char *cluster)
+{
+    const struct bench_settings *settings = benchmark->settings;
+    enum bench_end end = BENCH_END_OK;
+    kv_status status;
+
+    if (settings->driver->has_status) {
+        end = open_control(benchmark, endpoints, cluster);
+    }
+    if (end != BENCH_END_OK) {
+        return end;
     }
     for (uint32_t i = 0; i < settings->threads; i++) {
         status = bench_worker_open(settings, i, endpoints, cluster, &benchmark->workers[i]);

@@ -125,8 +125,7 @@ struct service_application {
     kv_status (*begin)(struct service_player *player);
 
     /* What an answer is worth; the verdict is set if it cannot be true. result is NULL without an answer. */
-    enum bench_outcome (*judge)(struct service_player *player, kv_status status,
-                                kv_result *result);
+    enum bench_outcome (*judge)(struct service_player *player, kv_status status, kv_result *result);
 
     /* In the end: read what is there, and set the verdict. KV_OK, or why it cannot be read. Blocks. */
     kv_status (*finish)(struct service *service);

@@ -172,8 +172,8 @@ bool service_options_parse(enum service_kind kind, int argc, char *const *argv,
         const char *text = optarg, *wanted;
 
         if (option == SERVICE_OPTIONS) {
-            snprintf(error, BENCH_ERROR_BYTES, "%.60s: unknown, or without its argument; see --help",
-                     argv[optind - 1]);
+            snprintf(error, BENCH_ERROR_BYTES,
+                     "%.60s: unknown, or without its argument; see --help", argv[optind - 1]);
             return false;
         }
         if (option_texts[option].argument == NULL) {

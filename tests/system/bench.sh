@@ -18,6 +18,24 @@ expect 0 kvbench run -w a -n 1000 --no-load --closed --operations 2000 --multi 2
 share="$(jq '.run.multi_partition.ok.count / .run.operations' <<<"$out")"
 same "a quarter of them cross" true "$(jq -n "$share > 0.2 and $share < 0.3")"
 
+if command -v redis-server >/dev/null && ! kvbench run --driver redis --endpoints 127.0.0.1:1 2>&1 | grep -q 'has no driver'; then
+    say "the same on Redis"
+    port=
+    for _ in 1 2 3 4 5; do
+        port=$((RANDOM % 20000 + 20000))
+        redis-server --port "$port" --bind 127.0.0.1 --dir "$work" --save '' --appendonly no >"$work/redis" 2>&1 &
+        redis=$!
+        await 10 kvbench run --driver redis --endpoints "127.0.0.1:$port" -n 2 --load-only && break
+        kill "$redis" 2>/dev/null
+    done
+    expect 0 kvbench run --driver redis --endpoints "127.0.0.1:$port" -w f -n 500 --closed --operations 3000 -k 3 -o json
+    same "everything is there" 3000 "$(jq '.run.by_operation | .READ.ok.count' <<<"$out")"
+    expect 0 kvbench run --driver redis --endpoints "127.0.0.1:$port" -w d -n 500 --no-load --rate 2000 --seconds 1
+    kill "$redis"
+    wait "$redis" 2>/dev/null
+    expect 5 kvbench run --driver redis --endpoints "127.0.0.1:$port" -n 500 --no-load
+fi
+
 say "every count is done exactly once, also while a node is killed and started again"
 expect 0 kvbench counter --seconds 4 --timeout 10s --multi 30 --at 1s kill 1 --at 2s restart 1 -o json
 same "the counters are right" true "$(jq .correct <<<"$out")"

@@ -42,6 +42,7 @@ static int setup(void **state)
                                                 .keys_per_command = 1,
                                                 .loop = BENCH_LOOP_CLOSED,
                                                 .field_bytes = 20,
+                                                .driver_name = "kv",
                                                 .driver = &bench_driver_kv,
                                                 .seed = 1,
                                                 .timeout_ms = 1000};

@@ -150,6 +150,7 @@ static const struct bench_settings *sample_settings(void)
     static struct bench_settings settings;
 
     settings = (struct bench_settings){.workload = bench_workload_find("a"),
+                                       .driver_name = "kv",
                                        .records = 1000,
                                        .seconds = 2,
                                        .clients = 4,

@@ -173,6 +173,15 @@ static void faults_are_three_words_and_ordered_by_time(void **state)
     assert_int_equal(settings.faults[0].node, 3);
 }
 
+static void another_system_needs_its_endpoints(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("run"), BENCH_COMMAND_RUN);
+    assert_string_equal(settings.driver_name, "kv");
+    assert_int_equal(parse("run -d redis --endpoints a:1 -w put"), BENCH_COMMAND_RUN);
+    assert_string_equal(settings.driver_name, "redis");
+}
+
 static void several_partitions_need_several_keys(void **state)
 {
     (void)state;
@@ -266,6 +275,13 @@ static void what_is_wrong_is_named(void **state)
                                 "kill 1 (or restart, pause, resume)"},
         {"run --at 10s kill x", "--at \"10s kill x\": must be a time, what to do and a node: 10s "
                                 "kill 1 (or restart, pause, resume)"},
+        {"run --driver etcd", "--driver \"etcd\": must be one of kv redis zookeeper"},
+        {"run --driver redis", "--driver needs --endpoints"},
+        {"run --driver redis --endpoints a:1 -w e", "--driver has no scans"},
+        {"run --driver redis --endpoints a:1 --multi 1",
+         "--multi is for partitions: it does not go with --driver"},
+        {"run --driver redis --endpoints a:1 --at 1s kill 1",
+         "--at is for clusters of kvctl: it does not go with --driver"},
         {"run --rate 0",
          "--rate \"0\": must be a number of operations per second from 1 to 100000000"},
         {"run --rate 9 --arrivals now", "--arrivals \"now\": must be poisson or constant"},
@@ -316,6 +332,7 @@ int main(void)
         cmocka_unit_test(clients_without_a_rate_make_a_closed_loop),
         cmocka_unit_test(a_bound_makes_a_search),
         cmocka_unit_test(faults_are_three_words_and_ordered_by_time),
+        cmocka_unit_test(another_system_needs_its_endpoints),
         cmocka_unit_test(several_partitions_need_several_keys),
         cmocka_unit_test(a_value_is_fields_or_one_piece),
         cmocka_unit_test(help_and_version_need_nothing_else),

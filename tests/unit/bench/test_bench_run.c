@@ -35,6 +35,7 @@ static int setup(void **state)
                                                 .field_bytes = 20,
                                                 .keys_per_command = 1,
                                                 .loop = BENCH_LOOP_CLOSED,
+                                                .driver_name = "kv",
                                                 .driver = &bench_driver_kv,
                                                 .seed = 1,
                                                 .timeout_ms = 1000};
