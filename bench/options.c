@@ -24,6 +24,11 @@ static const struct option_text {
 #undef X
 };
 
+const char *bench_loop_name(enum bench_loop loop)
+{
+    return loop == BENCH_LOOP_CLOSED ? "closed" : "open";
+}
+
 static bool parse_distribution(const char *text, enum bench_distribution *ret)
 {
     for (enum bench_distribution i = 0; i < BENCH_DISTRIBUTIONS; i++) {
@@ -38,8 +43,31 @@ static bool parse_distribution(const char *text, enum bench_distribution *ret)
 /* Options whose default depends on others: kept apart until all are read. */
 struct parsing {
     struct bench_settings settings;
-    bool has_value_bytes, has_distribution, has_seconds;
+    bool has_value_bytes, has_fields, has_field_bytes;
+    bool has_distribution, has_seconds, has_keys, has_clients, has_arrivals, has_closed, has_step;
 };
+
+/* What a value is made of. */
+static const char *set_value(struct parsing *parsing, enum bench_option option, const char *text)
+{
+    uint64_t number = 0;
+
+    if (option == BENCH_OPTION_FIELDS) {
+        parsing->has_fields = true;
+        if (!bench_parse_number(text, 1, BENCH_FIELDS_MAX, &number)) {
+            return "a number from 1 to 1000";
+        }
+        parsing->settings.fields = (uint32_t)number;
+        return NULL;
+    }
+    parsing->has_field_bytes |= option == BENCH_OPTION_FIELD_BYTES;
+    parsing->has_value_bytes |= option == BENCH_OPTION_VALUE_BYTES;
+    if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
+        return "a number up to 1048576";
+    }
+    parsing->settings.field_bytes = (size_t)number;
+    return NULL;
+}
 
 /* Take one option that has an argument. NULL, or what its argument must be. */
 static const char *set_argument(struct parsing *parsing, enum bench_option option, const char *text)
@@ -51,6 +79,12 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     case BENCH_OPTION_WORKLOAD:
         settings->workload = bench_workload_find(text);
         return settings->workload != NULL ? NULL : "one of a b c d e f put get";
+    case BENCH_OPTION_DRIVER:
+        settings->driver_name = text;
+        return strcmp(text, "kv") == 0 || strcmp(text, "redis") == 0 ||
+                       strcmp(text, "zookeeper") == 0
+                   ? NULL
+                   : "one of kv redis zookeeper";
     case BENCH_OPTION_RECORDS:
         return bench_parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
                    ? NULL
@@ -73,6 +107,7 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
             return "a number from 1 to 65536";
         }
         settings->clients = (uint32_t)number;
+        parsing->has_clients = true;
         return NULL;
     case BENCH_OPTION_THREADS:
         if (!bench_parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
@@ -80,18 +115,52 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         }
         settings->threads = (uint32_t)number;
         return NULL;
+    case BENCH_OPTION_RATE:
+        settings->loop = BENCH_LOOP_RATE;
+        return bench_parse_number(text, 1, BENCH_RATE_MAX, &settings->rate)
+                   ? NULL
+                   : "a number of operations per second from 1 to 100000000";
+    case BENCH_OPTION_FIND_MAX:
+        settings->loop = BENCH_LOOP_SEARCH;
+        return bench_parse_bound(text, &settings->bound_per_myriad, &settings->bound_us)
+                   ? NULL
+                   : "a quantile and its time: p99=5ms, p50=800us or p99.9=1s";
+    case BENCH_OPTION_STEP_SECONDS:
+        parsing->has_step = true;
+        return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->step_seconds)
+                   ? NULL
+                   : "a number of seconds from 1 to 86400";
+    case BENCH_OPTION_ARRIVALS:
+        parsing->has_arrivals = true;
+        settings->poisson = strcmp(text, "poisson") == 0;
+        return settings->poisson || strcmp(text, "constant") == 0 ? NULL : "poisson or constant";
+    case BENCH_OPTION_FIELDS:
+    case BENCH_OPTION_FIELD_BYTES:
     case BENCH_OPTION_VALUE_BYTES:
-        parsing->has_value_bytes = true;
-        if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
-            return "a number up to 1048576";
-        }
-        settings->value_bytes = (size_t)number;
-        return NULL;
+        return set_value(parsing, option, text);
     case BENCH_OPTION_DISTRIBUTION:
         parsing->has_distribution = true;
         return parse_distribution(text, &settings->distribution)
                    ? NULL
                    : "one of zipfian latest uniform hotspot exponential";
+    case BENCH_OPTION_KEYS:
+        parsing->has_keys = true;
+        if (!bench_parse_number(text, 1, BENCH_KEYS_MAX, &number)) {
+            return "a number from 1 to 64";
+        }
+        settings->keys_per_command = (uint32_t)number;
+        return NULL;
+    case BENCH_OPTION_MULTI:
+        settings->has_multi = true;
+        return bench_parse_percent(text, &settings->multi_percent) ? NULL
+                                                                   : "a percentage: 0 to 100";
+    case BENCH_OPTION_AT:
+        if (settings->fault_count == BENCH_FAULTS_MAX) {
+            return "given 64 times at most";
+        }
+        return bench_fault_parse(text, &settings->faults[settings->fault_count++])
+                   ? NULL
+                   : "a time, what to do and a node: 10s kill 1 (or restart, pause, resume)";
     case BENCH_OPTION_SEED:
         return bench_parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL
                                                                         : "a number of 64 bits";
@@ -109,6 +178,8 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         return settings->json || strcmp(text, "plain") == 0 ? NULL : "plain or json";
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
+    case BENCH_OPTION_TIMELINE:
+    case BENCH_OPTION_CLOSED:
     case BENCH_OPTION_PROGRESS:
     case BENCH_OPTION_HELP:
     case BENCH_OPTION_VERSION:
@@ -118,21 +189,97 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     KV_UNREACHABLE();
 }
 
-static void set_switch(struct bench_settings *settings, enum bench_option option)
+static void set_switch(struct parsing *parsing, enum bench_option option)
 {
+    struct bench_settings *settings = &parsing->settings;
+
+    parsing->has_closed |= option == BENCH_OPTION_CLOSED;
     settings->no_load |= option == BENCH_OPTION_NO_LOAD;
     settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
+    settings->timeline |= option == BENCH_OPTION_TIMELINE;
     settings->progress |= option == BENCH_OPTION_PROGRESS;
+}
+
+/* The fields of a value. NULL, or what does not fit together. */
+static const char *complete_value(struct parsing *parsing)
+{
+    struct bench_settings *settings = &parsing->settings;
+
+    if (parsing->has_value_bytes && (parsing->has_fields || parsing->has_field_bytes)) {
+        return "--value-bytes is one field: it does not go with --fields or --field-bytes";
+    }
+    if (!parsing->has_fields) {
+        settings->fields = parsing->has_value_bytes ? 1 : settings->workload->fields;
+    }
+    if (settings->fields > 1 && settings->field_bytes < BENCH_FIELD_BYTES_MIN) {
+        return "--field-bytes of several fields: at least 14";
+    }
+    if (settings->fields * settings->field_bytes > KV_VALUE_BYTES_MAX) {
+        return "more than 1048576 bytes of --fields";
+    }
+    return NULL;
+}
+
+/* Open or closed, and how many clients. NULL, or what does not fit together. */
+static const char *complete_loop(struct parsing *parsing)
+{
+    struct bench_settings *settings = &parsing->settings;
+
+    if (parsing->has_closed && settings->loop != BENCH_LOOP_AUTO) {
+        return "--closed has no rate: it does not go with --rate and --find-max";
+    }
+    if (settings->rate > 0 && settings->bound_us > 0) {
+        return "--find-max looks for the rate: it does not go with --rate";
+    }
+    if (parsing->has_step && settings->loop != BENCH_LOOP_SEARCH) {
+        return "--step-seconds are those of --find-max";
+    }
+    if (settings->loop == BENCH_LOOP_AUTO && (parsing->has_closed || parsing->has_clients)) {
+        settings->loop = BENCH_LOOP_CLOSED;
+    }
+    if (settings->loop == BENCH_LOOP_CLOSED && parsing->has_arrivals) {
+        return "--arrivals are those of an open loop: give its --rate";
+    }
+    if (!parsing->has_clients && settings->loop != BENCH_LOOP_CLOSED) {
+        settings->clients = settings->threads * BENCH_CLIENTS_PER_THREAD_MAX;
+    }
+    return NULL;
+}
+
+/* Clients and threads. NULL, or what does not fit together. */
+static const char *complete_clients(const struct bench_settings *settings)
+{
+    if (settings->threads > settings->clients) {
+        return "more --threads than --clients: a thread needs a client to run";
+    }
+    if ((settings->clients + settings->threads - 1) / settings->threads >
+        BENCH_CLIENTS_PER_THREAD_MAX) {
+        return "more than 1024 --clients per thread: give more --threads";
+    }
+    return NULL;
+}
+
+/* What another system than this one does not have. */
+static const char *complete_foreign(const struct bench_settings *settings)
+{
+    if (settings->endpoints == NULL) {
+        return "--driver needs --endpoints";
+    }
+    if (settings->fault_count > 0) {
+        return "--at is for clusters of kvctl: it does not go with --driver";
+    }
+    if (settings->has_multi) {
+        return "--multi is for partitions: it does not go with --driver";
+    }
+    return settings->workload->share[BENCH_SCAN] > 0 ? "--driver has no scans" : NULL;
 }
 
 /* Fill in what depends on other options. NULL, or what does not fit together. */
 static const char *complete(struct parsing *parsing)
 {
     struct bench_settings *settings = &parsing->settings;
+    const char *wrong;
 
-    if (!parsing->has_value_bytes) {
-        settings->value_bytes = settings->workload->value_bytes;
-    }
     if (!parsing->has_distribution) {
         settings->distribution = settings->workload->distribution;
     }
@@ -142,14 +289,24 @@ static const char *complete(struct parsing *parsing)
     if (settings->no_load && settings->load_only) {
         return "--no-load and --load-only leave nothing to do";
     }
-    if (settings->threads > settings->clients) {
-        return "more --threads than --clients: a thread needs a client to run";
+    if (settings->has_multi && !parsing->has_keys) {
+        settings->keys_per_command = 2;
     }
-    if ((settings->clients + settings->threads - 1) / settings->threads >
-        BENCH_CLIENTS_PER_THREAD_MAX) {
-        return "more than 1024 --clients per thread: give more --threads";
+    if (settings->multi_percent > 0 && settings->keys_per_command < 2) {
+        return "--multi needs --keys-per-command of two or more";
     }
-    return NULL;
+    if (strcmp(settings->driver_name, "kv") != 0) {
+        wrong = complete_foreign(settings);
+        if (wrong != NULL) {
+            return wrong;
+        }
+    }
+    wrong = complete_value(parsing);
+    if (wrong == NULL) {
+        wrong = complete_loop(parsing);
+    }
+    bench_faults_sort(settings->faults, settings->fault_count);
+    return wrong != NULL ? wrong : complete_clients(settings);
 }
 
 /* The table in the form of getopt_long; the ':' in front makes it tell a missing argument from an unknown option. */
@@ -209,16 +366,22 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                        char error[BENCH_ERROR_BYTES])
 {
     struct parsing parsing = {.settings = {.workload = bench_workload_find("a"),
+                                           .driver_name = "kv",
                                            .records = 10000,
                                            .seconds = 10,
                                            .clients = 16,
                                            .threads = 1,
+                                           .poisson = true,
+                                           .step_seconds = 3,
+                                           .field_bytes = 100,
+                                           .keys_per_command = 1,
                                            .seed = 1,
                                            .timeout_ms = 5000}};
     struct option longs[BENCH_OPTIONS + 1];
     char letters[2 * BENCH_OPTIONS + 2];
     enum bench_command command;
-    const char *why;
+    char words[BENCH_FAULT_TEXT_BYTES];
+    const char *why, *text;
     int code;
 
     make_tables(longs, letters);
@@ -239,13 +402,14 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
             return BENCH_COMMAND_VERSION;
         }
         if (option_texts[option].argument == NULL) {
-            set_switch(&parsing.settings, option);
+            set_switch(&parsing, option);
             continue;
         }
-        why = set_argument(&parsing, option, optarg);
+        text = option == BENCH_OPTION_AT ? bench_fault_words(argc, argv, optarg, words) : optarg;
+        why = set_argument(&parsing, option, text);
         if (why != NULL) {
             snprintf(error, BENCH_ERROR_BYTES, "--%s \"%.60s\": must be %s",
-                     option_texts[option].name, optarg, why);
+                     option_texts[option].name, text, why);
             return BENCH_COMMAND_INVALID;
         }
     }
@@ -265,6 +429,7 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
 void bench_options_help(FILE *out)
 {
     fputs("usage: kvbench run [options]\n"
+          "       kvbench bank | counter | chirper [options]    (see kvbench bank --help)\n"
           "Load records into a cluster, run a workload on them, and report throughput and "
           "latency.\n\n"
           "Workloads:\n",
