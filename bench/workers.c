@@ -2,7 +2,10 @@
 /* workers: commands per second of one engine over the number of workers and the time that each command computes.
  *
  *     kvworkers [ROUNDS [MILLISECONDS]]          the table: every case once in a round, so that what disturbs disturbs all
- *     kvworkers once WORKERS MICROSECONDS N      so many commands, for counting instructions (docs/execution.md)
+ *     kvworkers latency N                        from the delivery of one command alone to its answer
+ *     kvworkers once WORKERS MICROSECONDS N [CELLS]
+ *                                                so many commands, of one cell or several, for counting instructions (docs/execution.md); WORKERS may be
+ *                                                "inline": the engine computes in the step, and nothing is handed over
  *
  * The loop is that of a node without network and log: deliver, hand out, take results, sleep if there is nothing to do. Commands are
  * those of a mill, one cell each, so many at a time; so what is measured is engine, hand-over and threads.
@@ -30,6 +33,9 @@
 #define SPAN_MS        400 /* of one case in one round */
 #define STEPS_OF_CLOCK 64  /* commands between two looks at the clock */
 
+/* Between two commands whose latency is measured. */
+#define PAUSE_US 200
+
 /* What a record still covers; a session has room for KV_SESSION_OUTSTANDING_MAX. */
 #define FLOOR_BEHIND (KV_SESSION_OUTSTANDING_MAX - 1)
 
@@ -47,6 +53,7 @@ struct load {
     struct kv_prng prng;
     struct kv_buffer body;
     uint32_t rounds; /* of each command */
+    uint32_t jobs_max, cells, window;
     uint64_t delivered, answered;
 };
 
@@ -74,7 +81,7 @@ static uint32_t rounds_per_us(void)
 static void step(struct load *load, struct engine_event event)
 {
     event.leads = true;
-    event.jobs_max = ENGINE_JOBS_MAX;
+    event.jobs_max = load->jobs_max;
     engine_step(load->engine, &event, &load->effects);
     load->answered += load->effects.reply_count;
     for (uint32_t i = 0; i < load->effects.job_count; i++) {
@@ -89,11 +96,12 @@ static void step(struct load *load, struct engine_event event)
 
 static void deliver(struct load *load)
 {
-    const struct mill_command command = {
-        .kind = MILL_GRIND,
-        .rounds = load->rounds,
-        .count = 1,
-        .cells = {(uint16_t)kv_prng_below(&load->prng, MILL_CELLS)}};
+    struct mill_command command = {
+        .kind = MILL_GRIND, .rounds = load->rounds, .count = load->cells};
+    const uint32_t first = (uint32_t)kv_prng_below(&load->prng, MILL_CELLS - load->cells);
+    for (uint32_t i = 0; i < load->cells; i++) {
+        command.cells[i] = (uint16_t)(first + i);
+    }
     kv_buffer_clear(&load->body);
     mill_encode(&command, &load->body);
     struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_CMD, kv_buffer_slice(&load->body));
@@ -114,7 +122,7 @@ __attribute__((noinline)) static void workers_turn(struct load *load, uint64_t u
 {
     struct node_work done;
     bool any = false;
-    while (load->delivered < until && load->delivered - load->answered < WINDOW) {
+    while (load->delivered < until && load->delivered - load->answered < load->window) {
         deliver(load);
         any = true;
     }
@@ -134,7 +142,8 @@ __attribute__((noinline)) static void workers_turn(struct load *load, uint64_t u
 
 static void open_load(struct load *load, uint32_t workers, uint32_t rounds)
 {
-    *load = (struct load){.rounds = rounds};
+    *load =
+        (struct load){.rounds = rounds, .jobs_max = ENGINE_JOBS_MAX, .cells = 1, .window = WINDOW};
     load->engine = engine_new(group, mill_new(group, 1), 0);
     load->workers = node_workers_new(workers);
     kv_prng_init(&load->prng, 1);
@@ -210,13 +219,54 @@ static void print_table(double rates[TIMES][COUNTS][ROUNDS_MAX], uint32_t rounds
     }
 }
 
-static int run_once(char **words)
+static int compare_times(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* One command at a time, so whoever has nothing to do sleeps in between; PAUSE_US apart, longer than a worker spins. */
+static void measure_latency(const char *name, uint32_t workers, uint32_t jobs_max,
+                            uint64_t commands)
+{
+    struct load load;
+    uint64_t *times = kv_alloc_zero(commands, sizeof *times);
+    open_load(&load, workers, 1);
+    load.jobs_max = jobs_max;
+    load.window = 1;
+    for (uint64_t i = 0; i < commands; i++) {
+        usleep(PAUSE_US);
+        const uint64_t begin = now_ns();
+        while (load.answered <= i) {
+            workers_turn(&load, i + 1);
+        }
+        times[i] = now_ns() - begin;
+    }
+    qsort(times, commands, sizeof *times, compare_times);
+    printf("| %s | %.1f us | %.1f us |\n", name, (double)times[commands / 2] / 1000,
+           (double)times[commands * 99 / 100] / 1000);
+    kv_free(times);
+    close_load(&load);
+}
+
+static int run_latency(uint64_t commands)
+{
+    printf("| computed | median | p99 |\n|---|---|---|\n");
+    measure_latency("in the step of the engine", 0, 0, commands);
+    measure_latency("by the node's thread", 0, ENGINE_JOBS_MAX, commands);
+    measure_latency("by a worker", 1, ENGINE_JOBS_MAX, commands);
+    return 0;
+}
+
+static int run_once(char **words, uint32_t cells)
 {
     struct load load;
     const uint32_t workers = (uint32_t)strtoul(words[0], NULL, 10);
     const uint32_t time_us = (uint32_t)strtoul(words[1], NULL, 10);
     const uint64_t commands = strtoull(words[2], NULL, 10);
     open_load(&load, workers, time_us == 0 ? 1 : time_us * rounds_per_us());
+    load.cells = cells;
+    load.jobs_max = strcmp(words[0], "inline") == 0 ? 0 : ENGINE_JOBS_MAX;
     while (load.answered < commands) {
         workers_turn(&load, commands);
     }
@@ -228,13 +278,18 @@ static int run_once(char **words)
 int main(int argc, char **argv)
 {
     static double rates[TIMES][COUNTS][ROUNDS_MAX];
-    if (argc == 5 && strcmp(argv[1], "once") == 0) {
-        return run_once(argv + 2);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "once") == 0) {
+        const unsigned long cells = argc == 6 ? strtoul(argv[5], NULL, 10) : 1;
+        return run_once(argv + 2, cells > MILL_CELLS_EACH || cells == 0 ? 1 : (uint32_t)cells);
+    }
+    if (argc == 3 && strcmp(argv[1], "latency") == 0 && strtoull(argv[2], NULL, 10) > 0) {
+        return run_latency(strtoull(argv[2], NULL, 10));
     }
     const unsigned long given = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS_DEFAULT;
     const uint64_t span_ms = argc > 2 ? strtoull(argv[2], NULL, 10) : SPAN_MS;
     if (argc > 3 || given == 0 || given > ROUNDS_MAX || span_ms == 0) {
-        fputs("usage: kvworkers [ROUNDS [MILLISECONDS]] | kvworkers once WORKERS MICROSECONDS N\n",
+        fputs("usage: kvworkers [ROUNDS [MILLISECONDS]] | kvworkers latency N | "
+              "kvworkers once WORKERS|inline MICROSECONDS N [CELLS]\n",
               stderr);
         return 2;
     }

@@ -33,7 +33,7 @@ bool node_crew_collect(struct node *node);
 /* Behind whatever may have made jobs: hand them out. */
 void node_crew_flush(struct node *node);
 
-/* Sleep until something has arrived, a result included, or the time is over. Returns whether a result, or the request to stop, ended it. */
+/* Sleep until something has arrived, a result included, or the time is over. True: perhaps because the node is told to stop. */
 bool node_crew_sleep(struct node *node, bool stopping, uint64_t time_us);
 
 struct wire_workers_reply node_crew_status(const struct node *node);

@@ -89,6 +89,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->computes = engine->machine.ops->take != NULL && engine->footprint.computes;
     engine_signal_keep_awaited(engine, run);
     engine_queue_enter(engine, run);
+    engine->opened = run; /* the machine has its command open: it may have its turn in this step */
 }
 
 /* Nobody is in front of it and nobody else has a say: its turn is now. */
