@@ -187,8 +187,7 @@ static bool send_out(struct connection *connection)
     if (redisBufferWrite(connection->redis, &done) != REDIS_OK) {
         return false;
     }
-    return (done == 0) == connection->wants_write ||
-           watch(connection, EPOLL_CTL_MOD, done == 0);
+    return (done == 0) == connection->wants_write || watch(connection, EPOLL_CTL_MOD, done == 0);
 }
 
 static kv_status submit(void *opaque, const kv_op *op, bench_done done, void *context)
@@ -226,7 +225,8 @@ static bool get_row(const void *source, uint32_t row, kv_bytes *ret_key, kv_byte
         reply = reply->element[row];
     }
     *ret_key = kv_bytes_of(NULL, 0);
-    *ret_value = kv_bytes_of(reply->str, reply->type == REDIS_REPLY_STRING ? (size_t)reply->len : 0);
+    *ret_value =
+        kv_bytes_of(reply->str, reply->type == REDIS_REPLY_STRING ? (size_t)reply->len : 0);
     return reply->type == REDIS_REPLY_STRING;
 }
 
@@ -244,7 +244,7 @@ static kv_status status_of(const struct connection *connection, const redisReply
         return KV_NOT_FOUND;
     }
     return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_ARRAY ? KV_OK
-                                                                                : KV_REFUSED;
+                                                                                 : KV_REFUSED;
 }
 
 /* The command has ended, with a reply or (NULL) with its connection. */
@@ -253,12 +253,12 @@ static void complete(struct connection *connection, redisReply *reply)
     struct pool *pool = connection->pool;
     const kv_status status = status_of(connection, reply);
     const bool has_rows = reply != NULL && reply->type != REDIS_REPLY_STATUS;
-    const struct bench_rows rows = {
-        .count = !has_rows                           ? 0
-                 : reply->type == REDIS_REPLY_ARRAY ? (uint32_t)reply->elements
-                                                     : 1,
-        .source = reply,
-        .get = get_row};
+    const struct bench_rows rows = {.count = !has_rows ? 0
+                                             : reply->type == REDIS_REPLY_ARRAY
+                                                 ? (uint32_t)reply->elements
+                                                 : 1,
+                                    .source = reply,
+                                    .get = get_row};
 
     connection->busy = false;
     connection->next = pool->free;

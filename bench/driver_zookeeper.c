@@ -92,7 +92,8 @@ static kv_status open_all(const struct bench_target *target, void **ret)
 
         snprintf(endpoint, sizeof endpoint, "%.*s", (int)size, next);
         next += size + (next[size] == ',');
-        session->handle = zookeeper_init(endpoint, on_event, (int)mine->timeout_ms, NULL, session, 0);
+        session->handle =
+            zookeeper_init(endpoint, on_event, (int)mine->timeout_ms, NULL, session, 0);
         if (session->handle == NULL) {
             close_all(ret);
             return KV_NETWORK;
@@ -127,9 +128,9 @@ static void run(void *connection, uint64_t timeout_us)
         return;
     }
     for (uint32_t i = 0; i < mine->session_count; i++) {
-        const int events = ((polls[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 ? ZOOKEEPER_READ
-                                                                                   : 0) |
-                           ((polls[i].revents & POLLOUT) != 0 ? ZOOKEEPER_WRITE : 0);
+        const int events =
+            ((polls[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 ? ZOOKEEPER_READ : 0) |
+            ((polls[i].revents & POLLOUT) != 0 ? ZOOKEEPER_WRITE : 0);
 
         (void)zookeeper_process(mine->sessions[i].handle, events);
     }
