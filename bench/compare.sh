@@ -5,7 +5,7 @@
 # and ratios round by round.
 #
 # usage: bench/compare.sh [BIN [ROUNDS [SECONDS]]]
-#   RECORDS=10000  WARM=10 (seconds of puts before, for compilers at run time)  KEEP=DIR (the JSON of every run is left there)  SYSTEMS="kv zookeeper redis"
+#   RECORDS=10000  WARM=10 (seconds of puts before, for compilers at run time)  KEEP=DIR (the JSON of every run is left there)  PAGE=FILE.html (plots)  SYSTEMS="kv zookeeper redis"
 #
 # Installs Debian packages that are missing (redis-server, zookeeper with a JRE, libhiredis-dev, libzookeeper-st-dev; root), and builds kvbench
 # again if it lacks a driver. etcd is left out: its Debian package has no benchmark, and no C client library.
@@ -185,6 +185,7 @@ if uses kv; then
     done
 fi
 
+[ -z "${PAGE:-}" ] || kvbench report "$keep"/compare-*.json >"$PAGE"
 echo "$(nproc) CPUs, a write with O_DSYNC takes $( (dd if=/dev/zero of="$work/sync" bs=4k count=200 oflag=dsync 2>&1) |
     awk '/copied/ { for (i = 1; i < NF; i++) if ($(i + 1) ~ /^s,?$/) printf "%.2f ms", $i * 1000 / 200 }') here, load average $(cut -d' ' -f1 /proc/loadavg)"
 echo

@@ -7,6 +7,7 @@
 
 #include "bench/bank.h"
 #include "bench/driver.h"
+#include "bench/page.h"
 #include "bench/report.h"
 #include "bench/service.h"
 #include "client/endpoints/endpoints.h"
@@ -91,7 +92,9 @@ static int run(struct bench_settings *settings)
         fprintf(stderr, "kvbench: %s\n", error);
     }
     if (result->load.done || result->run.done || result->search.count > 0) {
-        (settings->json ? bench_report_json : bench_report_plain)(stdout, settings, result);
+        (settings->json   ? bench_report_json
+         : settings->html ? bench_report_html
+                          : bench_report_plain)(stdout, settings, result);
     }
     if (result->run.measures.failed > 0) {
         fprintf(stderr, "kvbench: %llu operations failed: see the lines with Return=\n",
@@ -204,6 +207,9 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "bank") == 0) {
         return run_bank(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "report") == 0) {
+        return page_main(argc - 1, argv + 1);
     }
     if (argc > 1 && strcmp(argv[1], "counter") == 0) {
         return run_service(SERVICE_COUNTER, argc - 1, argv + 1);

@@ -175,7 +175,10 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         return NULL;
     case BENCH_OPTION_OUTPUT:
         settings->json = strcmp(text, "json") == 0;
-        return settings->json || strcmp(text, "plain") == 0 ? NULL : "plain or json";
+        settings->html = strcmp(text, "html") == 0;
+        return settings->json || settings->html || strcmp(text, "plain") == 0
+                   ? NULL
+                   : "plain, json or html";
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
     case BENCH_OPTION_TIMELINE:
@@ -430,6 +433,7 @@ void bench_options_help(FILE *out)
 {
     fputs("usage: kvbench run [options]\n"
           "       kvbench bank | counter | chirper [options]    (see kvbench bank --help)\n"
+          "       kvbench report FILE... >PAGE.html    (of results in JSON)\n"
           "Load records into a cluster, run a workload on them, and report throughput and "
           "latency.\n\n"
           "Workloads:\n",

@@ -51,7 +51,7 @@ struct bench_driver;
     X(LOAD_ONLY, "load-only", 0, NULL, "load the records, then end")                               \
     X(ENDPOINTS, "endpoints", 0, "HOST:PORT,...", "nodes of the cluster; default: $KV_ENDPOINTS")  \
     X(CLUSTER, "cluster", 0, "PATH", "cluster file or its directory; default: $KV_CLUSTER")        \
-    X(OUTPUT, "output", 'o', "FORMAT", "plain (default; the lines of YCSB) or json")               \
+    X(OUTPUT, "output", 'o', "FORMAT", "plain (default; the lines of YCSB), json or html")         \
     X(TIMELINE, "timeline", 0, NULL,                                                               \
       "a plain line for each second of the run; JSON has it always")                               \
     X(PROGRESS, "progress", 0, NULL, "a line per second on stderr, even if it is no terminal")     \
@@ -130,7 +130,7 @@ struct bench_settings {
     const char *kvctl; /* that carries them out; set by main */
     bool no_load;
     bool load_only;
-    bool json;
+    bool json, html; /* neither: plain */
     bool progress;
     bool timeline;
     const char *driver_name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report: a result as text: the lines of YCSB, or one JSON object.
+/* report: a result as text: the lines of YCSB, one JSON object, or an HTML page (page.h).
  *
  * Plain lines are "[SECTION], Name, value". Sections OVERALL, READ, UPDATE, ... are those of YCSB with its names; LOAD and LOG
  * are ours. The form of both is stable: docs/bench.md describes it. */
@@ -22,6 +22,8 @@
 
 void bench_report_plain(FILE *out, const struct bench_settings *settings,
                         const struct bench_result *result);
+void bench_report_html(FILE *out, const struct bench_settings *settings,
+                       const struct bench_result *result);
 void bench_report_json(FILE *out, const struct bench_settings *settings,
                        const struct bench_result *result);
 

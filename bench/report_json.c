@@ -2,6 +2,8 @@
 /* One JSON object with settings, phases and log usage. Numbers of 64 bits are JSON integers. */
 #include <jansson.h>
 
+#include "bench/host.h"
+#include "bench/page.h"
 #include "bench/report.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
@@ -38,6 +40,27 @@ static json_t *latencies_of(const struct bench_histogram *histogram)
 #undef X
     set(object, "max_us", COUNT(histogram->max));
     return object;
+}
+
+/* Points for a curve: percentile and latency. */
+static json_t *curve_of(const struct bench_histogram *histogram)
+{
+    static const uint32_t per_myriad[] = {
+        1,    500,  1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 8500, 9000, 9300, 9500,
+        9700, 9800, 9900, 9930, 9950, 9970, 9980, 9990, 9993, 9995, 9997, 9998, 9999, 10000};
+    json_t *array = json_array();
+
+    for (size_t i = 0; histogram->count > 0 && i < sizeof per_myriad / sizeof per_myriad[0]; i++) {
+        json_t *point = json_array();
+
+        if (json_array_append_new(point, json_real(per_myriad[i] / 100.0)) != 0 ||
+            json_array_append_new(point,
+                                  COUNT(bench_histogram_quantile(histogram, per_myriad[i]))) != 0 ||
+            json_array_append_new(array, point) != 0) {
+            KV_UNREACHABLE();
+        }
+    }
+    return array;
 }
 
 static json_t *series_of(const struct bench_series *series, const struct bench_histogram *service)
@@ -110,6 +133,7 @@ static json_t *phase_of(const struct bench_settings *settings, const struct benc
     set(object, "all", latencies_of(&phase->measures.all));
     set(object, "by_operation", operations);
     set(object, "multi_partition", series_of(&phase->measures.multi, NULL));
+    set(object, "curve", curve_of(&phase->measures.all));
     set(object, "timeline", timeline_of(settings, &phase->measures.timeline));
     return object;
 }
@@ -221,6 +245,21 @@ static json_t *settings_of(const struct bench_settings *settings)
     return object;
 }
 
+static json_t *host_of(void)
+{
+    json_t *object = json_object();
+    struct bench_host host;
+
+    bench_host_read(&host);
+    set(object, "system", text_of(host.system));
+    set(object, "cpu", text_of(host.cpu));
+    set(object, "cpus", COUNT(host.cpus));
+    set(object, "memory_bytes", COUNT(host.memory_bytes));
+    set(object, "load", json_real(host.load));
+    set(object, "time", text_of(host.time));
+    return object;
+}
+
 static json_t *cluster_of(const struct bench_usage *usage)
 {
     json_t *object = json_object();
@@ -231,8 +270,7 @@ static json_t *cluster_of(const struct bench_usage *usage)
     return object;
 }
 
-void bench_report_json(FILE *out, const struct bench_settings *settings,
-                       const struct bench_result *result)
+static json_t *root_of(const struct bench_settings *settings, const struct bench_result *result)
 {
     json_t *root;
 
@@ -241,6 +279,7 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "tool", json_string("kvbench"));
     set(root, "schema", COUNT(BENCH_REPORT_SCHEMA));
     set(root, "version", json_string(BENCH_VERSION));
+    set(root, "host", host_of());
     set(root, "settings", settings_of(settings));
     set(root, "cluster", result->before.node_count > 0 ? cluster_of(&result->before) : json_null());
     set(root, "interrupted", json_boolean(result->interrupted));
@@ -250,6 +289,24 @@ void bench_report_json(FILE *out, const struct bench_settings *settings,
     set(root, "run", phase_of(settings, &result->run));
     set(root, "faults", faults_of(settings, result->faults));
     set(root, "log", log_of(result));
+    return root;
+}
+
+void bench_report_html(FILE *out, const struct bench_settings *settings,
+                       const struct bench_result *result)
+{
+    static const char *const names[] = {"this run"};
+    json_t *root = root_of(settings, result);
+
+    page_write(out, &root, names, 1);
+    json_decref(root);
+}
+
+void bench_report_json(FILE *out, const struct bench_settings *settings,
+                       const struct bench_result *result)
+{
+    json_t *root = root_of(settings, result);
+
     if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0) {
         fputs("kvbench: the report could not be written\n", stderr);
     }

@@ -4,7 +4,7 @@
 # commands on two partitions is 0, 1, 5 and 10 %. In interleaved rounds; prints medians and ranges, and ratios round by round.
 #
 # usage: bench/scaling.sh [BIN [ROUNDS [SECONDS [QUOTA_PERCENT]]]]
-#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 (of a partition) KEEP=DIR (the JSON of every run is left there)
+#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 (of a partition) KEEP=DIR (the JSON of every run is left there) PAGE=FILE.html (plots)
 #
 # Needs root, and cgroups of version 1 or 2 with the cpu controller. Data is below $TMPDIR: with it on tmpfs (the default here, if there is
 # /dev/shm) the disk, which the nodes of one machine share, does not hide what the CPUs do.
@@ -129,6 +129,7 @@ for round in $(seq "$rounds"); do
     done
 done
 
+[ -z "${PAGE:-}" ] || kvbench report "$keep"/scaling-*.json >"$PAGE"
 jq -s -r '
     def middle: sort | .[length / 2 | floor];
     def figure(digits): (pow(10; digits)) as $p | map(. * $p | round / $p) | "\(middle) (\(min)..\(max))";

@@ -10,6 +10,10 @@ same "no operation failed" 0 "$(jq .run.failed <<<"$out")"
 same "none was left out" 0 "$(jq .run.unsent <<<"$out")"
 same "the node was killed and started" "kill 0,restart 0" "$(jq -r '[.faults[] | "\(.what) \(.status)"] | join(",")' <<<"$out")"
 same "there is a timeline" true "$(jq '.run.timeline | length >= 5' <<<"$out")"
+cp "$work/out" "$work/result.json"
+expect 0 kvbench report "$work/result.json"
+has "a page of it has the fault" "kill 3</text>" "$out"
+expect 2 kvbench report "$KV_CLUSTER/cluster.yaml"
 expect 1 kvbench run -w get -n 1000 --no-load --rate 100 --seconds 2 --at 500ms restart 9
 has "what failed is said" "kvctl cluster restart 9 failed" "$err"
 

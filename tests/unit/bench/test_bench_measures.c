@@ -287,6 +287,19 @@ static void the_json_report_says_the_same(void **state)
     kv_free(result);
 }
 
+static void the_html_report_is_a_page_about_the_run(void **state)
+{
+    struct bench_result *result = sample_result();
+    char *text = report(bench_report_html, sample_settings(), result);
+
+    (void)state;
+    assert_true(strncmp(text, "<!DOCTYPE html>", 15) == 0);
+    assert_non_null(strstr(text, "<td>this run</td><td>kv</td><td>a</td>"));
+    assert_non_null(strstr(text, "</body></html>"));
+    free(text);
+    kv_free(result);
+}
+
 static void a_cluster_name_that_is_no_text_does_not_end_the_report(void **state)
 {
     struct bench_result *result = sample_result();
@@ -342,6 +355,7 @@ int main(void)
         cmocka_unit_test(the_plain_report_has_the_lines_of_ycsb),
         cmocka_unit_test(unknown_log_usage_is_said_and_not_guessed),
         cmocka_unit_test(the_json_report_says_the_same),
+        cmocka_unit_test(the_html_report_is_a_page_about_the_run),
         cmocka_unit_test(a_cluster_name_that_is_no_text_does_not_end_the_report),
         cmocka_unit_test(a_load_is_reported_before_the_run_or_alone),
     };

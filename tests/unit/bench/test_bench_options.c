@@ -232,7 +232,7 @@ static void what_is_wrong_is_named(void **state)
         {"run --seconds -1", "--seconds \"-1\": must be a number of seconds from 1 to 86400"},
         {"run --value-bytes 1048577", "--value-bytes \"1048577\": must be a number up to 1048576"},
         {"run --timeout 5", "--timeout \"5\": must be a time with its unit: 500ms or 5s"},
-        {"run -o xml", "--output \"xml\": must be plain or json"},
+        {"run -o xml", "--output \"xml\": must be plain, json or html"},
         {"run --distribution flat",
          "--distribution \"flat\": must be one of zipfian latest uniform hotspot exponential"},
         {"run --no-load --load-only", "--no-load and --load-only leave nothing to do"},
