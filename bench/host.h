@@ -12,8 +12,8 @@ struct bench_host {
     char cpu[BENCH_HOST_TEXT_BYTES];    /* its model */
     uint32_t cpus;                      /* that this process may use */
     uint64_t memory_bytes;
-    double load;                        /* average of the last minute: what else was running */
-    char time[BENCH_HOST_TEXT_BYTES];   /* now, UTC, as in ISO 8601 */
+    double load;                      /* average of the last minute: what else was running */
+    char time[BENCH_HOST_TEXT_BYTES]; /* now, UTC, as in ISO 8601 */
 };
 
 void bench_host_read(struct bench_host *ret);

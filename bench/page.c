@@ -189,8 +189,7 @@ static void draw_timeline(FILE *out, const struct group *groups, size_t count, c
     for (size_t i = 0; i < count; i++) {
         const json_t *timeline = value_at(groups[i].middle, "run.timeline"), *interval;
         const size_t size = json_array_size(timeline);
-        const double length =
-            size > 1 ? number_at(json_array_get(timeline, 1), "second") : 1;
+        const double length = size > 1 ? number_at(json_array_get(timeline, 1), "second") : 1;
         const bool rate = strcmp(figure, "operations") == 0;
         struct plot_line *line = plot_line_add(&plot, groups[i].name);
         size_t k;
@@ -341,7 +340,7 @@ static void write_table(FILE *out, const struct page *page)
 /* Configuration and host of each run. */
 static void write_manifest(FILE *out, const struct page *page)
 {
-    static const char *const parts[] = {"version", "host",   "settings", "cluster",
+    static const char *const parts[] = {"version", "host",    "settings", "cluster",
                                         "compare", "scaling", "faults",   "log"};
 
     fputs("<section><h2>Manifest</h2>\n", out);
@@ -392,8 +391,8 @@ void page_write(FILE *out, json_t *const *results, const char *const *names, siz
     fputs(head, out);
     write_table(out, &page);
     for (size_t first = 0, next; first < page.count; first = next) {
-        for (next = first; next < page.count && strcmp(page.groups[next].facet,
-                                                       page.groups[first].facet) == 0;
+        for (next = first;
+             next < page.count && strcmp(page.groups[next].facet, page.groups[first].facet) == 0;
              next++) {
         }
         draw_facet(out, &page.groups[first], next - first);

@@ -80,8 +80,8 @@ static void a_page_needs_nothing_from_elsewhere(void **state)
 static void a_run_has_curves_and_timelines_and_a_manifest(void **state)
 {
     const char *const names[] = {"results/one<b>.json"};
-    json_t *results[] = {result_of(
-        1000, "\"faults\":[{\"what\":\"kill\",\"node\":2,\"began_us\":1000000}],")};
+    json_t *results[] = {
+        result_of(1000, "\"faults\":[{\"what\":\"kill\",\"node\":2,\"began_us\":1000000}],")};
     char *text = page_of(results, names, 1);
 
     (void)state;
