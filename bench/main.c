@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/bank.h"
@@ -28,6 +29,25 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+/* The directory of a local cluster, for kvctl: of --cluster, which may name the file in it. NULL: kvctl finds it. */
+static const char *directory_of(const char *cluster)
+{
+    static char path[PATH_MAX];
+    struct stat status;
+    char *slash;
+
+    if (cluster == NULL || stat(cluster, &status) != 0 || S_ISDIR(status.st_mode)) {
+        return cluster;
+    }
+    snprintf(path, sizeof path, "%s", cluster);
+    slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return ".";
+    }
+    *slash = '\0';
+    return path;
 }
 
 /* kvctl beside this program; else by $PATH. */
@@ -85,6 +105,7 @@ static int run(struct bench_settings *settings)
         return BENCH_END_USAGE;
     }
     settings->kvctl = find_kvctl();
+    settings->directory = directory_of(settings->cluster);
     settings->progress |= isatty(STDERR_FILENO) != 0;
     end = bench_run(settings, settings->driver->has_status ? endpoints.list : settings->endpoints,
                     endpoints.cluster, &interrupted, &result, error);
@@ -179,6 +200,7 @@ static int run_service(enum service_kind kind, int argc, char **argv)
         return BENCH_END_USAGE;
     }
     settings.kvctl = find_kvctl();
+    settings.directory = directory_of(settings.cluster);
     settings.progress |= isatty(STDERR_FILENO) != 0;
     catch_signals();
     end = service_run(&settings, endpoints.list, endpoints.cluster, &interrupted, &result, error);

@@ -3,6 +3,7 @@
 #include "bench/options.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,37 +44,68 @@ static bool parse_distribution(const char *text, enum bench_distribution *ret)
 /* Options whose default depends on others: kept apart until all are read. */
 struct parsing {
     struct bench_settings settings;
-    bool has_value_bytes, has_fields, has_field_bytes;
-    bool has_distribution, has_seconds, has_keys, has_clients, has_arrivals, has_closed, has_step;
+    bool given[BENCH_OPTIONS];
 };
 
-/* What a value is made of. */
-static const char *set_value(struct parsing *parsing, enum bench_option option, const char *text)
-{
-    uint64_t number = 0;
+/* Options that are a whole number. */
+static const struct number_option {
+    enum bench_option option;
+    uint64_t low, high;
+    size_t place;
+    size_t bytes; /* of the setting there */
+    const char *must_be;
+} number_options[] = {
+#define PLACE(setting)                                                                             \
+    offsetof(struct bench_settings, setting), sizeof((struct bench_settings *)0)->setting
+    {BENCH_OPTION_RECORDS, 2, BENCH_RECORDS_MAX, PLACE(records), "a number from 2 to 1000000000"},
+    {BENCH_OPTION_SECONDS, 1, BENCH_SECONDS_MAX, PLACE(seconds),
+     "a number of seconds from 1 to 86400"},
+    {BENCH_OPTION_OPERATIONS, 1, INT64_MAX, PLACE(operations), "a number from 1 on"},
+    {BENCH_OPTION_WARMUP, 0, BENCH_SECONDS_MAX, PLACE(warmup_seconds),
+     "a number of seconds up to 86400"},
+    {BENCH_OPTION_CLIENTS, 1, BENCH_THREADS_MAX *BENCH_CLIENTS_PER_THREAD_MAX, PLACE(clients),
+     "a number from 1 to 65536"},
+    {BENCH_OPTION_THREADS, 1, BENCH_THREADS_MAX, PLACE(threads), "a number from 1 to 64"},
+    {BENCH_OPTION_RATE, 1, BENCH_RATE_MAX, PLACE(rate),
+     "a number of operations per second from 1 to 100000000"},
+    {BENCH_OPTION_STEP_SECONDS, 1, BENCH_SECONDS_MAX, PLACE(step_seconds),
+     "a number of seconds from 1 to 86400"},
+    {BENCH_OPTION_FIELDS, 1, BENCH_FIELDS_MAX, PLACE(fields), "a number from 1 to 1000"},
+    {BENCH_OPTION_FIELD_BYTES, 0, KV_VALUE_BYTES_MAX, PLACE(field_bytes), "a number up to 1048576"},
+    {BENCH_OPTION_VALUE_BYTES, 0, KV_VALUE_BYTES_MAX, PLACE(field_bytes), "a number up to 1048576"},
+    {BENCH_OPTION_KEYS, 1, BENCH_KEYS_MAX, PLACE(keys_per_command), "a number from 1 to 64"},
+    {BENCH_OPTION_SEED, 0, UINT64_MAX, PLACE(seed), "a number of 64 bits"},
+#undef PLACE
+};
 
-    if (option == BENCH_OPTION_FIELDS) {
-        parsing->has_fields = true;
-        if (!bench_parse_number(text, 1, BENCH_FIELDS_MAX, &number)) {
-            return "a number from 1 to 1000";
+/* Take one of them. NULL, or what its argument must be. */
+static const char *set_number(struct bench_settings *settings, enum bench_option option,
+                              const char *text)
+{
+    for (size_t i = 0; i < sizeof number_options / sizeof number_options[0]; i++) {
+        const struct number_option *known = &number_options[i];
+        uint8_t *place = (uint8_t *)settings + known->place;
+        uint64_t number = 0;
+        uint32_t small;
+
+        if (known->option != option) {
+            continue;
         }
-        parsing->settings.fields = (uint32_t)number;
+        if (!bench_parse_number(text, known->low, known->high, &number)) {
+            return known->must_be;
+        }
+        small = (uint32_t)number;
+        memcpy(place, known->bytes == sizeof small ? (void *)&small : (void *)&number,
+               known->bytes);
         return NULL;
     }
-    parsing->has_field_bytes |= option == BENCH_OPTION_FIELD_BYTES;
-    parsing->has_value_bytes |= option == BENCH_OPTION_VALUE_BYTES;
-    if (!bench_parse_number(text, 0, KV_VALUE_BYTES_MAX, &number)) {
-        return "a number up to 1048576";
-    }
-    parsing->settings.field_bytes = (size_t)number;
-    return NULL;
+    KV_UNREACHABLE();
 }
 
 /* Take one option that has an argument. NULL, or what its argument must be. */
 static const char *set_argument(struct parsing *parsing, enum bench_option option, const char *text)
 {
     struct bench_settings *settings = &parsing->settings;
-    uint64_t number = 0;
 
     switch (option) {
     case BENCH_OPTION_WORKLOAD:
@@ -85,85 +117,25 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
                        strcmp(text, "zookeeper") == 0
                    ? NULL
                    : "one of kv redis zookeeper";
-    case BENCH_OPTION_RECORDS:
-        return bench_parse_number(text, 2, BENCH_RECORDS_MAX, &settings->records)
-                   ? NULL
-                   : "a number from 2 to 1000000000";
-    case BENCH_OPTION_SECONDS:
-        parsing->has_seconds = true;
-        return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->seconds)
-                   ? NULL
-                   : "a number of seconds from 1 to 86400";
-    case BENCH_OPTION_OPERATIONS:
-        return bench_parse_number(text, 1, INT64_MAX, &settings->operations) ? NULL
-                                                                             : "a number from 1 on";
-    case BENCH_OPTION_WARMUP:
-        return bench_parse_number(text, 0, BENCH_SECONDS_MAX, &settings->warmup_seconds)
-                   ? NULL
-                   : "a number of seconds up to 86400";
-    case BENCH_OPTION_CLIENTS:
-        if (!bench_parse_number(text, 1, BENCH_THREADS_MAX * BENCH_CLIENTS_PER_THREAD_MAX,
-                                &number)) {
-            return "a number from 1 to 65536";
-        }
-        settings->clients = (uint32_t)number;
-        parsing->has_clients = true;
-        return NULL;
-    case BENCH_OPTION_THREADS:
-        if (!bench_parse_number(text, 1, BENCH_THREADS_MAX, &number)) {
-            return "a number from 1 to 64";
-        }
-        settings->threads = (uint32_t)number;
-        return NULL;
-    case BENCH_OPTION_RATE:
-        settings->loop = BENCH_LOOP_RATE;
-        return bench_parse_number(text, 1, BENCH_RATE_MAX, &settings->rate)
-                   ? NULL
-                   : "a number of operations per second from 1 to 100000000";
     case BENCH_OPTION_FIND_MAX:
-        settings->loop = BENCH_LOOP_SEARCH;
         return bench_parse_bound(text, &settings->bound_per_myriad, &settings->bound_us)
                    ? NULL
                    : "a quantile and its time: p99=5ms, p50=800us or p99.9=1s";
-    case BENCH_OPTION_STEP_SECONDS:
-        parsing->has_step = true;
-        return bench_parse_number(text, 1, BENCH_SECONDS_MAX, &settings->step_seconds)
-                   ? NULL
-                   : "a number of seconds from 1 to 86400";
     case BENCH_OPTION_ARRIVALS:
-        parsing->has_arrivals = true;
         settings->poisson = strcmp(text, "poisson") == 0;
         return settings->poisson || strcmp(text, "constant") == 0 ? NULL : "poisson or constant";
-    case BENCH_OPTION_FIELDS:
-    case BENCH_OPTION_FIELD_BYTES:
-    case BENCH_OPTION_VALUE_BYTES:
-        return set_value(parsing, option, text);
     case BENCH_OPTION_DISTRIBUTION:
-        parsing->has_distribution = true;
         return parse_distribution(text, &settings->distribution)
                    ? NULL
                    : "one of zipfian latest uniform hotspot exponential";
-    case BENCH_OPTION_KEYS:
-        parsing->has_keys = true;
-        if (!bench_parse_number(text, 1, BENCH_KEYS_MAX, &number)) {
-            return "a number from 1 to 64";
-        }
-        settings->keys_per_command = (uint32_t)number;
-        return NULL;
     case BENCH_OPTION_MULTI:
-        settings->has_multi = true;
         return bench_parse_percent(text, &settings->multi_percent) ? NULL
                                                                    : "a percentage: 0 to 100";
     case BENCH_OPTION_AT:
-        if (settings->fault_count == BENCH_FAULTS_MAX) {
-            return "given 64 times at most";
-        }
-        return bench_fault_parse(text, &settings->faults[settings->fault_count++])
+        return settings->fault_count < BENCH_FAULTS_MAX &&
+                       bench_fault_parse(text, &settings->faults[settings->fault_count++])
                    ? NULL
                    : "a time, what to do and a node: 10s kill 1 (or restart, pause, resume)";
-    case BENCH_OPTION_SEED:
-        return bench_parse_number(text, 0, UINT64_MAX, &settings->seed) ? NULL
-                                                                        : "a number of 64 bits";
     case BENCH_OPTION_TIMEOUT:
         return bench_parse_time(text, &settings->timeout_ms) ? NULL
                                                              : "a time with its unit: 500ms or 5s";
@@ -179,6 +151,20 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
         return settings->json || settings->html || strcmp(text, "plain") == 0
                    ? NULL
                    : "plain, json or html";
+    case BENCH_OPTION_RECORDS:
+    case BENCH_OPTION_SECONDS:
+    case BENCH_OPTION_OPERATIONS:
+    case BENCH_OPTION_WARMUP:
+    case BENCH_OPTION_CLIENTS:
+    case BENCH_OPTION_THREADS:
+    case BENCH_OPTION_RATE:
+    case BENCH_OPTION_STEP_SECONDS:
+    case BENCH_OPTION_FIELDS:
+    case BENCH_OPTION_FIELD_BYTES:
+    case BENCH_OPTION_VALUE_BYTES:
+    case BENCH_OPTION_KEYS:
+    case BENCH_OPTION_SEED:
+        return set_number(settings, option, text);
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
     case BENCH_OPTION_TIMELINE:
@@ -192,11 +178,8 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     KV_UNREACHABLE();
 }
 
-static void set_switch(struct parsing *parsing, enum bench_option option)
+static void set_switch(struct bench_settings *settings, enum bench_option option)
 {
-    struct bench_settings *settings = &parsing->settings;
-
-    parsing->has_closed |= option == BENCH_OPTION_CLOSED;
     settings->no_load |= option == BENCH_OPTION_NO_LOAD;
     settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
     settings->timeline |= option == BENCH_OPTION_TIMELINE;
@@ -208,11 +191,13 @@ static const char *complete_value(struct parsing *parsing)
 {
     struct bench_settings *settings = &parsing->settings;
 
-    if (parsing->has_value_bytes && (parsing->has_fields || parsing->has_field_bytes)) {
+    if (parsing->given[BENCH_OPTION_VALUE_BYTES] &&
+        (parsing->given[BENCH_OPTION_FIELDS] || parsing->given[BENCH_OPTION_FIELD_BYTES])) {
         return "--value-bytes is one field: it does not go with --fields or --field-bytes";
     }
-    if (!parsing->has_fields) {
-        settings->fields = parsing->has_value_bytes ? 1 : settings->workload->fields;
+    if (!parsing->given[BENCH_OPTION_FIELDS]) {
+        settings->fields =
+            parsing->given[BENCH_OPTION_VALUE_BYTES] ? 1 : settings->workload->fields;
     }
     if (settings->fields > 1 && settings->field_bytes < BENCH_FIELD_BYTES_MIN) {
         return "--field-bytes of several fields: at least 14";
@@ -228,22 +213,28 @@ static const char *complete_loop(struct parsing *parsing)
 {
     struct bench_settings *settings = &parsing->settings;
 
-    if (parsing->has_closed && settings->loop != BENCH_LOOP_AUTO) {
+    if (parsing->given[BENCH_OPTION_RATE]) {
+        settings->loop = BENCH_LOOP_RATE;
+    } else if (parsing->given[BENCH_OPTION_FIND_MAX]) {
+        settings->loop = BENCH_LOOP_SEARCH;
+    }
+    if (parsing->given[BENCH_OPTION_CLOSED] && settings->loop != BENCH_LOOP_AUTO) {
         return "--closed has no rate: it does not go with --rate and --find-max";
     }
     if (settings->rate > 0 && settings->bound_us > 0) {
         return "--find-max looks for the rate: it does not go with --rate";
     }
-    if (parsing->has_step && settings->loop != BENCH_LOOP_SEARCH) {
+    if (parsing->given[BENCH_OPTION_STEP_SECONDS] && settings->loop != BENCH_LOOP_SEARCH) {
         return "--step-seconds are those of --find-max";
     }
-    if (settings->loop == BENCH_LOOP_AUTO && (parsing->has_closed || parsing->has_clients)) {
+    if (settings->loop == BENCH_LOOP_AUTO &&
+        (parsing->given[BENCH_OPTION_CLOSED] || parsing->given[BENCH_OPTION_CLIENTS])) {
         settings->loop = BENCH_LOOP_CLOSED;
     }
-    if (settings->loop == BENCH_LOOP_CLOSED && parsing->has_arrivals) {
+    if (settings->loop == BENCH_LOOP_CLOSED && parsing->given[BENCH_OPTION_ARRIVALS]) {
         return "--arrivals are those of an open loop: give its --rate";
     }
-    if (!parsing->has_clients && settings->loop != BENCH_LOOP_CLOSED) {
+    if (!parsing->given[BENCH_OPTION_CLIENTS] && settings->loop != BENCH_LOOP_CLOSED) {
         settings->clients = settings->threads * BENCH_CLIENTS_PER_THREAD_MAX;
     }
     return NULL;
@@ -283,16 +274,17 @@ static const char *complete(struct parsing *parsing)
     struct bench_settings *settings = &parsing->settings;
     const char *wrong;
 
-    if (!parsing->has_distribution) {
+    settings->has_multi = parsing->given[BENCH_OPTION_MULTI];
+    if (!parsing->given[BENCH_OPTION_DISTRIBUTION]) {
         settings->distribution = settings->workload->distribution;
     }
-    if (!parsing->has_seconds && settings->operations > 0) {
+    if (!parsing->given[BENCH_OPTION_SECONDS] && settings->operations > 0) {
         settings->seconds = 0;
     }
     if (settings->no_load && settings->load_only) {
         return "--no-load and --load-only leave nothing to do";
     }
-    if (settings->has_multi && !parsing->has_keys) {
+    if (settings->has_multi && !parsing->given[BENCH_OPTION_KEYS]) {
         settings->keys_per_command = 2;
     }
     if (settings->multi_percent > 0 && settings->keys_per_command < 2) {
@@ -404,8 +396,9 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
         if (option == BENCH_OPTION_VERSION) {
             return BENCH_COMMAND_VERSION;
         }
+        parsing.given[option] = true;
         if (option_texts[option].argument == NULL) {
-            set_switch(&parsing, option);
+            set_switch(&parsing.settings, option);
             continue;
         }
         text = option == BENCH_OPTION_AT ? bench_fault_words(argc, argv, optarg, words) : optarg;

@@ -127,7 +127,8 @@ struct bench_settings {
     uint64_t timeout_ms;
     struct bench_fault faults[BENCH_FAULTS_MAX]; /* by time */
     uint32_t fault_count;
-    const char *kvctl; /* that carries them out; set by main */
+    const char *kvctl;     /* that carries them out; set by main */
+    const char *directory; /* of the local cluster, for it; set by main; NULL: it finds it */
     bool no_load;
     bool load_only;
     bool json, html; /* neither: plain */

@@ -205,9 +205,9 @@ static void play(struct benchmark *benchmark, struct bench_plan *plan, uint64_t 
     benchmark->shown_us = from_us;
     start_crew(benchmark, &crew);
     if (benchmark->has_faults) {
-        faults =
-            bench_faults_start(settings->faults, settings->fault_count, settings->kvctl,
-                               settings->cluster, plan->measure_from_us, benchmark->result->faults);
+        faults = bench_faults_start(settings->faults, settings->fault_count, settings->kvctl,
+                                    settings->directory, plan->measure_from_us,
+                                    benchmark->result->faults);
     }
     watch(benchmark, &crew, from_us);
     bench_faults_stop(&faults);

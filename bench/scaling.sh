@@ -4,13 +4,13 @@
 # commands on two partitions is 0, 1, 5 and 10 %. In interleaved rounds; prints medians and ranges, and ratios round by round.
 #
 # usage: bench/scaling.sh [BIN [ROUNDS [SECONDS [QUOTA_PERCENT]]]]
-#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 (of a partition) KEEP=DIR (the JSON of every run is left there) PAGE=FILE.html (plots)
+#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 REPLICAS=3 (of a partition) KEEP=DIR (the JSON of every run is left there) PAGE=FILE.html (plots)
 #
 # Needs root, and cgroups of version 1 or 2 with the cpu controller. Data is below $TMPDIR: with it on tmpfs (the default here, if there is
 # /dev/shm) the disk, which the nodes of one machine share, does not hide what the CPUs do.
 set -euo pipefail
 bin="$(realpath "${1:-build/bin}")" rounds="${2:-3}" seconds="${3:-6}" quota="${4:-3}"
-partitions_list="${PARTITIONS:-1 2 4 8}" shares="${SHARES:-0 1 5 10}" records="${RECORDS:-2000}" clients="${CLIENTS:-256}"
+partitions_list="${PARTITIONS:-1 2 4 8}" shares="${SHARES:-0 1 5 10}" records="${RECORDS:-2000}" clients="${CLIENTS:-256}" replicas="${REPLICAS:-3}"
 export PATH="$bin:$PATH"
 [ -n "${TMPDIR:-}" ] || { [ -w /dev/shm ] && TMPDIR=/dev/shm; }
 work="$(mktemp -d "${TMPDIR:-/tmp}/kv-scaling-XXXXXX")"
@@ -62,17 +62,17 @@ limit() {
     echo "$2" >"$parent/$1/cgroup.procs"
 }
 
-# A cluster of N partitions: each on three nodes of its own, the oracle on three more. kvctl finds the ports.
+# A cluster of N partitions: each on nodes of its own, and so is the oracle. kvctl finds the ports.
 start_cluster() {
     local partitions="$1" file="$KV_CLUSTER/cluster.yaml" group
-    kvctl cluster start --nodes $((3 * partitions + 3)) --partitions "$partitions" --timeout 60s -q >/dev/null
+    kvctl cluster start --nodes $((replicas * (partitions + 1))) --partitions "$partitions" --timeout 60s -q >/dev/null
     kvctl cluster stop -q >/dev/null
     rm -rf "$KV_CLUSTER"/node-*
     sed -i '/^groups:/,$d' "$file"
     {
         echo "groups:"
         for group in $(seq 0 "$partitions"); do
-            printf '  - id: %d\n    members: [%d, %d, %d]\n' "$group" $((3 * group + 1)) $((3 * group + 2)) $((3 * group + 3))
+            printf '  - id: %d\n    members: [%s]\n' "$group" "$(seq -s ', ' $((replicas * group + 1)) $((replicas * (group + 1))))"
         done
     } >>"$file"
     kvctl cluster start --timeout 60s -q >/dev/null
@@ -100,8 +100,8 @@ throttling() {
 # limited BEFORE AFTER: how often nodes have been stopped by their share between two readings, in percent of the time: of each partition
 # the busiest node, and of these the least. Close to 100 says that the throughput is that of the shares, and of nothing else.
 limited() {
-    join <(sort <<<"$1") <(sort <<<"$2") | awk '
-        $4 > $2 { share = 100 * ($5 - $3) / ($4 - $2); group = int(($1 - 1) / 3); if (group > 0 && share > most[group]) most[group] = share }
+    join <(sort <<<"$1") <(sort <<<"$2") | awk -v replicas="$replicas" '
+        $4 > $2 { share = 100 * ($5 - $3) / ($4 - $2); group = int(($1 - 1) / replicas); if (group > 0 && share > most[group]) most[group] = share }
         END { least = 100; for (group in most) if (most[group] < least) least = most[group]; print int(least) }'
 }
 

@@ -57,7 +57,8 @@ struct service_settings {
     uint32_t clients;
     struct bench_fault faults[BENCH_FAULTS_MAX]; /* by time */
     uint32_t fault_count;
-    const char *kvctl; /* set by main */
+    const char *kvctl;     /* set by main */
+    const char *directory; /* of the local cluster, for it; set by main; NULL: it finds it */
     kv_policy policy;
     const char *prefix;
     uint64_t seed;

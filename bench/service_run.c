@@ -115,7 +115,7 @@ static void play(struct service *service, const volatile sig_atomic_t *interrupt
     service->begun_us = begun;
     if (settings->fault_count > 0) {
         faults = bench_faults_start(settings->faults, settings->fault_count, settings->kvctl,
-                                    settings->cluster, begun, service->result->faults);
+                                    settings->directory, begun, service->result->faults);
     }
     while (!stop || count_busy(service) > 0) {
         now = kv_now_us();
