@@ -6,7 +6,7 @@ SEEDS ?= 2000
 FUZZ_SECONDS ?= 60
 BANK_SECONDS ?= 600
 
-.PHONY: all help deps deps-checks demo test test-long sim fuzz lint format bank bench install clean asan tsan coverage
+.PHONY: all help deps deps-checks demo test test-long sim fuzz lint format bank bench scaling compare install clean asan tsan coverage
 
 all: deps ## build everything into build/bin
 	@cmake --preset release >/dev/null
@@ -52,6 +52,12 @@ bank: all ## BANK_SECONDS=600 of transfers while keys move and nodes die
 
 bench: all ## YCSB-A and pure puts at 1 and 64 clients on a 3-node cluster
 	@bench/run.sh $(BUILD)/bin
+
+scaling: all ## throughput on 1 to 8 partitions, every node under the same CPU quota (root)
+	@bench/scaling.sh $(BUILD)/bin
+
+compare: all ## beside ZooKeeper and Redis of Debian, in interleaved rounds (root)
+	@bench/compare.sh $(BUILD)/bin
 
 asan: deps-checks ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset asan-ubsan >/dev/null

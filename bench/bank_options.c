@@ -38,20 +38,6 @@ static bool parse_u32(const char *text, uint32_t low, uint32_t high, uint32_t *r
     return true;
 }
 
-static bool parse_policy(const char *text, kv_policy *ret)
-{
-    static const char *const names[] = {[KV_POLICY_EXCHANGE] = "exchange",
-                                        [KV_POLICY_MOVE] = "move",
-                                        [KV_POLICY_BORROW] = "borrow"};
-    for (int policy = KV_POLICY_EXCHANGE; policy <= KV_POLICY_BORROW; policy++) {
-        if (strcmp(text, names[policy]) == 0) {
-            *ret = (kv_policy)policy;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* NULL, or what the argument must be. */
 static const char *set(struct bank_settings *settings, enum bank_option option, const char *text)
 {
@@ -73,7 +59,7 @@ static const char *set(struct bank_settings *settings, enum bank_option option, 
         return parse_u32(text, 0, 1000000, &settings->moves_per_second) ? NULL
                                                                         : "a number up to 1000000";
     case BANK_OPTION_POLICY:
-        return parse_policy(text, &settings->policy) ? NULL : "exchange, move or borrow";
+        return bench_parse_policy(text, &settings->policy) ? NULL : "exchange, move or borrow";
     case BANK_OPTION_PREFIX:
         settings->prefix = text;
         return strlen(text) <= BANK_PREFIX_BYTES_MAX ? NULL : "of at most 40 bytes";

@@ -30,9 +30,9 @@ static void report_series(FILE *out, const char *name, const struct bench_series
     fprintf(out,
             "%-10s %10" PRIu64 " ok, p50 %" PRIu64 " us, p95 %" PRIu64 " us, p99 %" PRIu64
             " us, max %" PRIu64 " us\n",
-            name, series->ok.count, bench_histogram_quantile(&series->ok, 500),
-            bench_histogram_quantile(&series->ok, 950), bench_histogram_quantile(&series->ok, 990),
-            series->ok.max);
+            name, series->ok.count, bench_histogram_quantile(&series->ok, 5000),
+            bench_histogram_quantile(&series->ok, 9500),
+            bench_histogram_quantile(&series->ok, 9900), series->ok.max);
     for (int outcome = 0; outcome < BENCH_OUTCOMES; outcome++) {
         if (outcome != BENCH_OUTCOME_OK && series->outcomes[outcome] > 0) {
             fprintf(out, "%-10s %10" PRIu64 " %s\n", "", series->outcomes[outcome],
@@ -74,11 +74,11 @@ static json_t *series_json(const struct bench_series *series)
     json_t *json = json_object();
     json_object_set_new(json, "ok", json_integer((json_int_t)series->ok.count));
     json_object_set_new(json, "p50_us",
-                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 500)));
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 5000)));
     json_object_set_new(json, "p95_us",
-                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 950)));
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 9500)));
     json_object_set_new(json, "p99_us",
-                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 990)));
+                        json_integer((json_int_t)bench_histogram_quantile(&series->ok, 9900)));
     json_object_set_new(json, "max_us", json_integer((json_int_t)series->ok.max));
     for (int outcome = 0; outcome < BENCH_OUTCOMES; outcome++) {
         if (outcome != BENCH_OUTCOME_OK && series->outcomes[outcome] > 0) {

@@ -66,12 +66,12 @@ void bench_histogram_merge(struct bench_histogram *histogram, const struct bench
     }
 }
 
-uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, uint32_t per_mille)
+uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, uint32_t per_myriad)
 {
-    uint64_t wanted = (histogram->count * per_mille + 999) / 1000;
+    uint64_t wanted = (histogram->count * per_myriad + 9999) / 10000;
     uint64_t seen = 0;
 
-    KV_ASSERT(per_mille >= 1 && per_mille <= 1000);
+    KV_ASSERT(per_myriad >= 1 && per_myriad <= 10000);
     for (uint32_t i = 0; i < BENCH_HISTOGRAM_SLOTS && histogram->count > 0; i++) {
         seen += histogram->slots[i];
         if (seen >= wanted && histogram->slots[i] > 0) {

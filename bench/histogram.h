@@ -31,9 +31,9 @@ void bench_histogram_add(struct bench_histogram *histogram, uint64_t value);
 /* Add all of `more` to `histogram`. */
 void bench_histogram_merge(struct bench_histogram *histogram, const struct bench_histogram *more);
 
-/* The smallest recorded value, to three digits rounded up, such that per_mille/1000 of all values are at or below it; 0
- * when empty. 1 <= per_mille <= 1000; never above max. Whole numbers, because 99.9 % of 1000 is 999 and not 999.0000001. */
-uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, uint32_t per_mille);
+/* The smallest recorded value, to three digits rounded up, such that per_myriad/10000 of all values are at or below it; 0
+ * when empty. 1 <= per_myriad <= 10000; never above max. Whole numbers, because 99.9 % of 1000 is 999 and not 999.0000001. */
+uint64_t bench_histogram_quantile(const struct bench_histogram *histogram, uint32_t per_myriad);
 
 /* 0 when empty. */
 double bench_histogram_mean(const struct bench_histogram *histogram);

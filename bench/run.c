@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "bench/driver.h"
 #include "bench/worker.h"
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
@@ -22,12 +23,17 @@
 /* Longest wait for the nodes' counters: a node that is down must not hold the report up. */
 #define STATUS_TIMEOUT_MS 2000
 
+/* Before each trial: what the one before has left behind is done by then. */
+#define TRIAL_WARMUP_SECONDS 1
+
 struct benchmark {
     const struct bench_settings *settings;
     const volatile sig_atomic_t *interrupt;
     kv_client *control; /* of the calling thread */
     struct bench_worker *workers[BENCH_THREADS_MAX];
     struct bench_result *result;
+    bool has_faults;             /* they belong to this phase */
+    bool reads_usage;            /* the nodes' counters, where measuring begins */
     char *error;                 /* BENCH_RUN_ERROR_BYTES */
     struct bench_progress shown; /* at the last progress line, or at the beginning of the phase */
     uint64_t shown_us;
@@ -108,12 +114,19 @@ static void show_progress(struct benchmark *benchmark, const char *phase, uint64
     benchmark->shown_us = now;
 }
 
+/* False: unknown. */
+static bool read_usage(struct benchmark *benchmark, struct bench_usage *ret)
+{
+    return benchmark->control != NULL &&
+           bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, ret) == KV_OK;
+}
+
 /* Keep the time of a phase until its last worker has ended. */
 static void watch(struct benchmark *benchmark, struct crew *crew, uint64_t from_us)
 {
     struct bench_plan *plan = crew->plan;
     uint64_t next_line_us = from_us + SECOND_US;
-    bool reads_usage = !plan->load && plan->measure_from_us > from_us;
+    bool reads_usage = benchmark->reads_usage && plan->measure_from_us > from_us;
     uint64_t now = from_us;
 
     while (wait_for_crew(crew, now + SLEEP_US)) {
@@ -123,8 +136,7 @@ static void watch(struct benchmark *benchmark, struct crew *crew, uint64_t from_
         }
         if (reads_usage && now >= plan->measure_from_us) {
             reads_usage = false;
-            (void)bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS,
-                                   &benchmark->result->before);
+            (void)read_usage(benchmark, &benchmark->result->before);
         }
         if (now >= next_line_us) {
             show_progress(benchmark, plan->load ? "load" : "run", from_us, now);
@@ -172,6 +184,7 @@ static void end_crew(struct benchmark *benchmark, struct crew *crew, struct benc
         }
         pthread_join(member->thread, NULL);
         bench_measures_merge(&ret->measures, &member->measures);
+        bench_measures_close(&member->measures);
         last_us = member->last_us > last_us ? member->last_us : last_us;
     }
     ret->runtime_us = last_us - crew->plan->measure_from_us;
@@ -184,12 +197,20 @@ static void end_crew(struct benchmark *benchmark, struct crew *crew, struct benc
 static void play(struct benchmark *benchmark, struct bench_plan *plan, uint64_t from_us,
                  struct bench_phase *ret)
 {
+    const struct bench_settings *settings = benchmark->settings;
     struct crew crew = {.plan = plan};
+    struct bench_faults *faults = NULL;
 
     benchmark->shown = sum_progress(benchmark);
     benchmark->shown_us = from_us;
     start_crew(benchmark, &crew);
+    if (benchmark->has_faults) {
+        faults = bench_faults_start(settings->faults, settings->fault_count, settings->kvctl,
+                                    settings->directory, plan->measure_from_us,
+                                    benchmark->result->faults);
+    }
     watch(benchmark, &crew, from_us);
+    bench_faults_stop(&faults);
     end_crew(benchmark, &crew, ret);
 }
 
@@ -205,7 +226,8 @@ static enum bench_end load(struct benchmark *benchmark)
     struct bench_plan plan = {.settings = benchmark->settings,
                               .load = true,
                               .measure_from_us = now,
-                              .end_us = UINT64_MAX};
+                              .end_us = UINT64_MAX,
+                              .interval_us = SECOND_US};
     enum bench_outcome failure;
 
     play(benchmark, &plan, now, &benchmark->result->load);
@@ -219,39 +241,161 @@ static enum bench_end load(struct benchmark *benchmark)
     return BENCH_END_OK;
 }
 
+/* What a run needs beside its plan, and what its trials share: records that one inserts are there for the next. */
+struct stage {
+    struct bench_acknowledged records;
+    struct bench_chooser chooser;
+};
+
+static void open_stage(const struct bench_settings *settings, struct stage *stage)
+{
+    bench_acknowledged_init(&stage->records, settings->records);
+    bench_chooser_init(&stage->chooser, settings->workload, settings->distribution,
+                       settings->records, settings->operations);
+}
+
+/* A run of `settings` at a rate (0: closed loop, of `clients` for each worker; 0: all). */
+static void run_stage(struct benchmark *benchmark, const struct bench_settings *settings,
+                      struct stage *stage, double rate, uint32_t clients, struct bench_phase *ret)
+{
+    uint64_t now = kv_now_us();
+    struct bench_plan plan = {.settings = settings,
+                              .records = &stage->records,
+                              .chooser = &stage->chooser,
+                              .rate = rate,
+                              .clients = clients,
+                              .from_us = now};
+
+    plan.measure_from_us = now + settings->warmup_seconds * SECOND_US;
+    plan.end_us =
+        settings->seconds == 0 ? UINT64_MAX : plan.measure_from_us + settings->seconds * SECOND_US;
+    plan.give_up_us =
+        plan.end_us == UINT64_MAX ? UINT64_MAX : plan.end_us + settings->timeout_ms * 1000;
+    plan.interval_us = bench_interval_seconds(settings->seconds) * SECOND_US;
+    play(benchmark, &plan, now, ret);
+    ret->rate = rate;
+}
+
+/* A short run whose measures are looked at by the caller. Free it with close_trial. */
+static struct bench_phase *try(struct benchmark *benchmark, struct stage *stage, double rate,
+                               uint32_t clients)
+{
+    struct bench_settings settings = *benchmark->settings;
+    struct bench_phase *phase = kv_alloc_zero(1, sizeof *phase);
+
+    settings.seconds = settings.step_seconds;
+    settings.warmup_seconds = TRIAL_WARMUP_SECONDS;
+    settings.operations = 0;
+    run_stage(benchmark, &settings, stage, rate, clients, phase);
+    return phase;
+}
+
+static void close_trial(struct bench_phase **phase)
+{
+    bench_measures_close(&(*phase)->measures);
+    kv_free(*phase);
+    *phase = NULL;
+}
+
+/* Throughput of a closed loop: where the search begins. 0: nothing was answered. */
+static double calibrate(struct benchmark *benchmark, struct stage *stage)
+{
+    uint32_t threads = benchmark->settings->threads;
+    struct bench_phase *phase =
+        try(benchmark, stage, 0, (BENCH_CALIBRATION_CLIENTS + threads - 1) / threads);
+    double throughput = phase->measures.all.count == 0 ? 0 : bench_throughput(phase);
+
+    close_trial(&phase);
+    benchmark->result->calibrated = throughput;
+    return throughput;
+}
+
+static void try_rate(struct benchmark *benchmark, struct stage *stage, double rate)
+{
+    const struct bench_settings *settings = benchmark->settings;
+    struct bench_phase *phase = try(benchmark, stage, rate, 0);
+    const struct bench_measures *measures = &phase->measures;
+    struct bench_trial trial = {
+        .rate = rate,
+        .throughput = bench_throughput(phase),
+        .bound_us = bench_histogram_quantile(&measures->all, settings->bound_per_myriad),
+        .p50_us = bench_histogram_quantile(&measures->all, 5000),
+        .p99_us = bench_histogram_quantile(&measures->all, 9900)};
+
+    trial.kept = trial.bound_us <= settings->bound_us && measures->operations > 0 &&
+                 measures->failed + measures->unsent == 0;
+    close_trial(&phase);
+    if (benchmark->result->interrupted) {
+        return;
+    }
+    if (settings->progress) {
+        fprintf(stderr, "kvbench: at %.0f/s: p50 %llu us, p99 %llu us: %s\n", rate,
+                (unsigned long long)trial.p50_us, (unsigned long long)trial.p99_us,
+                trial.kept ? "keeps the bound" : "does not keep the bound");
+    }
+    bench_search_note(&benchmark->result->search, &trial);
+}
+
+/* The rate of the run; 0: a closed loop. A failure is in benchmark->error. */
+static double choose_rate(struct benchmark *benchmark, struct stage *stage)
+{
+    const struct bench_settings *settings = benchmark->settings;
+    struct bench_search *search = &benchmark->result->search;
+    double rate = 0;
+
+    if (settings->loop == BENCH_LOOP_RATE || settings->loop == BENCH_LOOP_CLOSED) {
+        return settings->loop == BENCH_LOOP_RATE ? (double)settings->rate : 0;
+    }
+    rate = calibrate(benchmark, stage);
+    if (benchmark->result->interrupted || benchmark->error[0] != '\0') {
+        return 0;
+    }
+    if (rate <= 0) {
+        fail(benchmark, "the rate", "nothing was answered while it was looked for");
+        return 0;
+    }
+    if (settings->loop == BENCH_LOOP_AUTO) {
+        return rate * BENCH_RATE_SHARE;
+    }
+    bench_search_init(search, rate);
+    while (!benchmark->result->interrupted && bench_search_next(search, &rate)) {
+        try_rate(benchmark, stage, rate);
+    }
+    if (search->low <= 0 && !benchmark->result->interrupted) {
+        fail(benchmark, "--find-max", "no rate keeps that bound");
+    }
+    return search->low * BENCH_RATE_SHARE;
+}
+
 static enum bench_end run(struct benchmark *benchmark)
 {
     const struct bench_settings *settings = benchmark->settings;
     struct bench_result *result = benchmark->result;
-    struct bench_acknowledged records;
-    struct bench_chooser chooser;
-    uint64_t now;
-    struct bench_plan plan = {.settings = settings, .records = &records, .chooser = &chooser};
+    struct stage stage;
+    double rate;
 
-    bench_acknowledged_init(&records, settings->records);
-    bench_chooser_init(&chooser, settings->workload, settings->distribution, settings->records,
-                       settings->operations);
-    (void)bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, &result->before);
-
-    now = kv_now_us();
-    plan.measure_from_us = now + settings->warmup_seconds * SECOND_US;
-    plan.end_us =
-        settings->seconds == 0 ? UINT64_MAX : plan.measure_from_us + settings->seconds * SECOND_US;
-    play(benchmark, &plan, now, &result->run);
-
-    result->has_usage =
-        bench_usage_read(benchmark->control, STATUS_TIMEOUT_MS, &result->after) == KV_OK &&
-        bench_usage_between(&result->before, &result->after, &result->syncs, &result->bytes);
-    bench_acknowledged_close(&records);
+    open_stage(settings, &stage);
+    rate = choose_rate(benchmark, &stage);
+    if (benchmark->error[0] == '\0' && !result->interrupted) {
+        benchmark->reads_usage = true;
+        benchmark->has_faults = settings->fault_count > 0;
+        (void)read_usage(benchmark, &result->before);
+        run_stage(benchmark, settings, &stage, rate, 0, &result->run);
+        result->has_usage =
+            read_usage(benchmark, &result->after) &&
+            bench_usage_between(&result->before, &result->after, &result->syncs, &result->bytes);
+    }
+    bench_acknowledged_close(&stage.records);
     if (benchmark->error[0] != '\0') {
         return BENCH_END_UNAVAILABLE;
     }
-    return result->run.measures.failed > 0 ? BENCH_END_FAILURES : BENCH_END_OK;
+    return result->run.measures.failed + result->run.measures.unsent > 0 ? BENCH_END_FAILURES
+                                                                         : BENCH_END_OK;
 }
 
-/* Open the clients, and make sure that there is a cluster behind them. */
-static enum bench_end open_all(struct benchmark *benchmark, const char *endpoints,
-                               const char *cluster)
+/* A client of the calling thread, and what the nodes say of themselves. */
+static enum bench_end open_control(struct benchmark *benchmark, const char *endpoints,
+                                   const char *cluster)
 {
     const struct bench_settings *settings = benchmark->settings;
     kv_client_options options = {
@@ -266,6 +410,26 @@ static enum bench_end open_all(struct benchmark *benchmark, const char *endpoint
         const char *why = kv_client_error(benchmark->control);
 
         return fail(benchmark, endpoints, why[0] != '\0' ? why : "no node answers");
+    }
+    if (settings->multi_percent > 0 && benchmark->result->before.partitions < 2) {
+        return fail(benchmark, "--multi", "the cluster has one partition only");
+    }
+    return BENCH_END_OK;
+}
+
+/* Open the clients, and make sure that there is a cluster behind them. */
+static enum bench_end open_all(struct benchmark *benchmark, const char *endpoints,
+                               const char *cluster)
+{
+    const struct bench_settings *settings = benchmark->settings;
+    enum bench_end end = BENCH_END_OK;
+    kv_status status;
+
+    if (settings->driver->has_status) {
+        end = open_control(benchmark, endpoints, cluster);
+    }
+    if (end != BENCH_END_OK) {
+        return end;
     }
     for (uint32_t i = 0; i < settings->threads; i++) {
         status = bench_worker_open(settings, i, endpoints, cluster, &benchmark->workers[i]);
@@ -308,4 +472,11 @@ enum bench_end bench_run(const struct bench_settings *settings, const char *endp
     }
     close_all(&benchmark);
     return benchmark.result->interrupted ? BENCH_END_INTERRUPTED : end;
+}
+
+void bench_result_free(struct bench_result *result)
+{
+    bench_measures_close(&result->load.measures);
+    bench_measures_close(&result->run.measures);
+    kv_free(result);
 }

@@ -64,8 +64,18 @@ void bench_measures_merge(struct bench_measures *measures, const struct bench_me
 {
     for (int i = 0; i < BENCH_OPS; i++) {
         bench_series_merge(&measures->series[i], &more->series[i]);
+        bench_histogram_merge(&measures->service[i], &more->service[i]);
     }
+    bench_histogram_merge(&measures->all, &more->all);
+    bench_series_merge(&measures->multi, &more->multi);
+    bench_timeline_merge(&measures->timeline, &more->timeline);
+    measures->unsent += more->unsent;
     measures->operations += more->operations;
     measures->failed += more->failed;
     measures->ordered += more->ordered;
+}
+
+void bench_measures_close(struct bench_measures *measures)
+{
+    bench_timeline_close(&measures->timeline);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "bench/histogram.h"
+#include "bench/timeline.h"
 #include "bench/workload.h"
 #include "client/lib/kv.h"
 
@@ -35,14 +36,23 @@ void bench_series_add(struct bench_series *series, enum bench_outcome outcome, u
 void bench_series_merge(struct bench_series *series, const struct bench_series *more);
 
 /* Of one phase: by kind of operation, as YCSB has it: the read and the update inside of a READ-MODIFY-WRITE also count as READ
- * and UPDATE. Zero-initialised is valid and empty. */
+ * and UPDATE. Zero-initialised is valid and empty.
+ *
+ * In a closed loop latencies count from when an operation was sent. In an open loop they count from when it was due, and those from
+ * when it was sent are in `service`: what is between the two was spent waiting for a free virtual client. */
 struct bench_measures {
     struct bench_series series[BENCH_OPS];
+    struct bench_histogram service[BENCH_OPS]; /* open loop; of those that did not fail */
+    struct bench_histogram all;                /* of operations that did not fail */
+    struct bench_series multi;                 /* of operations with keys on several partitions */
+    struct bench_timeline timeline;            /* of operations, as clients began them */
     uint64_t operations; /* what clients began and finished; a READ-MODIFY-WRITE is one */
     uint64_t failed;     /* of these */
     uint64_t ordered;    /* writes inside of them that were answered: each went through a log */
+    uint64_t unsent;     /* open loop: operations that were due and never sent */
 };
 
 void bench_measures_merge(struct bench_measures *measures, const struct bench_measures *more);
+void bench_measures_close(struct bench_measures *measures);
 
 #endif

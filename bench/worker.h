@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker: one thread with one kv_client that plays many virtual clients, in a closed loop.
+/* worker: one thread with one connection that plays many virtual clients.
  *
- * A virtual client has one operation in flight: when its answer comes, it begins the next one inside of the callback. Operations
- * that began before plan.measure_from_us are carried out and not counted. One that the library refuses at once is counted as
- * failed, and the virtual client pauses until the library has been run, so that a full queue is not asked in a tight loop.
+ * A virtual client has one operation in flight: when its answer comes, it goes on inside of the callback. Operations that were due before
+ * plan.measure_from_us are carried out and not counted.
  *
- * Closed loop: a slow answer delays the next question. Latencies are service times under exactly `clients` concurrent
- * operations; they say nothing about the queue that an arrival rate of its own would build up (docs/bench.md).
+ * Closed loop (plan.rate is 0): a client begins its next operation when the last one is answered. A slow answer delays the next question,
+ * so latencies are service times under exactly `clients` concurrent operations; they say nothing about the queue that an arrival rate of
+ * its own would build up (docs/bench.md). One that the driver refuses at once is counted as failed, and the client pauses until the
+ * driver has been run, so that a full queue is not asked in a tight loop.
+ *
+ * Open loop: operations are due at times of their own (arrivals.h) and begin when they are, or, while all clients are busy, as
+ * soon as one is free; latencies count from when they were due. What is not begun by plan.give_up_us counts as unsent.
  *
  * Threads. Open and close from one thread, run on another; progress is read from any. */
 #ifndef KV_BENCH_WORKER_H
@@ -16,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "bench/acknowledged.h"
+#include "bench/driver.h"
 #include "bench/options.h"
 #include "bench/series.h"
 
@@ -26,7 +31,12 @@ struct bench_plan {
     struct bench_acknowledged *records;  /* run: the records that are there */
     const struct bench_chooser *chooser; /* run: each worker has a copy */
     uint64_t measure_from_us;            /* of kv_now_us */
-    uint64_t end_us;                     /* begin nothing from here on; UINT64_MAX: no such time */
+    uint64_t end_us;                     /* nothing is due from here on; UINT64_MAX: no such time */
+    uint32_t clients;                    /* closed loop: of each worker; 0: all that it has */
+    double rate;                         /* per second, of all workers; 0: closed loop */
+    uint64_t from_us;                    /* open loop: the first is due from here on */
+    uint64_t give_up_us;                 /* open loop: begin nothing from here on */
+    uint64_t interval_us;                /* of the timeline */
     _Atomic uint64_t begun; /* load: records; run with settings.operations: measured operations */
     atomic_bool stop;       /* begin nothing more */
     _Atomic(enum bench_outcome)

@@ -12,8 +12,8 @@
 #define REDRAWS_MAX (1u << 20)
 
 const struct bench_workload bench_workloads[] = {
-#define X(name, read, update, insert, scan, rmw, distribution, value_bytes, meaning)               \
-    {#name, {read, update, insert, scan, rmw}, BENCH_##distribution, value_bytes, meaning},
+#define X(name, read, update, insert, scan, rmw, distribution, fields, meaning)                    \
+    {#name, {read, update, insert, scan, rmw}, BENCH_##distribution, fields, meaning},
     BENCH_WORKLOAD_MAP(X)
 #undef X
         {NULL, {0}, BENCH_UNIFORM, 0, NULL},

@@ -45,23 +45,23 @@ enum bench_distribution {
 
 const char *bench_distribution_name(enum bench_distribution distribution);
 
-/* X(name, READ, UPDATE, INSERT, SCAN, READ_MODIFY_WRITE, DISTRIBUTION, value bytes, "meaning") Shares of 1. A record of YCSB is
- * 10 fields of 100 bytes; here it is one value of 1000, and an update writes all of it (writeallfields=true there). */
+/* X(name, READ, UPDATE, INSERT, SCAN, READ_MODIFY_WRITE, DISTRIBUTION, fields, "meaning") Shares of 1. A record is one
+ * value of fields of 100 bytes, and an update writes all of them (writeallfields=true in YCSB). */
 #define BENCH_WORKLOAD_MAP(X)                                                                      \
-    X(a, .5, .5, 0, 0, 0, ZIPFIAN, 1000, "half reads, half updates")                               \
-    X(b, .95, .05, 0, 0, 0, ZIPFIAN, 1000, "mostly reads")                                         \
-    X(c, 1, 0, 0, 0, 0, ZIPFIAN, 1000, "only reads")                                               \
-    X(d, .95, 0, .05, 0, 0, LATEST, 1000, "reads of what was inserted last")                       \
-    X(e, 0, 0, .05, .95, 0, ZIPFIAN, 1000, "short scans and inserts")                              \
-    X(f, .5, 0, 0, 0, .5, ZIPFIAN, 1000, "reads, and read-modify-writes")                          \
-    X(put, 0, 1, 0, 0, 0, UNIFORM, 100, "only updates, uniform keys")                              \
-    X(get, 1, 0, 0, 0, 0, UNIFORM, 100, "only reads, uniform keys")
+    X(a, .5, .5, 0, 0, 0, ZIPFIAN, 10, "half reads, half updates")                                 \
+    X(b, .95, .05, 0, 0, 0, ZIPFIAN, 10, "mostly reads")                                           \
+    X(c, 1, 0, 0, 0, 0, ZIPFIAN, 10, "only reads")                                                 \
+    X(d, .95, 0, .05, 0, 0, LATEST, 10, "reads of what was inserted last")                         \
+    X(e, 0, 0, .05, .95, 0, ZIPFIAN, 10, "short scans and inserts")                                \
+    X(f, .5, 0, 0, 0, .5, ZIPFIAN, 10, "reads, and read-modify-writes")                            \
+    X(put, 0, 1, 0, 0, 0, UNIFORM, 1, "only updates, uniform keys")                                \
+    X(get, 1, 0, 0, 0, 0, UNIFORM, 1, "only reads, uniform keys")
 
 struct bench_workload {
     const char *name;
     double share[BENCH_OPS];
     enum bench_distribution distribution;
-    size_t value_bytes;
+    uint32_t fields;
     const char *meaning;
 };
 

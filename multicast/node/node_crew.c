@@ -126,10 +126,10 @@ bool node_crew_collect(struct node *node)
 bool node_crew_sleep(struct node *node, bool stopping, uint64_t time_us)
 {
     struct node_crew *crew = &node->crew;
-    bool woken = false;
+    bool woken = true; /* a result is about to come */
     if (node_workers_rest(crew->workers)) {
-        woken = net_server_wait(node->net,
-                                stopping ? node_workers_fd(crew->workers) : crew->wake_fd, time_us);
+        const int wake_fd = stopping ? node_workers_fd(crew->workers) : crew->wake_fd;
+        woken = net_server_wait(node->net, wake_fd, time_us);
         node_workers_rise(crew->workers);
     }
     return woken;

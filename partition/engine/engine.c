@@ -38,6 +38,7 @@ void engine_destroy(struct engine **engine)
         return;
     }
     engine_clear(*engine);
+    engine_job_drop_computed(*engine);
     while (!TAILQ_EMPTY(&(*engine)->reads)) {
         engine_run_free(*engine, TAILQ_FIRST(&(*engine)->reads));
     }

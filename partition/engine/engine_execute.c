@@ -28,6 +28,9 @@ void engine_answer_verdict(struct engine *engine, enum wire_verdict verdict)
 bool engine_open(struct engine *engine, kv_slice body, const struct machine_context *context)
 {
     engine->opened = NULL;
+    if (engine->jobs.computed != NULL) {
+        engine_job_drop_computed(engine);
+    }
     return engine->machine.ops->open(engine->machine.state, context, body, &engine->footprint);
 }
 
@@ -38,9 +41,8 @@ enum machine_outcome engine_execute(struct engine *engine, const struct machine_
     void *job = engine_job_is_possible(engine) ? engine_job_take(engine, votes, count) : NULL;
     if (job != NULL) {
         engine->machine.ops->work(job);
-        const enum machine_outcome outcome = engine_apply(engine, job);
-        engine->machine.ops->drop(job);
-        return outcome;
+        engine->jobs.computed = job;
+        return engine_apply(engine, job);
     }
     const enum machine_outcome outcome =
         engine->machine.ops->execute(engine->machine.state, votes, count, &engine->answer);

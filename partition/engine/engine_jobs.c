@@ -102,6 +102,14 @@ static uint64_t engine_job_shard(const struct engine *engine)
                : engine_hash(footprint->variables[0].key.data, footprint->variables[0].key.size);
 }
 
+void engine_job_drop_computed(struct engine *engine)
+{
+    if (engine->jobs.computed != NULL) {
+        engine->machine.ops->drop(engine->jobs.computed);
+        engine->jobs.computed = NULL;
+    }
+}
+
 bool engine_job_begin(struct engine *engine, struct engine_run *run)
 {
     struct engine_jobs *jobs = &engine->jobs;

@@ -23,7 +23,9 @@ struct engine_jobs {
     uint32_t out;
     uint64_t count; /* of jobs handed out ever */
     uint32_t slot_count, first_free;
-    struct engine_job_slot *slots;  /* up to ENGINE_JOBS_MAX, made when they are needed */
+    struct engine_job_slot *slots; /* up to ENGINE_JOBS_MAX, made when they are needed */
+    void *
+        computed; /* of the command that is open, in this step: what it has told may borrow from it. NULL: none */
     struct engine_run_list wanting; /* GRANTED, all votes in: they wait until fewer are out */
 };
 
@@ -32,6 +34,9 @@ void engine_on_worked(struct engine *engine, uint64_t number, void *job);
 
 /* A job for the opened command, if one is possible; NULL: it is to be executed. `votes`: as to machine_ops.execute. */
 void *engine_job_take(struct engine *engine, const struct machine_vote *votes, uint32_t count);
+
+/* Another command is opened, or the engine is emptied. */
+void engine_job_drop_computed(struct engine *engine);
 
 /* The votes are in: its computation goes out, or waits for that. False: it is to be executed now. */
 bool engine_job_begin(struct engine *engine, struct engine_run *run);

@@ -104,7 +104,8 @@ struct machine_ops {
     void *(*take)(void *state, const struct machine_vote *votes, uint32_t count);
     /* [on any thread, beside all other slots, other jobs included] Compute: a function of the job, into the job. */
     void (*work)(void *job);
-    /* Do it with what was computed, as execute does, and with nothing of the state but the command's variables. */
+    /* Do it with what was computed, as execute does, and with nothing of the state but the command's variables. The job stays until the
+     * next open, so payload may use it. */
     enum machine_outcome (*apply)(void *state, const void *job, struct wire_answer *ret);
     /* [on any thread] Free a job, at any time in its life; the state may be gone. */
     void (*drop)(void *job);

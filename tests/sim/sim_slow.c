@@ -6,9 +6,12 @@
 
 struct slow {
     struct machine behind;
+    const struct slow_job *applied; /* by the command that is open */
+    bool told_all;                  /* its job is gone: it tells nobody any more */
 };
 
 struct slow_job {
+    struct slow *by; /* that has applied it; NULL: none has */
     bool worked;
     uint32_t count;
     struct machine_vote votes[KV_GROUPS_MAX];
@@ -23,6 +26,8 @@ static struct machine *behind(void *state)
 static bool slow_open(void *state, const struct machine_context *context, kv_slice body,
                       struct machine_footprint *ret)
 {
+    ((struct slow *)state)->applied = NULL;
+    ((struct slow *)state)->told_all = false;
     const bool opened = behind(state)->ops->open(behind(state)->state, context, body, ret);
     ret->computes = opened && !context->read && !ret->everything && !ret->cuts && ret->count > 0;
     return opened;
@@ -35,6 +40,7 @@ static enum wire_verdict slow_vote(void *state)
 
 static void slow_payload(void *state, kv_group_id to, struct kv_buffer *ret)
 {
+    KV_ASSERT(!((struct slow *)state)->told_all);
     behind(state)->ops->payload(behind(state)->state, to, ret);
 }
 
@@ -68,13 +74,21 @@ static void slow_work(void *context)
 static enum machine_outcome slow_apply(void *state, const void *context, struct wire_answer *ret)
 {
     const struct slow_job *job = context;
+    struct slow *slow = state;
     KV_ASSERT(job->worked);
+    slow->applied = job;
+    ((struct slow_job *)(uintptr_t)context)->by = slow; /* a machine may not, a spy may */
     return slow_execute(state, job->count > 0 ? job->votes : NULL, job->count, ret);
 }
 
 static void slow_drop(void *context)
 {
     struct slow_job *job = context;
+    if (job->by != NULL &&
+        job->by->applied == job) { /* what the command tells may borrow from it */
+        job->by->told_all = true;
+        job->by->applied = NULL;
+    }
     for (uint32_t i = 0; i < job->count; i++) {
         kv_buffer_close(&job->payloads[i]);
     }

@@ -113,6 +113,7 @@ expect 0 kvctl cluster restart 4 --timeout 60s
 await 60 all_vote
 expect 0 kvctl cluster pause 2
 expect 0 kvctl backup "$work/paused" --timeout 60s
+[ -e "$work/paused" ] || { kvctl status; tail -n 20 "$new"/node-*/log; }
 expect 0 kvctl cluster resume 2
 expect 0 kvctl cluster destroy
 expect 0 kvctl restore "$work/paused" --dir "$new" --timeout 60s

@@ -3,7 +3,7 @@
  *
  * Takes the place of the client library in tests of the loop. Every operation takes `latency_us` of scripted time, plus up to
  * `jitter_us`, so answers come in another order than questions. One script for all clients of the process; tests of several
- * threads use the real clock. */
+ * threads use the real clock. A key is in partition 1 or 2, by its last character. */
 #ifndef KV_TEST_SCRIPTED_CLIENT_H
 #define KV_TEST_SCRIPTED_CLIENT_H
 
@@ -31,7 +31,7 @@ struct script {
 
 /* What was seen since script_begin. */
 struct script_seen {
-    uint64_t submits, gets, puts, scans;
+    uint64_t submits, gets, puts, scans, mgets, mputs;
     uint32_t outstanding, outstanding_max; /* over all clients */
     uint32_t status_reads;
     uint64_t keys;                         /* in the map */

@@ -263,7 +263,7 @@ static void the_six_workloads_are_those_of_ycsb(void **state)
         assert_non_null(workload);
         assert_memory_equal(workload->share, ycsb[i].share, sizeof workload->share);
         assert_int_equal(workload->distribution, ycsb[i].distribution);
-        assert_int_equal(workload->value_bytes, 1000);
+        assert_int_equal(workload->fields, 10);
     }
     assert_int_equal(BENCH_SCAN_ROWS_MAX, 100);
     assert_null(bench_workload_find("g"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop: what the virtual clients send, what is counted, and how a benchmark ends; on a scripted client. */
+/* loop: what the virtual clients send and what is counted; on a scripted client. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,6 @@
 
 #include <cmocka.h>
 
-#include "bench/run.h"
-#include "bench/value.h"
 #include "bench/worker.h"
 #include "multicast/base/bytes.h"
 #include "tests/unit/bench/scripted_client.h"
@@ -40,7 +38,12 @@ static int setup(void **state)
                                                 .operations = 1000,
                                                 .clients = 8,
                                                 .threads = 1,
-                                                .value_bytes = 20,
+                                                .fields = 1,
+                                                .keys_per_command = 1,
+                                                .loop = BENCH_LOOP_CLOSED,
+                                                .field_bytes = 20,
+                                                .driver_name = "kv",
+                                                .driver = &bench_driver_kv,
                                                 .seed = 1,
                                                 .timeout_ms = 1000};
     fixture->measures = kv_alloc_zero(1, sizeof *fixture->measures);
@@ -56,10 +59,17 @@ static int teardown(void **state)
     if (fixture->records.window != NULL) {
         bench_acknowledged_close(&fixture->records);
     }
+    bench_measures_close(fixture->measures);
     kv_free(fixture->measures);
     kv_free(fixture);
     script_end();
     return 0;
+}
+
+static void forget(struct bench_measures *measures)
+{
+    bench_measures_close(measures);
+    *measures = (struct bench_measures){0};
 }
 
 static void open_worker(struct fixture *fixture)
@@ -76,7 +86,8 @@ static void play_load(struct fixture *fixture)
     fixture->plan = (struct bench_plan){.settings = &fixture->settings,
                                         .load = true,
                                         .measure_from_us = kv_now_us(),
-                                        .end_us = UINT64_MAX};
+                                        .end_us = UINT64_MAX,
+                                        .interval_us = 1000000};
     bench_worker_run(fixture->worker, &fixture->plan, fixture->measures);
 }
 
@@ -86,7 +97,7 @@ static void prepare_run(struct fixture *fixture, const char *workload)
     fixture->settings.workload = bench_workload_find(workload);
     fixture->settings.distribution = fixture->settings.workload->distribution;
     play_load(fixture);
-    *fixture->measures = (struct bench_measures){0};
+    forget(fixture->measures);
     bench_acknowledged_init(&fixture->records, fixture->settings.records);
     bench_chooser_init(&fixture->chooser, fixture->settings.workload,
                        fixture->settings.distribution, fixture->settings.records,
@@ -95,7 +106,8 @@ static void prepare_run(struct fixture *fixture, const char *workload)
                                         .records = &fixture->records,
                                         .chooser = &fixture->chooser,
                                         .measure_from_us = kv_now_us(),
-                                        .end_us = UINT64_MAX};
+                                        .end_us = UINT64_MAX,
+                                        .interval_us = 1000000};
     now_playing = &fixture->plan;
 }
 
@@ -235,12 +247,12 @@ static void a_run_ends_at_its_time_with_all_answers_in(void **state)
     assert_in_range(fixture->measures->operations, 700, 900);
 }
 
+static uint32_t submits;
+
 static void stop_after_100(const kv_op *op)
 {
-    static uint32_t count;
-
     (void)op;
-    if (++count == 100) {
+    if (++submits == 100) {
         atomic_store(&now_playing->stop, true);
     }
 }
@@ -251,6 +263,7 @@ static void a_run_that_is_stopped_begins_nothing_more_and_counts_what_was_done(v
 
     prepare_run(fixture, "a");
     fixture->script->on_submit = stop_after_100;
+    submits = 0;
     play_run(fixture);
     assert_int_equal(fixture->measures->operations, 100);
     assert_int_equal(script_seen()->outstanding, 0);
@@ -308,7 +321,7 @@ static void a_scan_asks_for_up_to_a_hundred_rows_and_is_checked(void **state)
     assert_int_equal(script_seen()->scan_rows_min, 1);
     assert_int_equal(script_seen()->scan_rows_max, 100);
 
-    *fixture->measures = (struct bench_measures){0};
+    forget(fixture->measures);
     atomic_store(&fixture->plan.begun, 0);
     fixture->script->reverses_scans = true;
     play_run(fixture);
@@ -376,7 +389,8 @@ static void virtual_clients_are_spread_evenly_over_threads(void **state)
         struct bench_plan plan = {.settings = &fixture->settings,
                                   .load = true,
                                   .measure_from_us = kv_now_us(),
-                                  .end_us = UINT64_MAX};
+                                  .end_us = UINT64_MAX,
+                                  .interval_us = 1000000};
         uint32_t most;
 
         script_end();
@@ -391,158 +405,169 @@ static void virtual_clients_are_spread_evenly_over_threads(void **state)
     assert_int_equal(sum, 8);
 }
 
-static void values_carry_the_mark_of_their_key_whatever_their_size(void **state)
+/* An open loop of reads for a tenth of a second. */
+static void prepare_open(struct fixture *fixture, double rate)
 {
-    static const size_t sizes[] = {0, 1, 7, 8, 9, 1000};
-    struct kv_prng prng;
+    fixture->settings.operations = 0;
+    fixture->settings.poisson = false;
+    prepare_run(fixture, "c");
+    fixture->plan.rate = rate;
+    fixture->plan.from_us = kv_now_us();
+    fixture->plan.end_us = fixture->plan.from_us + 100000;
+    fixture->plan.give_up_us = UINT64_MAX;
+}
 
-    (void)state;
-    kv_prng_init(&prng, 1);
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct bench_values values;
-        kv_bytes value;
+static void an_open_loop_sends_what_is_due_and_waits_for_all_answers(void **state)
+{
+    struct fixture *fixture = *state;
 
-        bench_values_init(&values, sizes[i], &prng);
-        value = bench_value_make(&values, UINT64_C(0x1122334455667788), &prng);
-        assert_int_equal(value.size, sizes[i]);
-        assert_true(bench_value_check(value, UINT64_C(0x1122334455667788)));
-        assert_int_equal(bench_value_check(value, 0), sizes[i] == 0);
-        bench_values_close(&values);
+    fixture->script->latency_us = 3000;
+    prepare_open(fixture, 1000);
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 100);
+    assert_int_equal(fixture->measures->unsent, 0);
+    assert_int_equal(script_seen()->outstanding, 0);
+    assert_in_range(series(fixture, BENCH_READ)->ok.min, 3000, 3100);
+    assert_in_range(series(fixture, BENCH_READ)->ok.max, 3000, 3100);
+    assert_in_range(fixture->measures->service[BENCH_READ].max, 3000, 3050);
+    /* Three are in flight at any time, of eight clients. */
+    assert_in_range(script_seen()->outstanding_max, 3, 8);
+}
+
+static void latencies_of_an_open_loop_count_from_when_operations_were_due(void **state)
+{
+    struct fixture *fixture = *state;
+
+    /* One client serves 500 per second: the hundredth operation, due after 99 ms, is answered after 200. */
+    fixture->script->latency_us = 1950;
+    fixture->settings.clients = 1;
+    prepare_open(fixture, 1000);
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 100);
+    assert_in_range(series(fixture, BENCH_READ)->ok.max, 95000, 102000);
+    assert_in_range(bench_histogram_quantile(&series(fixture, BENCH_READ)->ok, 5000), 47000, 52000);
+    assert_in_range(fixture->measures->service[BENCH_READ].max, 1950, 2050);
+    assert_int_equal(fixture->measures->timeline.count, 1);
+    assert_int_equal(fixture->measures->timeline.intervals[0].operations, 100);
+}
+
+static void what_an_open_loop_could_not_send_is_counted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->script->latency_us = 1950;
+    fixture->settings.clients = 1;
+    prepare_open(fixture, 1000);
+    fixture->plan.give_up_us = fixture->plan.end_us;
+    play_run(fixture);
+    assert_in_range(fixture->measures->operations, 48, 52);
+    assert_int_equal(fixture->measures->operations + fixture->measures->unsent, 100);
+}
+
+static void an_open_loop_ends_after_its_operations_or_when_it_is_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_open(fixture, 10000);
+    fixture->settings.operations = 77;
+    fixture->plan.end_us = UINT64_MAX;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 77);
+
+    forget(fixture->measures);
+    fixture->settings.operations = 0;
+    fixture->script->on_submit = stop_after_100;
+    submits = 0;
+    play_run(fixture);
+    assert_in_range(fixture->measures->operations, 1, 120);
+    assert_int_equal(fixture->measures->unsent, 0);
+}
+
+static void refusals_of_an_open_loop_are_failures_and_it_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    prepare_open(fixture, 1000);
+    fixture->script->submit_status = KV_BUSY;
+    fixture->script->submit_failures = 20;
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 100);
+    assert_int_equal(fixture->measures->failed, 20);
+    assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_BUSY], 20);
+}
+
+static void commands_have_as_many_keys_as_they_are_told_to(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t reads;
+
+    fixture->settings.keys_per_command = 3;
+    prepare_run(fixture, "f");
+    play_run(fixture);
+    reads = series(fixture, BENCH_READ)->ok.count;
+    assert_int_equal(fixture->measures->failed, 0);
+    assert_int_equal(script_seen()->mgets, reads);
+    assert_int_equal(script_seen()->mputs, series(fixture, BENCH_UPDATE)->ok.count);
+    assert_int_equal(script_seen()->gets, 0);
+    /* Three keys are in one of two partitions once in four times. */
+    assert_in_range(fixture->measures->multi.ok.count, 500, 950);
+}
+
+static void a_value_of_another_key_among_several_is_corrupt(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.keys_per_command = 2;
+    prepare_run(fixture, "get");
+    fixture->script->swaps_values = true;
+    play_run(fixture);
+    assert_int_equal(series(fixture, BENCH_READ)->outcomes[BENCH_OUTCOME_CORRUPT], 1000);
+}
+
+static uint32_t crossing, staying;
+
+static void note_partitions(const kv_op *op)
+{
+    bool crosses = false;
+
+    for (uint32_t i = 1; i < op->count; i++) {
+        crosses |=
+            kv_client_partition_of(NULL, op->keys[i]) != kv_client_partition_of(NULL, op->keys[0]);
+    }
+    *(crosses ? &crossing : &staying) += 1;
+}
+
+static void the_share_of_commands_on_several_partitions_is_what_it_is_told(void **state)
+{
+    static const double shares[] = {0, 10, 50, 100};
+    struct fixture *fixture = *state;
+
+    fixture->settings.keys_per_command = 2;
+    fixture->settings.has_multi = true;
+    prepare_run(fixture, "a");
+    fixture->script->on_submit = note_partitions;
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        forget(fixture->measures);
+        crossing = staying = 0;
+        fixture->settings.multi_percent = shares[i];
+        atomic_store(&fixture->plan.begun, 0);
+        play_run(fixture);
+        assert_int_equal(crossing + staying, 1000);
+        assert_int_equal(fixture->measures->multi.ok.count, crossing);
+        assert_in_range(crossing, shares[i] * 10 * 0.75, shares[i] * 10 * 1.3);
     }
 }
 
-/* A whole benchmark with the real clock; returns how it ended. */
-static enum bench_end run_all(struct fixture *fixture, struct bench_result **ret, char *error)
-{
-    static volatile sig_atomic_t no_interrupt;
-
-    fixture->script->real_clock = true;
-    fixture->script->latency_us = 20;
-    return bench_run(&fixture->settings, "a:1", "scripted", &no_interrupt, ret, error);
-}
-
-static void a_benchmark_loads_runs_and_adds_up_its_threads(void **state)
+static void fewer_records_than_keys_make_commands_with_fewer_keys(void **state)
 {
     struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
 
-    fixture->settings.threads = 2;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
-    assert_string_equal(error, "");
-    assert_true(result->load.done && result->run.done);
-    assert_int_equal(result->load.measures.operations, 100);
-    assert_int_equal(result->run.measures.operations, 1000);
-    assert_true(result->run.runtime_us > 0);
-    assert_true(result->has_usage);
-    assert_int_equal(result->syncs, 30);
-    assert_int_equal(result->bytes, 3000);
-    assert_string_equal(result->before.cluster, "scripted");
-    kv_free(result);
-}
-
-static void a_benchmark_may_only_load_or_not_load(void **state)
-{
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->settings.load_only = true;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
-    assert_true(result->load.done && !result->run.done);
-    assert_int_equal(script_seen()->gets, 0);
-    kv_free(result);
-
-    fixture->settings.load_only = false;
-    fixture->settings.no_load = true;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
-    assert_true(!result->load.done && result->run.done);
-    kv_free(result);
-}
-
-static void reads_of_records_that_are_not_there_make_the_benchmark_fail(void **state)
-{
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->settings.no_load = true;
-    fixture->settings.workload = bench_workload_find("get");
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_FAILURES);
-    assert_int_equal(result->run.measures.series[BENCH_READ].outcomes[BENCH_OUTCOME_NOT_FOUND],
-                     1000);
-    kv_free(result);
-}
-
-static void a_cluster_that_cannot_be_used_is_said_before_anything_is_sent(void **state)
-{
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->script->status_status = KV_UNAVAILABLE;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
-    assert_string_equal(error, "a:1: no node answers");
-    kv_free(result);
-
-    fixture->script->status_status = KV_OK;
-    fixture->script->delete_status = KV_REFUSED;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
-    assert_string_equal(error, "the first command failed: not ok");
-    kv_free(result);
-
-    fixture->script->open_status = KV_INVALID;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
-    assert_string_equal(error, "a:1: not ok");
-    assert_int_equal(script_seen()->submits, 0);
-    kv_free(result);
-}
-
-static void a_load_that_fails_ends_the_benchmark_with_its_reason(void **state)
-{
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->script->done_status = KV_IN_DOUBT;
-    fixture->script->done_failures = UINT32_MAX;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_UNAVAILABLE);
-    assert_non_null(strstr(error, "a record could not be inserted: no answer before the deadline"));
-    assert_false(result->run.done);
-    kv_free(result);
-}
-
-static void log_usage_is_unknown_when_a_node_has_restarted(void **state)
-{
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->script->restarts_node = true;
-    assert_int_equal(run_all(fixture, &result, error), BENCH_END_OK);
-    assert_false(result->has_usage);
-    kv_free(result);
-}
-
-static void an_interrupt_ends_the_benchmark_with_what_was_done(void **state)
-{
-    static volatile sig_atomic_t interrupt = 1;
-    struct fixture *fixture = *state;
-    struct bench_result *result;
-    char error[BENCH_RUN_ERROR_BYTES];
-
-    fixture->settings.operations = 0;
-    fixture->settings.seconds = 3600;
-    fixture->settings.no_load = true;
-    fixture->settings.workload = bench_workload_find("put");
-    fixture->script->real_clock = true;
-    fixture->script->latency_us = 20;
-    assert_int_equal(bench_run(&fixture->settings, "a:1", NULL, &interrupt, &result, error),
-                     BENCH_END_INTERRUPTED);
-    assert_true(result->interrupted && result->run.done);
-    assert_true(result->run.measures.operations > 0);
-    assert_int_equal(script_seen()->outstanding, 0);
-    kv_free(result);
+    fixture->settings.records = 5;
+    fixture->settings.keys_per_command = 8;
+    prepare_run(fixture, "put");
+    play_run(fixture);
+    assert_int_equal(fixture->measures->operations, 1000);
+    assert_int_equal(fixture->measures->failed, 0);
 }
 
 int main(void)
@@ -567,14 +592,15 @@ int main(void)
         TEST(a_read_modify_write_whose_read_fails_writes_nothing),
         TEST(inserted_records_are_read_only_after_their_answer),
         TEST(virtual_clients_are_spread_evenly_over_threads),
-        TEST(values_carry_the_mark_of_their_key_whatever_their_size),
-        TEST(a_benchmark_loads_runs_and_adds_up_its_threads),
-        TEST(a_benchmark_may_only_load_or_not_load),
-        TEST(reads_of_records_that_are_not_there_make_the_benchmark_fail),
-        TEST(a_cluster_that_cannot_be_used_is_said_before_anything_is_sent),
-        TEST(a_load_that_fails_ends_the_benchmark_with_its_reason),
-        TEST(log_usage_is_unknown_when_a_node_has_restarted),
-        TEST(an_interrupt_ends_the_benchmark_with_what_was_done),
+        TEST(commands_have_as_many_keys_as_they_are_told_to),
+        TEST(a_value_of_another_key_among_several_is_corrupt),
+        TEST(the_share_of_commands_on_several_partitions_is_what_it_is_told),
+        TEST(fewer_records_than_keys_make_commands_with_fewer_keys),
+        TEST(an_open_loop_sends_what_is_due_and_waits_for_all_answers),
+        TEST(latencies_of_an_open_loop_count_from_when_operations_were_due),
+        TEST(what_an_open_loop_could_not_send_is_counted),
+        TEST(an_open_loop_ends_after_its_operations_or_when_it_is_stopped),
+        TEST(refusals_of_an_open_loop_are_failures_and_it_goes_on),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

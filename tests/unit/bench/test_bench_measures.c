@@ -28,11 +28,11 @@ static void small_values_are_kept_exactly(void **state)
     for (uint64_t value = 1; value <= 1000; value++) {
         bench_histogram_add(histogram, value);
     }
-    assert_int_equal(bench_histogram_quantile(histogram, 500), 500);
-    assert_int_equal(bench_histogram_quantile(histogram, 990), 990);
-    assert_int_equal(bench_histogram_quantile(histogram, 999), 999);
-    assert_int_equal(bench_histogram_quantile(histogram, 1000), 1000);
-    assert_int_equal(bench_histogram_quantile(histogram, 1), 1);
+    assert_int_equal(bench_histogram_quantile(histogram, 5000), 500);
+    assert_int_equal(bench_histogram_quantile(histogram, 9900), 990);
+    assert_int_equal(bench_histogram_quantile(histogram, 9990), 999);
+    assert_int_equal(bench_histogram_quantile(histogram, 10000), 1000);
+    assert_int_equal(bench_histogram_quantile(histogram, 10), 1);
     assert_int_equal(histogram->min, 1);
     assert_int_equal(histogram->max, 1000);
     assert_true(bench_histogram_mean(histogram) == 500.5);
@@ -52,7 +52,7 @@ static void large_values_are_off_by_a_thousandth_at_most_and_never_low(void **st
 
         bench_histogram_add(histogram, value);
         bench_histogram_add(histogram, BENCH_HISTOGRAM_VALUE_MAX);
-        found = bench_histogram_quantile(histogram, 500);
+        found = bench_histogram_quantile(histogram, 5000);
         assert_true(found >= value);
         assert_true(found - value <= value / 1000);
         kv_free(histogram);
@@ -71,7 +71,7 @@ static void every_power_of_two_and_its_neighbours_have_slots(void **state)
     bench_histogram_add(histogram, UINT64_MAX);
     assert_int_equal(histogram->count, 65);
     assert_int_equal(histogram->max, BENCH_HISTOGRAM_VALUE_MAX);
-    assert_int_equal(bench_histogram_quantile(histogram, 1000), BENCH_HISTOGRAM_VALUE_MAX);
+    assert_int_equal(bench_histogram_quantile(histogram, 10000), BENCH_HISTOGRAM_VALUE_MAX);
     kv_free(histogram);
 }
 
@@ -80,7 +80,7 @@ static void an_empty_histogram_answers_zero(void **state)
     struct bench_histogram *histogram = new_histogram();
 
     (void)state;
-    assert_int_equal(bench_histogram_quantile(histogram, 990), 0);
+    assert_int_equal(bench_histogram_quantile(histogram, 9900), 0);
     assert_true(bench_histogram_mean(histogram) == 0);
     kv_free(histogram);
 }
@@ -150,11 +150,13 @@ static const struct bench_settings *sample_settings(void)
     static struct bench_settings settings;
 
     settings = (struct bench_settings){.workload = bench_workload_find("a"),
+                                       .driver_name = "kv",
                                        .records = 1000,
                                        .seconds = 2,
                                        .clients = 4,
                                        .threads = 1,
-                                       .value_bytes = 1000,
+                                       .fields = 10,
+                                       .field_bytes = 100,
                                        .seed = 1,
                                        .timeout_ms = 5000};
     return &settings;
@@ -193,6 +195,7 @@ static void the_plain_report_has_the_lines_of_ycsb(void **state)
                               "[READ], 95thPercentileLatency(us), 300\n"
                               "[READ], 99thPercentileLatency(us), 300\n"
                               "[READ], 99.9PercentileLatency(us), 300\n"
+                              "[READ], 99.99PercentileLatency(us), 300\n"
                               "[READ], Return=OK, 3\n"
                               "[READ], Return=NOT_FOUND, 1\n"
                               "[READ-FAILED], Operations, 1\n"
@@ -204,6 +207,7 @@ static void the_plain_report_has_the_lines_of_ycsb(void **state)
                               "[READ-FAILED], 95thPercentileLatency(us), 50\n"
                               "[READ-FAILED], 99thPercentileLatency(us), 50\n"
                               "[READ-FAILED], 99.9PercentileLatency(us), 50\n"
+                              "[READ-FAILED], 99.99PercentileLatency(us), 50\n"
                               "[UPDATE], Operations, 2\n"
                               "[UPDATE], AverageLatency(us), 1500.000\n"
                               "[UPDATE], MinLatency(us), 1000\n"
@@ -213,6 +217,7 @@ static void the_plain_report_has_the_lines_of_ycsb(void **state)
                               "[UPDATE], 95thPercentileLatency(us), 2000\n"
                               "[UPDATE], 99thPercentileLatency(us), 2000\n"
                               "[UPDATE], 99.9PercentileLatency(us), 2000\n"
+                              "[UPDATE], 99.99PercentileLatency(us), 2000\n"
                               "[UPDATE], Return=OK, 2\n"
                               "[LOG], Syncs, 3\n"
                               "[LOG], Bytes, 9000\n"
@@ -282,6 +287,19 @@ static void the_json_report_says_the_same(void **state)
     kv_free(result);
 }
 
+static void the_html_report_is_a_page_about_the_run(void **state)
+{
+    struct bench_result *result = sample_result();
+    char *text = report(bench_report_html, sample_settings(), result);
+
+    (void)state;
+    assert_true(strncmp(text, "<!DOCTYPE html>", 15) == 0);
+    assert_non_null(strstr(text, "<td>this run</td><td>kv</td><td>a</td>"));
+    assert_non_null(strstr(text, "</body></html>"));
+    free(text);
+    kv_free(result);
+}
+
 static void a_cluster_name_that_is_no_text_does_not_end_the_report(void **state)
 {
     struct bench_result *result = sample_result();
@@ -337,6 +355,7 @@ int main(void)
         cmocka_unit_test(the_plain_report_has_the_lines_of_ycsb),
         cmocka_unit_test(unknown_log_usage_is_said_and_not_guessed),
         cmocka_unit_test(the_json_report_says_the_same),
+        cmocka_unit_test(the_html_report_is_a_page_about_the_run),
         cmocka_unit_test(a_cluster_name_that_is_no_text_does_not_end_the_report),
         cmocka_unit_test(a_load_is_reported_before_the_run_or_alone),
     };
