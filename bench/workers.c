@@ -11,7 +11,8 @@
  * those of a mill, one cell each, so many at a time; so what is measured is engine, hand-over and threads.
  *
  * Ideal: a thread orders, which costs what a command without computation costs alone; workers compute and cost nothing else; all
- * of it on the cores that there are. */
+ * of it on the cores that there are. Useful: the part of the processor time that was spent on ordering at that price, and on computing;
+ * it does not depend on what else the machine does. */
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -212,21 +213,23 @@ static double ideal(uint32_t workers, double time_us, double ordering_us, double
 static void print_table(struct figures found[TIMES][COUNTS][ROUNDS_MAX], uint32_t rounds)
 {
     const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    printf("| computation | workers | commands/s | range | ideal | of it | cores got |\n"
-           "|---|---|---|---|---|---|---|\n");
+    printf("| computation | workers | commands/s | range | ideal | of it | cores got | useful |\n"
+           "|---|---|---|---|---|---|---|---|\n");
     for (uint32_t t = 0; t < TIMES; t++) {
         for (uint32_t c = 0; c < COUNTS; c++) {
             qsort(found[t][c], rounds, sizeof(struct figures), compare_figures);
         }
     }
-    const double ordering_us = 1e6 / found[0][0][rounds / 2].rate;
+    const struct figures *alone = &found[0][0][rounds / 2];
+    const double ordering_us = 1e6 / alone->rate, ordering_cpu_us = ordering_us * alone->cores;
     for (uint32_t t = 0; t < TIMES; t++) {
         for (uint32_t c = 0; c < COUNTS; c++) {
             const struct figures *sorted = found[t][c], *middle = &sorted[rounds / 2];
             const double best = ideal(counts[c], times_us[t], ordering_us, cores);
-            printf("| %u us | %u | %.0f | %.0f - %.0f | %.0f | %.0f %% | %.2f |\n", times_us[t],
-                   counts[c], middle->rate, sorted[0].rate, sorted[rounds - 1].rate, best,
-                   100 * middle->rate / best, middle->cores);
+            printf("| %u us | %u | %.0f | %.0f - %.0f | %.0f | %.0f %% | %.2f | %.0f %% |\n",
+                   times_us[t], counts[c], middle->rate, sorted[0].rate, sorted[rounds - 1].rate,
+                   best, 100 * middle->rate / best, middle->cores,
+                   100 * middle->rate * (times_us[t] + ordering_cpu_us) / 1e6 / middle->cores);
         }
     }
 }

@@ -22,8 +22,8 @@
 #define NODE_TUNER_MORE_SAMPLES  3
 #define NODE_TUNER_FEWER_SAMPLES 30
 
-/* Jobs that take less than this are done faster here than handed over; half of it sends the last worker away. */
-#define NODE_TUNER_SERVICE_NS_MIN 10000
+/* Jobs that take less than this are done faster here than handed over, which takes 14 us; half of it sends the last worker away. */
+#define NODE_TUNER_SERVICE_NS_MIN 20000
 
 /* Permille of a core. T2: what brings a worker is far above what sends it away again. */
 #define NODE_TUNER_FIRST_COMES 250
