@@ -31,7 +31,7 @@
 #define ROUNDS_DEFAULT 7
 #define ROUNDS_MAX     101
 #define SPAN_MS        400 /* of one case in one round */
-#define STEPS_OF_CLOCK 64  /* commands between two looks at the clock */
+#define TURNS_BEFORE   2   /* of each case, not measured */
 
 /* Between two commands whose latency is measured. */
 #define PAUSE_US 200
@@ -46,6 +46,11 @@ static const uint32_t counts[] = {0, 1, 2};
 
 static const kv_group_id group = {1};
 
+/* Commands per second, and how much of the machine there was for them: others may be at work on it. */
+struct figures {
+    double rate, cores;
+};
+
 struct load {
     struct engine *engine;
     struct engine_effects effects;
@@ -57,11 +62,16 @@ struct load {
     uint64_t delivered, answered;
 };
 
-static uint64_t now_ns(void)
+static uint64_t time_ns(clockid_t id)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+    return time_ns(CLOCK_MONOTONIC);
 }
 
 /* Rounds of a mill in a microsecond. */
@@ -129,7 +139,7 @@ __attribute__((noinline)) static void workers_turn(struct load *load, uint64_t u
     node_workers_flush(load->workers);
     for (uint32_t i = 0; i < WINDOW && node_workers_take(load->workers, &done); i++) {
         step(load, (struct engine_event){
-                       .kind = ENGINE_EVENT_WORKED, .number = done.number, .job = done.job});
+                       .kind = ENGINE_EVENT_WORKED, .token = done.number, .job = done.job});
         any = true;
     }
     node_workers_flush(load->workers);
@@ -157,28 +167,30 @@ static void close_load(struct load *load)
     kv_buffer_close(&load->body);
 }
 
-/* Commands per second. */
-static double measure(uint32_t workers, uint32_t rounds, uint64_t span_ms)
+static struct figures measure(uint32_t workers, uint32_t rounds, uint64_t span_ms)
 {
     struct load load;
     open_load(&load, workers, rounds);
-    for (uint32_t i = 0; i < STEPS_OF_CLOCK; i++) {
+    for (uint32_t i = 0; i < TURNS_BEFORE; i++) {
         workers_turn(&load, UINT64_MAX);
     }
-    const uint64_t begin = now_ns(), before = load.answered;
+    const uint64_t begin = now_ns(), before = load.answered,
+                   cpu = time_ns(CLOCK_PROCESS_CPUTIME_ID);
     uint64_t end = begin;
     while (end - begin < span_ms * 1000000) {
         workers_turn(&load, UINT64_MAX);
         end = now_ns();
     }
-    const double rate = (double)(load.answered - before) * 1e9 / (double)(end - begin);
+    const struct figures figures = {
+        .rate = (double)(load.answered - before) * 1e9 / (double)(end - begin),
+        .cores = (double)(time_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)(end - begin)};
     close_load(&load);
-    return rate;
+    return figures;
 }
 
-static int compare_doubles(const void *a, const void *b)
+static int compare_figures(const void *a, const void *b)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
+    const double x = ((const struct figures *)a)->rate, y = ((const struct figures *)b)->rate;
     return x < y ? -1 : x > y ? 1 : 0;
 }
 
@@ -197,24 +209,24 @@ static double ideal(uint32_t workers, double time_us, double ordering_us, double
     return time_us > 0 ? least(rate, workers * 1e6 / time_us) : rate;
 }
 
-static void print_table(double rates[TIMES][COUNTS][ROUNDS_MAX], uint32_t rounds)
+static void print_table(struct figures found[TIMES][COUNTS][ROUNDS_MAX], uint32_t rounds)
 {
     const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    printf("| computation | workers | commands/s | range | ideal | of it |\n"
-           "|---|---|---|---|---|---|\n");
+    printf("| computation | workers | commands/s | range | ideal | of it | cores got |\n"
+           "|---|---|---|---|---|---|---|\n");
     for (uint32_t t = 0; t < TIMES; t++) {
         for (uint32_t c = 0; c < COUNTS; c++) {
-            qsort(rates[t][c], rounds, sizeof(double), compare_doubles);
+            qsort(found[t][c], rounds, sizeof(struct figures), compare_figures);
         }
     }
-    const double ordering_us = 1e6 / rates[0][0][rounds / 2];
+    const double ordering_us = 1e6 / found[0][0][rounds / 2].rate;
     for (uint32_t t = 0; t < TIMES; t++) {
         for (uint32_t c = 0; c < COUNTS; c++) {
-            const double *sorted = rates[t][c],
-                         best = ideal(counts[c], times_us[t], ordering_us, cores);
-            printf("| %u us | %u | %.0f | %.0f - %.0f | %.0f | %.0f %% |\n", times_us[t], counts[c],
-                   sorted[rounds / 2], sorted[0], sorted[rounds - 1], best,
-                   100 * sorted[rounds / 2] / best);
+            const struct figures *sorted = found[t][c], *middle = &sorted[rounds / 2];
+            const double best = ideal(counts[c], times_us[t], ordering_us, cores);
+            printf("| %u us | %u | %.0f | %.0f - %.0f | %.0f | %.0f %% | %.2f |\n", times_us[t],
+                   counts[c], middle->rate, sorted[0].rate, sorted[rounds - 1].rate, best,
+                   100 * middle->rate / best, middle->cores);
         }
     }
 }
@@ -277,7 +289,7 @@ static int run_once(char **words, uint32_t cells)
 
 int main(int argc, char **argv)
 {
-    static double rates[TIMES][COUNTS][ROUNDS_MAX];
+    static struct figures found[TIMES][COUNTS][ROUNDS_MAX];
     if ((argc == 5 || argc == 6) && strcmp(argv[1], "once") == 0) {
         const unsigned long cells = argc == 6 ? strtoul(argv[5], NULL, 10) : 1;
         return run_once(argv + 2, cells > MILL_CELLS_EACH || cells == 0 ? 1 : (uint32_t)cells);
@@ -297,11 +309,11 @@ int main(int argc, char **argv)
     for (uint32_t round = 0; round < given; round++) {
         for (uint32_t t = 0; t < TIMES; t++) {
             for (uint32_t c = 0; c < COUNTS; c++) {
-                rates[t][c][round] =
+                found[t][c][round] =
                     measure(counts[c], times_us[t] == 0 ? 1 : times_us[t] * per_us, span_ms);
             }
         }
     }
-    print_table(rates, (uint32_t)given);
+    print_table(found, (uint32_t)given);
     return 0;
 }

@@ -372,25 +372,23 @@ static void kv_hear_answer(struct kv_listener *base, uint32_t slot,
     listener->answers += message->kind == listener->expected;
 }
 
-/* Ask each node of `status`, or one of them; false: one of them does not answer in time. */
-static bool kv_ask_nodes(kv_client *client, const kv_cluster_status *status, uint32_t node,
-                         const struct wire_message *asked_of_each, enum wire_message_kind expected,
-                         uint64_t until_us)
+/* Ask each node of the cluster, or one of them; false: one of them does not answer in time. */
+static bool kv_ask_nodes(kv_client *client, uint32_t node, const struct wire_message *question,
+                         enum wire_message_kind expected, uint64_t until_us)
 {
     struct kv_answer_listener listener = {.listener = {kv_hear_answer}, .expected = expected};
     uint32_t asked = 0;
     client->listener = &listener.listener;
-    for (uint32_t i = 0; i < status->node_count; i++) {
-        if (node != 0 && status->nodes[i].node != node) {
+    for (uint16_t id = 1; id <= KV_NODES_MAX; id++) {
+        const kv_node_id to = {id};
+        if ((node != 0 && node != id) || client_node_endpoint(client->core, to).size == 0) {
             continue;
         }
-        struct wire_message *question = &client->message_out;
-        const kv_node_id to = {(uint16_t)status->nodes[i].node};
-        *question = *asked_of_each;
-        question->group = KV_GROUP_ORACLE;
-        question->from = KV_NODE_NONE;
-        question->to = to;
-        (void)kv_ask(client, to, question);
+        client->message_out = *question;
+        client->message_out.group = KV_GROUP_ORACLE;
+        client->message_out.from = KV_NODE_NONE;
+        client->message_out.to = to;
+        (void)kv_ask(client, to, &client->message_out);
         asked++;
     }
     kv_turn(client);
@@ -406,7 +404,6 @@ static bool kv_ask_nodes(kv_client *client, const kv_cluster_status *status, uin
 
 kv_status kv_set_workers(kv_client *client, uint32_t node, uint32_t workers, uint64_t timeout_ms)
 {
-    kv_cluster_status *status = NULL;
     struct wire_message question = {.kind = WIRE_MESSAGE_WORKERS_REQUEST};
     const bool automatic = workers == KV_WORKERS_AUTOMATIC;
     if (client == NULL || client->in_callback || node > KV_NODES_MAX ||
@@ -417,14 +414,10 @@ kv_status kv_set_workers(kv_client *client, uint32_t node, uint32_t workers, uin
         (struct wire_workers_request){.change = automatic ? WIRE_WORKERS_AUTO : WIRE_WORKERS_SET,
                                       .workers = automatic ? 0 : workers};
     const uint64_t until_us = kv_instant_add(kv_now(), timeout_ms * 1000).us;
-    const kv_status got = kv_cluster_status_get(client, timeout_ms, &status);
-    if (got != KV_OK) {
-        return got;
+    if (!kv_find_cluster(client, until_us)) {
+        return client_refusal(client->core)[0] != '\0' ? KV_REFUSED : KV_UNAVAILABLE;
     }
-    const bool done =
-        kv_ask_nodes(client, status, node, &question, WIRE_MESSAGE_WORKERS_REPLY, until_us);
-    kv_cluster_status_free(status);
-    if (!done) {
+    if (!kv_ask_nodes(client, node, &question, WIRE_MESSAGE_WORKERS_REPLY, until_us)) {
         kv_set_error(client, "not every node has answered");
         return KV_UNAVAILABLE;
     }
@@ -466,7 +459,7 @@ kv_status kv_checkpoint(kv_client *client, uint32_t node, uint64_t timeout_ms)
     bool done = false;
     const struct wire_message question = {.kind = WIRE_MESSAGE_CHECKPOINT_REQUEST};
     const bool begun =
-        kv_ask_nodes(client, before, node, &question, WIRE_MESSAGE_CHECKPOINT_REPLY, until_us);
+        kv_ask_nodes(client, node, &question, WIRE_MESSAGE_CHECKPOINT_REPLY, until_us);
     while (begun && !done && kv_now_us() < until_us) {
         const uint64_t pause_us = kv_now_us() + KV_CHECKPOINT_POLL_US;
         while (kv_now_us() < pause_us) {

@@ -173,7 +173,7 @@ static void application_worked(void *state, const struct node_port *port, uint64
                                void *job)
 {
     step(state, port,
-         (struct engine_event){.kind = ENGINE_EVENT_WORKED, .number = number, .job = job});
+         (struct engine_event){.kind = ENGINE_EVENT_WORKED, .token = number, .job = job});
 }
 
 static bool is_read(struct application *application, kv_slice body)
@@ -361,8 +361,9 @@ struct node_application application_new(kv_group_id group, void *context)
     const struct node_config *config = given->config;
     struct application *application = kv_alloc_zero(1, sizeof *application);
     bool is_oracle = kv_group_equal(group, KV_GROUP_ORACLE);
-    struct machine machine = is_oracle ? oracle_machine_new(config->partitions, 0)
-                                       : kv_machine_new(group, config->partitions);
+    struct machine machine = is_oracle                ? oracle_machine_new(config->partitions, 0)
+                             : given->machine != NULL ? given->machine(group, config->partitions)
+                                                      : kv_machine_new(group, config->partitions);
     application->group = group;
     application->engine = engine_new(group, machine, 0);
     application->checkpoints = state_new(

@@ -66,7 +66,9 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     }
     /* Who waited behind a gate, or was loaded, comes before what is delivered now: registrations touch no variable, and their order is
      * part of the oracle's state. */
-    engine_jobs_resume(engine);
+    if (!TAILQ_EMPTY(&engine->jobs.wanting)) {
+        engine_jobs_resume(engine);
+    }
     engine_run_ready(engine);
     switch (event->kind) {
     case ENGINE_EVENT_DELIVER:
@@ -82,7 +84,7 @@ void engine_step(struct engine *engine, const struct engine_event *event,
         engine_on_read(engine, event->token, event->body);
         break;
     case ENGINE_EVENT_WORKED:
-        engine_on_worked(engine, event->number, event->job);
+        engine_on_worked(engine, event->token, event->job);
         break;
     case ENGINE_EVENT_TICK:
         engine_on_tick(engine);

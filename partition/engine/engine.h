@@ -64,7 +64,7 @@ enum engine_event_kind {
     ENGINE_EVENT_REMOTE,  /* `entry`: a REMOTE entry of the group's log is committed */
     ENGINE_EVENT_MESSAGE, /* `message`: SIGNAL, SIGNAL_REQUEST or SIGNAL_ACK of another group */
     ENGINE_EVENT_READ, /* `token`, `body`: a linearizable read; all that it must see is delivered */
-    ENGINE_EVENT_WORKED, /* `number`, `job`: its work has been done; results come in any order */
+    ENGINE_EVENT_WORKED, /* `token`, `job`: its work has been done; results come in any order */
     ENGINE_EVENT_TICK    /* time has passed, or the member's role may have changed */
 };
 
@@ -77,9 +77,8 @@ struct engine_event {
     struct wire_entry *entry;
     kv_timestamp timestamp; /* DELIVER: final */
     const struct wire_message *message;
-    uint64_t token;
+    uint64_t token; /* WORKED: the job's number */
     kv_slice body;
-    uint64_t number;
     void *job;
 };
 

@@ -86,7 +86,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
     run->answers = engine->footprint.answers;
-    run->computes = engine->machine.ops->take != NULL && engine->footprint.computes;
+    run->computes = engine_job_is_possible(engine);
     engine_signal_keep_awaited(engine, run);
     engine_queue_enter(engine, run);
     engine->opened = run; /* the machine has its command open: it may have its turn in this step */

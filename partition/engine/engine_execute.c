@@ -28,7 +28,9 @@ void engine_answer_verdict(struct engine *engine, enum wire_verdict verdict)
 bool engine_open(struct engine *engine, kv_slice body, const struct machine_context *context)
 {
     engine->opened = NULL;
-    engine_job_drop_computed(engine);
+    if (engine->jobs.computed != NULL) {
+        engine_job_drop_computed(engine);
+    }
     return engine->machine.ops->open(engine->machine.state, context, body, &engine->footprint);
 }
 
@@ -36,7 +38,7 @@ enum machine_outcome engine_execute(struct engine *engine, const struct machine_
                                     uint32_t count)
 {
     wire_answer_begin(&engine->answer, WIRE_VERDICT_OK);
-    void *job = engine_job_take(engine, votes, count);
+    void *job = engine_job_is_possible(engine) ? engine_job_take(engine, votes, count) : NULL;
     if (job != NULL) {
         engine->machine.ops->work(job);
         engine->jobs.computed = job;

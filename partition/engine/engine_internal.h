@@ -12,6 +12,7 @@
 
 #include "partition/engine/engine_effects.h"
 #include "partition/engine/engine_jobs.h"
+#include "partition/engine/engine_queue.h"
 #include "partition/engine/engine_session.h"
 
 /* Messages known only by votes that are not in the log: beyond it new ones are dropped, and come again. */
@@ -33,26 +34,6 @@ enum engine_run_state {
     ENGINE_RUN_GRANTED,
     ENGINE_RUN_FINISHED,
     ENGINE_RUN_WORKING /* saved as GRANTED: those above are what a saved state has */
-};
-
-struct engine_queue;
-struct engine_run;
-
-/* A run's place in the queue of one variable. */
-struct engine_place {
-    struct engine_run *run;
-    struct engine_queue *queue;
-    bool write;
-    bool granted;
-    TAILQ_ENTRY(engine_place) link;
-};
-TAILQ_HEAD(engine_place_list, engine_place);
-
-struct engine_queue {
-    struct engine_place_list places;
-    UT_hash_handle hh;
-    uint32_t key_size;
-    uint8_t key[];
 };
 
 /* The vote of another group. */
@@ -161,6 +142,17 @@ struct engine {
     struct machine_vote votes[KV_GROUPS_MAX];
 };
 
+/* Whether the opened command may compute; whether it is to be a run for that, since its computation may go out. */
+static inline bool engine_job_is_possible(const struct engine *engine)
+{
+    return engine->machine.ops->take != NULL && engine->footprint.computes;
+}
+
+static inline bool engine_job_may_go_out(const struct engine *engine)
+{
+    return engine_job_is_possible(engine) && engine->jobs.max > 0;
+}
+
 /* ---- engine_deliver.c ---- */
 
 void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_timestamp timestamp);
@@ -222,22 +214,6 @@ void engine_on_read(struct engine *engine, uint64_t token, kv_slice body);
 
 /* Answer a read whose command the machine has open. */
 void engine_read_answer(struct engine *engine, uint64_t token, kv_timestamp timestamp);
-
-/* ---- engine_queue.c ---- */
-
-/* Whether the opened footprint would have to wait. */
-bool engine_queue_is_free(const struct engine *engine);
-
-/* Take a place for each variable of the opened footprint. */
-void engine_queue_enter(struct engine *engine, struct engine_run *run);
-
-/* The run's turn has come. */
-void engine_queue_ready(struct engine *engine, struct engine_run *run);
-
-/* All places of a run; whose turn comes by that is put into `ready`. */
-void engine_queue_leave(struct engine *engine, struct engine_run *run);
-
-void engine_queue_check(const struct engine *engine); /* E6 */
 
 /* ---- engine_signal.c ---- */
 

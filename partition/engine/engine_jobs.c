@@ -15,16 +15,9 @@
 #define JOB_SLOTS_FIRST 16
 _Static_assert(ENGINE_JOBS_MAX == 1u << JOB_SLOT_BITS, "a slot fits its part of a number");
 
-bool engine_job_may_go_out(const struct engine *engine)
-{
-    return engine->machine.ops->take != NULL && engine->jobs.max > 0 && engine->footprint.computes;
-}
-
 void *engine_job_take(struct engine *engine, const struct machine_vote *votes, uint32_t count)
 {
-    if (engine->machine.ops->take == NULL || !engine->footprint.computes) {
-        return NULL;
-    }
+    KV_ASSERT(engine_job_is_possible(engine));
     for (uint32_t i = 0; i < count; i++) {
         if (votes[i].verdict != WIRE_VERDICT_OK) {
             return NULL; /* nothing will be done: there is nothing to compute */

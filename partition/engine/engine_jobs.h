@@ -32,10 +32,7 @@ struct engine_jobs {
 /* A result has come. */
 void engine_on_worked(struct engine *engine, uint64_t number, void *job);
 
-/* Whether the opened command is to be a run, since its computation may go out. */
-bool engine_job_may_go_out(const struct engine *engine);
-
-/* A job for the opened command; NULL: it is to be executed. `votes`: as to machine_ops.execute. */
+/* A job for the opened command, if one is possible; NULL: it is to be executed. `votes`: as to machine_ops.execute. */
 void *engine_job_take(struct engine *engine, const struct machine_vote *votes, uint32_t count);
 
 /* Another command is opened, or the engine is emptied. */

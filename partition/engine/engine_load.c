@@ -230,7 +230,7 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
     run->awaits = engine->footprint.awaits;
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
-    run->computes = engine->machine.ops->take != NULL && engine->footprint.computes;
+    run->computes = engine_job_is_possible(engine);
     run->position = ++engine->delivered;
     for (uint32_t i = 0; i < run->signal_count; i++) {
         if (!kv_group_set_has(run->awaits, run->signals[i].group)) {

@@ -79,7 +79,7 @@ static enum status make_directory(const char *path)
 
 static void copy_options(struct store_lmdb *lmdb, const struct store_lmdb_options *options)
 {
-    KV_ASSERT(options->table_count >= 1 && options->table_count <= STORE_LMDB_TABLES_MAX);
+    KV_ASSERT(options->table_count <= STORE_LMDB_TABLES_MAX);
     lmdb->options = *options;
     lmdb->options.directory = NULL;
     for (uint32_t t = 0; t < options->table_count; t++) {

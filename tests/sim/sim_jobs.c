@@ -70,6 +70,6 @@ void sim_jobs_on_worked(struct sim *sim, struct sim_node *node, const struct sim
     job.work(job.job);
     sim_execute(
         sim, node, member,
-        (struct engine_event){.kind = ENGINE_EVENT_WORKED, .number = job.number, .job = job.job});
+        (struct engine_event){.kind = ENGINE_EVENT_WORKED, .token = job.number, .job = job.job});
     sim_node_wake(sim, node, sim->now);
 }

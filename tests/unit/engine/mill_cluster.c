@@ -312,7 +312,7 @@ static void worked(struct run *run, uint32_t m, uint64_t number, void *job)
     struct member *member = &run->members[m];
     run->result->late += number < member->youngest ? 1 : 0;
     member->youngest = number > member->youngest ? number : member->youngest;
-    step(run, m, (struct engine_event){.kind = ENGINE_EVENT_WORKED, .number = number, .job = job});
+    step(run, m, (struct engine_event){.kind = ENGINE_EVENT_WORKED, .token = number, .job = job});
 }
 
 static void draw_result(struct run *run)

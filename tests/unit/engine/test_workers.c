@@ -135,7 +135,7 @@ static void worked(struct fixture *fixture, const struct engine_job *job, uint32
     done.work(done.job);
     engine_step(fixture->engine,
                 &(struct engine_event){.kind = ENGINE_EVENT_WORKED,
-                                       .number = done.number,
+                                       .token = done.number,
                                        .job = done.job,
                                        .jobs_max = jobs_max},
                 &fixture->effects);
