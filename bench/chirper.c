@@ -248,7 +248,9 @@ static kv_status begin_post(struct service_player *player)
     chirper_post_write(asked->post, text);
     asked->followers[0] = asked->user;
     asked->follower_count = followers->count + 1;
-    memcpy(asked->followers + 1, followers->users, followers->count * sizeof *followers->users);
+    for (uint32_t i = 0; i < followers->count; i++) {
+        asked->followers[i + 1] = followers->users[i];
+    }
     for (uint32_t i = 0; i < asked->follower_count; i++) {
         chirper->steps[i] = kv_step_of(
             KV_STEP_APPEND, key_of(service, asked->followers[i], KEY_TIMELINE, chirper->names[i]),
@@ -410,7 +412,8 @@ static void check_number(struct service *service, uint32_t user, int key, kv_byt
     char text[16] = "";
     long number;
 
-    memcpy(text, value.data, value.size < sizeof text ? value.size : sizeof text - 1);
+    snprintf(text, sizeof text, "%.*s", (int)value.size,
+             value.size > 0 ? (const char *)value.data : "");
     number = strtol(text, NULL, 10);
     if (number + (long)doubt < (long)known || number > (long)known + (long)doubt) {
         service_complain(service, "user %u %s %u, but the store says %s (%u in doubt)", user,

@@ -20,7 +20,7 @@ static uint32_t partition_of(const struct bench_driver *driver, const void *conn
 
 /* Whether the key may stand behind the first `count` ones. Of several partitions the second key decides. */
 static bool fits(const struct bench_keys *keys, uint32_t count, uint64_t hash,
-                 enum bench_spread spread, const struct bench_driver *driver,
+                 enum bench_spread spread, uint32_t home, const struct bench_driver *driver,
                  const void *connection)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -29,7 +29,7 @@ static bool fits(const struct bench_keys *keys, uint32_t count, uint64_t hash,
         }
     }
     if (count == 0) {
-        return true;
+        return home == 0 || partition_of(driver, connection, hash) == home;
     }
     switch (spread) {
     case BENCH_SPREAD_ANY:
@@ -44,7 +44,7 @@ static bool fits(const struct bench_keys *keys, uint32_t count, uint64_t hash,
     KV_UNREACHABLE();
 }
 
-bool bench_keys_choose(struct bench_keys *keys, enum bench_spread spread,
+bool bench_keys_choose(struct bench_keys *keys, enum bench_spread spread, uint32_t home,
                        struct bench_chooser *chooser, uint64_t last, struct kv_prng *prng,
                        const struct bench_driver *driver, const void *connection)
 {
@@ -57,7 +57,7 @@ bool bench_keys_choose(struct bench_keys *keys, enum bench_spread spread,
             record = draw < DRAWS_MAX ? bench_chooser_record(chooser, last, prng)
                                       : (record + 1) % (last + 1);
             hash = bench_hash(record);
-            found = fits(keys, i, hash, spread, driver, connection);
+            found = fits(keys, i, hash, spread, home, driver, connection);
         }
         if (!found) {
             keys->count = i;

@@ -20,8 +20,8 @@ struct bench_keys {
     uint64_t hashes[BENCH_KEYS_MAX]; /* all different */
 };
 
-/* Draw keys->count keys of records 0 .. last. False: there are no such keys; those that were found are in *keys. */
-bool bench_keys_choose(struct bench_keys *keys, enum bench_spread spread,
+/* Draw keys->count keys of records 0 .. last, the first one in partition `home` (0: any). False: there are no such keys; those that were found are in *keys. */
+bool bench_keys_choose(struct bench_keys *keys, enum bench_spread spread, uint32_t home,
                        struct bench_chooser *chooser, uint64_t last, struct kv_prng *prng,
                        const struct bench_driver *driver, const void *connection);
 

@@ -168,6 +168,7 @@ static const char *set_argument(struct parsing *parsing, enum bench_option optio
     case BENCH_OPTION_NO_LOAD:
     case BENCH_OPTION_LOAD_ONLY:
     case BENCH_OPTION_TIMELINE:
+    case BENCH_OPTION_PINNED:
     case BENCH_OPTION_CLOSED:
     case BENCH_OPTION_PROGRESS:
     case BENCH_OPTION_HELP:
@@ -183,6 +184,7 @@ static void set_switch(struct bench_settings *settings, enum bench_option option
     settings->no_load |= option == BENCH_OPTION_NO_LOAD;
     settings->load_only |= option == BENCH_OPTION_LOAD_ONLY;
     settings->timeline |= option == BENCH_OPTION_TIMELINE;
+    settings->pinned |= option == BENCH_OPTION_PINNED;
     settings->progress |= option == BENCH_OPTION_PROGRESS;
 }
 
@@ -262,8 +264,8 @@ static const char *complete_foreign(const struct bench_settings *settings)
     if (settings->fault_count > 0) {
         return "--at is for clusters of kvctl: it does not go with --driver";
     }
-    if (settings->has_multi) {
-        return "--multi is for partitions: it does not go with --driver";
+    if (settings->has_multi || settings->pinned) {
+        return "--multi and --pinned are for partitions: they do not go with --driver";
     }
     return settings->workload->share[BENCH_SCAN] > 0 ? "--driver has no scans" : NULL;
 }

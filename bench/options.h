@@ -41,6 +41,8 @@ struct bench_driver;
       "keys of a read, an update and a read-modify-write, up to 64; default: 1, with --multi: 2")  \
     X(MULTI, "multi", 'm', "PERCENT",                                                              \
       "of these on several partitions, all others on one; default: as they are drawn")             \
+    X(PINNED, "pinned", 0, NULL,                                                                   \
+      "the (first) key of a client's commands is always in the same partition")                    \
     X(AT, "at", 0, "TIME WHAT NODE",                                                               \
       "kill, restart, pause or resume a node of the local cluster so long after the beginning, "   \
       "as in --at 10s kill 1; may be repeated")                                                    \
@@ -122,6 +124,7 @@ struct bench_settings {
     size_t field_bytes;
     uint32_t keys_per_command;
     bool has_multi;       /* else the keys of a command are wherever they are drawn */
+    bool pinned;          /* clients to partitions */
     double multi_percent; /* of commands with keys on several partitions */
     uint64_t seed;
     uint64_t timeout_ms;

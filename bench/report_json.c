@@ -240,6 +240,7 @@ static json_t *settings_of(const struct bench_settings *settings)
     set(object, "keys_per_command", COUNT(settings->keys_per_command));
     set(object, "multi_percent",
         settings->has_multi ? json_real(settings->multi_percent) : json_null());
+    set(object, "pinned", json_boolean(settings->pinned));
     set(object, "seed", COUNT(settings->seed));
     set(object, "timeout_ms", COUNT(settings->timeout_ms));
     return object;

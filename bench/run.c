@@ -266,6 +266,10 @@ static void run_stage(struct benchmark *benchmark, const struct bench_settings *
                               .clients = clients,
                               .from_us = now};
 
+    if (settings->pinned) {
+        plan.pinned_partitions = benchmark->result->before.partitions;
+    }
+
     plan.measure_from_us = now + settings->warmup_seconds * SECOND_US;
     plan.end_us =
         settings->seconds == 0 ? UINT64_MAX : plan.measure_from_us + settings->seconds * SECOND_US;

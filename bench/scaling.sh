@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # How throughput grows with partitions, on one machine: a partition is three nodes of its own, and every node has the same small share of
-# a CPU, so that the machine stands for as many small ones. Updates of two keys each, closed loop, 256 clients per partition; the share of
-# commands on two partitions is 0, 1, 5 and 10 %. In interleaved rounds; prints medians and ranges, and ratios round by round.
+# a CPU, so that the machine stands for as many small ones. Updates of two keys each, closed loop, 256 clients per partition, each always
+# beginning in the same one (a client that goes anywhere ends up waiting where the queue is longest, and leaves the other partitions
+# idle); the share of commands on two partitions is 0, 1, 5 and 10 %. In interleaved rounds; prints medians and ranges, and ratios round by
+# round.
 #
 # usage: bench/scaling.sh [BIN [ROUNDS [SECONDS [QUOTA_PERCENT]]]]
-#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 REPLICAS=3 (of a partition) KEEP=DIR (the JSON of every run is left there) PAGE=FILE.html (plots)
+#   PARTITIONS="1 2 4 8" SHARES="0 1 5 10" RECORDS=2000 CLIENTS=256 REPLICAS=3 (of a partition)
+#   KEEP=DIR (the JSON of every run is left there) PAGE=FILE.html (plots)
 #
 # Needs root, and cgroups of version 1 or 2 with the cpu controller. Data is below $TMPDIR: with it on tmpfs (the default here, if there is
 # /dev/shm) the disk, which the nodes of one machine share, does not hide what the CPUs do.
@@ -116,7 +119,7 @@ for round in $(seq "$rounds"); do
             read -r idle_before all_before < <(ticks)
             throttled_before="$(throttling)"
             kvbench run -w put -n $((records * partitions)) --no-load --clients $((clients * partitions)) --threads $(((clients * partitions + 1023) / 1024)) --seconds "$seconds" --warmup 2 \
-                --keys-per-command 2 --multi "$share" --seed "$round" --timeout 20s -o json >"$work/run"
+                --keys-per-command 2 --multi "$share" --pinned --seed "$round" --timeout 20s -o json >"$work/run"
             read -r idle_after all_after < <(ticks)
             jq --argjson partitions "$partitions" --argjson share "$share" --argjson round "$round" --argjson quota "$quota" \
                 --argjson limited "$(limited "$throttled_before" "$(throttling)")" \

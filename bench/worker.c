@@ -363,6 +363,17 @@ static bool choose_load(struct player *player)
     return player->record < plan->settings->records;
 }
 
+/* The partition that the client's commands begin in; 0: any. Clients of all workers take turns. */
+static uint32_t home_of(const struct player *player)
+{
+    const struct bench_worker *worker = player->worker;
+    const uint32_t partitions = worker->plan->pinned_partitions;
+    const uint32_t number =
+        (uint32_t)(player - worker->players) * worker->settings->threads + worker->index;
+
+    return partitions == 0 ? 0 : number % partitions + 1;
+}
+
 /* Keys for a command of a run: one for an insert and for a scan. */
 static void choose_keys(struct player *player, uint64_t last)
 {
@@ -377,8 +388,8 @@ static void choose_keys(struct player *player, uint64_t last)
                                                                              : BENCH_SPREAD_ONE;
     }
     /* Fewer keys if a small set of records does not have so many. */
-    (void)bench_keys_choose(&player->keys, spread, &worker->chooser, last, &worker->prng,
-                            worker->driver, worker->connection);
+    (void)bench_keys_choose(&player->keys, spread, home_of(player), &worker->chooser, last,
+                            &worker->prng, worker->driver, worker->connection);
     player->crosses = bench_keys_cross(&player->keys, worker->driver, worker->connection);
 }
 

@@ -32,6 +32,7 @@ struct bench_plan {
     const struct bench_chooser *chooser; /* run: each worker has a copy */
     uint64_t measure_from_us;            /* of kv_now_us */
     uint64_t end_us;                     /* nothing is due from here on; UINT64_MAX: no such time */
+    uint32_t pinned_partitions;          /* clients begin in one of so many; 0: anywhere */
     uint32_t clients;                    /* closed loop: of each worker; 0: all that it has */
     double rate;                         /* per second, of all workers; 0: closed loop */
     uint64_t from_us;                    /* open loop: the first is due from here on */

@@ -558,6 +558,32 @@ static void the_share_of_commands_on_several_partitions_is_what_it_is_told(void 
     }
 }
 
+static uint32_t begun_in[3];
+
+static void note_first_partition(const kv_op *op)
+{
+    begun_in[kv_client_partition_of(NULL, op->count > 0 ? op->keys[0] : op->key)]++;
+}
+
+static void pinned_clients_begin_in_their_partition_and_cross_as_told(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->settings.keys_per_command = 2;
+    fixture->settings.has_multi = true;
+    fixture->settings.multi_percent = 50;
+    /* The first and the third of three clients are at home in the first partition. */
+    fixture->settings.clients = 3;
+    prepare_run(fixture, "put");
+    fixture->plan.pinned_partitions = 2;
+    fixture->script->on_submit = note_first_partition;
+    memset(begun_in, 0, sizeof begun_in);
+    play_run(fixture);
+    assert_in_range(begun_in[1], 660, 674);
+    assert_int_equal(begun_in[1] + begun_in[2], 1000);
+    assert_in_range(fixture->measures->multi.ok.count, 430, 570);
+}
+
 static void fewer_records_than_keys_make_commands_with_fewer_keys(void **state)
 {
     struct fixture *fixture = *state;
@@ -595,6 +621,7 @@ int main(void)
         TEST(commands_have_as_many_keys_as_they_are_told_to),
         TEST(a_value_of_another_key_among_several_is_corrupt),
         TEST(the_share_of_commands_on_several_partitions_is_what_it_is_told),
+        TEST(pinned_clients_begin_in_their_partition_and_cross_as_told),
         TEST(fewer_records_than_keys_make_commands_with_fewer_keys),
         TEST(an_open_loop_sends_what_is_due_and_waits_for_all_answers),
         TEST(latencies_of_an_open_loop_count_from_when_operations_were_due),

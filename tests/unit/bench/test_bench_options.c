@@ -191,7 +191,9 @@ static void several_partitions_need_several_keys(void **state)
     assert_int_equal(parse("run --multi 0.5"), BENCH_COMMAND_RUN);
     assert_int_equal(settings.keys_per_command, 2);
     assert_true(settings.has_multi && settings.multi_percent == 0.5);
-    assert_int_equal(parse("run -m 0 -k 8"), BENCH_COMMAND_RUN);
+    assert_false(settings.pinned);
+    assert_int_equal(parse("run -m 0 -k 8 --pinned"), BENCH_COMMAND_RUN);
+    assert_true(settings.pinned);
     assert_int_equal(settings.keys_per_command, 8);
     assert_true(settings.has_multi && settings.multi_percent == 0);
 }
@@ -279,7 +281,7 @@ static void what_is_wrong_is_named(void **state)
         {"run --driver redis", "--driver needs --endpoints"},
         {"run --driver redis --endpoints a:1 -w e", "--driver has no scans"},
         {"run --driver redis --endpoints a:1 --multi 1",
-         "--multi is for partitions: it does not go with --driver"},
+         "--multi and --pinned are for partitions: they do not go with --driver"},
         {"run --driver redis --endpoints a:1 --at 1s kill 1",
          "--at is for clusters of kvctl: it does not go with --driver"},
         {"run --rate 0",
