@@ -151,8 +151,9 @@ static struct oracle_exec *exec_new(struct oracle_machine *machine, kv_message_i
     exec->key = kv_message_key_of(id);
     exec->floor = floor;
     kv_buffer_append(&exec->asked, asked.data, asked.size);
-    exec->pin_count = command->key_count;
-    exec->pins = kv_alloc_zero(exec->pin_count, sizeof(*exec->pins));
+    /* [locks.md, L6] The keys of a lock stay where they are without pins, which others may have who wait for it. */
+    exec->pin_count = wire_command_has_token(command) ? 0 : command->key_count;
+    exec->pins = kv_alloc_zero(exec->pin_count + 1, sizeof(*exec->pins));
     for (uint32_t i = 0; i < exec->pin_count; i++) {
         exec->pins[i].exec = exec;
         pin(machine, &exec->pins[i], command->keys[i]);
@@ -175,8 +176,26 @@ static bool has_room(const struct oracle_pins *pins, kv_slice asked)
            pins->bytes + asked.size <= ORACLE_EXEC_BYTES_MAX;
 }
 
+/* [locks.md, L6] Under a token nothing may be done that concerns a key's place. */
+static bool keeps_places(struct oracle_machine *machine)
+{
+    const struct wire_command *command = &machine->command;
+    kv_timestamp version;
+    for (uint32_t i = 0; i < command->key_count && wire_command_has_token(command); i++) {
+        const kv_group_id owner = oracle_place_of(machine, command->keys[i], &version);
+        if ((wire_command_use(command, i) & WIRE_USE_REMOVE) != 0 &&
+            !kv_group_equal(owner, wire_home_of(command->keys[i], machine->partitions))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool oracle_exec_begin(struct oracle_machine *machine)
 {
+    if (!keeps_places(machine)) {
+        return false;
+    }
     if (!has_room(&machine->pins, machine->body)) {
         return false;
     }
@@ -250,7 +269,7 @@ enum machine_outcome oracle_exec_end(struct oracle_machine *machine, enum wire_v
     return MACHINE_DONE;
 }
 
-bool oracle_next_dispatch(const struct oracle_machine *machine, uint64_t after,
+bool oracle_next_dispatch(struct oracle_machine *machine, uint64_t after,
                           struct machine_dispatch *ret)
 {
     const struct oracle_exec *exec, *next = NULL;
@@ -264,7 +283,10 @@ bool oracle_next_dispatch(const struct oracle_machine *machine, uint64_t after,
         }
     }
     if (next == NULL) {
-        return false;
+        return oracle_lease_next(machine, after, UINT64_MAX, ret);
+    }
+    if (oracle_lease_next(machine, after, next->number, ret)) {
+        return true;
     }
     *ret = (struct machine_dispatch){.number = next->number,
                                      .id = next->id,

@@ -237,6 +237,7 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     case KV_OP_MPUT:
     case KV_OP_MOVE:
     case KV_OP_WHERE:
+    case KV_OP_LOCK:
         return build_many(request, arguments);
     case KV_OP_DELETE:
         return arguments.count > 1 ? build_many(request, arguments) : build_one(request, arguments);
@@ -245,9 +246,12 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     case KV_OP_TXN:
         return build_txn(request, arguments);
     case KV_OP_MARK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
         return KVCTL_EXIT_OK;
     case KV_OP_PARTITIONS:
     case KV_OP_HISTORY:
+    case KV_OP_LOCKS:
         op->limit = request->options->limit;
         return KVCTL_EXIT_OK;
     case KV_OP_GET:

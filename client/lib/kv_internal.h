@@ -49,6 +49,7 @@ struct kv_result {
     uint32_t group;
     uint64_t index;
     uint64_t timestamp;
+    uint32_t timestamp_group;
     uint32_t attempts;
     uint32_t partitions;
     bool via_oracle;

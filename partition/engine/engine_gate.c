@@ -6,7 +6,7 @@
  * GATE_PAUSE_US then: a group that waits for another one must not stop for long.
  *
  * No cycle of waiting: who is in front of the gate waits only for what is ordered before him, everywhere. */
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 /* So long that the gate is closed for a small part of the time. */
 #define GATE_PAUSE_US 200000

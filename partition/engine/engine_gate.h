@@ -3,7 +3,18 @@
 #ifndef KV_ENGINE_ENGINE_GATE_H
 #define KV_ENGINE_ENGINE_GATE_H
 
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine.h"
+
+struct engine_run;
+
+/* See engine_gate.c. */
+struct engine_gate {
+    bool closed;
+    bool cuts;              /* closed for a mark, not for reads */
+    uint64_t position;      /* closed: deliveries in front of it */
+    kv_timestamp timestamp; /* closed: of the last of those */
+    kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
+};
 
 /* ---- engine_gate.c ---- */
 

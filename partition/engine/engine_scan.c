@@ -10,7 +10,7 @@
  * 3. Whoever waits for another group may wait for long, and the gate must not hold up the rest as long: it is opened after
  *    GATE_US, and the read waits on for 1, or for the next gate.
  * 4. The gate of a mark (engine_cut.c) serves reads as well, and is opened by others. */
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 /* A few exchanges with other groups. */
 #define GATE_US 20000

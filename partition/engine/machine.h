@@ -42,7 +42,13 @@ struct machine_footprint {
     bool
         cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
     bool everything; /* a read of a range: it waits for whatever was delivered before it */
-    bool computes;   /* `take` is to be asked; set by every open of a machine that has that slot */
+    /* Locks [locks.md]. The variables of a command that holds ascend. */
+    bool
+        holds; /* executed with OK it keeps its places, until another one releases it: its timestamp is the token */
+    bool releases;      /* executed with OK it ends the lock of `token` */
+    bool no_wait;       /* it is LOCKED if it would have to wait for a lock */
+    kv_timestamp token; /* it runs inside of this lock, and takes no other places; {0,0}: none */
+    bool computes; /* `take` is to be asked; set by every open of a machine that has that slot */
     kv_group_set awaits;  /* groups whose votes are needed to execute */
     kv_group_set tells;   /* groups that get this group's vote at its turn */
     kv_group_set reports; /* groups that get one only when it has executed */
@@ -113,7 +119,10 @@ struct machine_ops {
     bool (*read)(void *state, struct wire_answer *ret);
     /* What it wants to have run on other groups and has not executed here: the first one behind number `after`. False: there is
      * none. NULL: there never is. */
-    bool (*dispatch)(const void *state, uint64_t after, struct machine_dispatch *ret);
+    bool (*dispatch)(void *state, uint64_t after, struct machine_dispatch *ret);
+    /* Whether it wants to be told how time passes; if so, and `us` is not 0, a command to this group alone that says that `us` have
+     * passed. NULL: it never does. */
+    bool (*tick)(void *state, uint64_t us, struct machine_dispatch *ret);
     /* Digest of the whole content; equal for equal contents however they came about; O(1). */
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */

@@ -179,6 +179,12 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
     case WIRE_OP_MARK:
+    case WIRE_OP_LOCK:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_REVOKE:
+    case WIRE_OP_TICK:
+    case WIRE_OP_LOCKS:
         break;
     }
     KV_UNREACHABLE(); /* model_decode_command lets none of them through */

@@ -446,6 +446,10 @@ static kv_status execute(const kv_op *op, kv_result *result)
     case KV_OP_HISTORY:
         return tell_history(op, result);
     case KV_OP_MARK:
+    case KV_OP_LOCK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
+    case KV_OP_LOCKS:
         return KV_OK;
     }
     return KV_INVALID;
