@@ -294,6 +294,7 @@ static void engine_run_grant(struct engine *engine, struct engine_run *run)
 {
     KV_ASSERT(run->state == ENGINE_RUN_QUEUED && run->blocked == 0);
     run->state = ENGINE_RUN_GRANTED;
+    run->verdict = run->refusal;
     if (kv_group_set_count(run->destinations) > 1) {
         engine_run_open(engine, run);
         run->verdict = run->refusal == WIRE_VERDICT_OK

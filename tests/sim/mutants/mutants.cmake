@@ -394,4 +394,33 @@ mutate(oracle/oracle_pins.c
   "        const kv_group_id owner = command->op == WIRE_OP_CREATE"
   "        const kv_group_id owner = command->op == WIRE_OP_CREATE || PLANTED(EXEC_GOES_HOME)")
 
+# lock_token_unchecked [locks.md, L4]
+mutate(partition/engine/engine_lock.c
+  "    } else if (run->refusal == WIRE_VERDICT_OK) {
+        run->refusal = WIRE_VERDICT_LOCK_LOST;
+    }
+    if (engine->gate.closed) {"
+  "    } else if (run->refusal == WIRE_VERDICT_OK && !PLANTED(LOCK_TOKEN_UNCHECKED)) {
+        run->refusal = WIRE_VERDICT_LOCK_LOST;
+    }
+    if (engine->gate.closed) {")
+
+# lock_renewal_ignored [locks.md, T4, T5]
+mutate(oracle/oracle_leases.c
+  "        lease->renewals++;"
+  "        if (PLANTED(LOCK_RENEWAL_IGNORED)) {
+            leases->digest += lease_hash(lease);
+            return;
+        }
+        lease->renewals++;")
+
+# lock_time_of_another [locks.md, T2]
+mutate(partition/engine/engine_timer.c
+  "        engine->time_from = engine->now;
+    }
+    uint64_t us"
+  "        engine->time_from = PLANTED(LOCK_TIME_OF_ANOTHER) ? (kv_instant){0} : engine->now;
+    }
+    uint64_t us")
+
 file(WRITE ${OUT} "${text}")
