@@ -281,6 +281,25 @@ kv_status kv_move(kv_client *client, const kv_bytes *keys, uint32_t count, uint3
                   kv_result **ret);
 kv_status kv_where(kv_client *client, kv_bytes key, uint32_t *ret_partition);
 
+/* ---- Locks ----
+ *
+ * A lock of keys that one client holds while others wait, in the order in which they came; renewed by kv_client_run until kv_unlock. Give
+ * its token to commands that must not take effect when it is lost (kv_op.token): the cluster checks it. Locks of one
+ * call never wait for each other in a circle. */
+#define KV_LOCK_TTL_MS_DEFAULT 10000
+typedef struct kv_lock_options {
+    uint32_t ttl_ms; /* how long others wait when this client dies; 0: KV_LOCK_TTL_MS_DEFAULT */
+    bool shared;     /* for reading */
+    bool no_wait;    /* KV_LOCKED instead of waiting */
+    uint64_t wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
+} kv_lock_options;
+kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
+                  const kv_lock_options *options, kv_token *ret);
+/* KV_LOCK_LOST: it had ended before. */
+kv_status kv_unlock(kv_client *client, kv_token token);
+/* Whether a lock of this client is lost, or may be for all that it knows: a hint. */
+bool kv_lock_is_lost(const kv_client *client, kv_token token);
+
 /* ---- Results ---- */
 
 /* Accessors take NULL for a result without anything in it, and any row number.

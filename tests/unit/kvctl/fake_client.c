@@ -757,3 +757,30 @@ void kv_backup_drop(kv_client *client, uint64_t cut)
     (void)client;
     (void)cut;
 }
+
+/* ---- Locks: none can be had here ---- */
+
+kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
+                  const kv_lock_options *options, kv_token *ret)
+{
+    (void)client;
+    (void)keys;
+    (void)count;
+    (void)options;
+    (void)ret;
+    return KV_LOCKED;
+}
+
+kv_status kv_unlock(kv_client *client, kv_token token)
+{
+    (void)client;
+    (void)token;
+    return KV_LOCK_LOST;
+}
+
+bool kv_lock_is_lost(const kv_client *client, kv_token token)
+{
+    (void)client;
+    (void)token;
+    return true;
+}
