@@ -60,8 +60,8 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl create user:1 Ada --on 2\n"
      "  kvctl create user:2 Bob --least-loaded\n"},
-    {"delete", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING) | UNDER, KV_OP_DELETE, kvctl_run_data,
-     "remove keys",
+    {"delete", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING) | UNDER, KV_OP_DELETE,
+     kvctl_run_data, "remove keys",
      "Of several keys each is removed on its own. Exit code 3 if there is no such key; of several, "
      "stderr names those that were not there, and the others are gone.\n"
      "\n"
@@ -96,8 +96,8 @@ static const struct kvctl_command commands[] = {
      "All of them or none.\n" POLICY_TEXT "\n"
      "  kvctl mput a 1 b 2\n"
      "  kvctl mput a 1 b 2 --policy move --on 3\n"},
-    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD | UNDER, KV_OP_TXN, kvctl_run_txn,
-     "run a transaction: if guards hold do these steps, else those",
+    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD | UNDER, KV_OP_TXN,
+     kvctl_run_txn, "run a transaction: if guards hold do these steps, else those",
      "Read from FILE or stdin as a whole first; all of it is done at one moment, or nothing. One "
      "guard or step per line; without 'if' there are only steps.\n"
      "\n"

@@ -17,8 +17,8 @@
 #define CHILD_LOOK_MS 20
 
 /* What a shell says of a command that cannot be run. */
-#define EXIT_NOT_RUN 127
-#define EXIT_SIGNAL  128
+#define EXIT_NOT_RUN    127
+#define EXIT_SIGNAL     128
 
 #define TOKEN_BYTES_MAX 32
 
@@ -143,9 +143,11 @@ enum kvctl_exit kvctl_run_unlock(const struct kvctl_command *command,
     }
     enum kvctl_exit code = kvctl_connect_any(options, &client);
     if (code == KVCTL_EXIT_OK) {
-        const kv_status status = kvctl_execute(&client, &op, NULL);
-        code = status == KV_OK ? KVCTL_EXIT_OK
-                               : kvctl_fail_status(options, client, status, "unlock");
+        kv_result *result = NULL;
+        const kv_status status = kvctl_execute(&client, &op, &result);
+        kv_result_free(result);
+        code =
+            status == KV_OK ? KVCTL_EXIT_OK : kvctl_fail_status(options, client, status, "unlock");
     }
     kv_client_close(&client);
     return code;

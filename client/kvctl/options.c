@@ -202,7 +202,7 @@ static bool set_option(struct kvctl_options *options, enum kvctl_option option, 
     }
     snprintf(form, FORM_BYTES_MAX, "a time with its unit, as in 500ms, 5s or 2m");
     return option == KVCTL_OPTION_TTL        ? kvctl_time_parse(value, &options->ttl_ms)
-           : option == KVCTL_OPTION_TIMEOUT    ? kvctl_time_parse(value, &options->timeout_ms)
+           : option == KVCTL_OPTION_TIMEOUT  ? kvctl_time_parse(value, &options->timeout_ms)
            : option == KVCTL_OPTION_INTERVAL ? kvctl_time_parse(value, &options->interval_ms)
                                              : true; /* a switch: its bit says all */
 }

@@ -291,7 +291,8 @@ typedef struct kv_lock_options {
     uint32_t ttl_ms; /* how long others wait when this client dies; 0: KV_LOCK_TTL_MS_DEFAULT */
     bool shared;     /* for reading */
     bool no_wait;    /* KV_LOCKED instead of waiting */
-    uint64_t wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
+    uint64_t
+        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
 } kv_lock_options;
 kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
                   const kv_lock_options *options, kv_token *ret);

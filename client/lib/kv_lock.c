@@ -16,8 +16,9 @@ struct kv_held {
     kv_token token;
     uint64_t ttl_us;
     uint64_t renew_at;
-    uint64_t good_until; /* by this clock, at the earliest: an answer to a renewal that was sent ttl before */
-    uint64_t asked_at;   /* of the renewal that is under way */
+    uint64_t
+        good_until; /* by this clock, at the earliest: an answer to a renewal that was sent ttl before */
+    uint64_t asked_at; /* of the renewal that is under way */
     bool asking, lost, left;
     struct kv_held *next;
 };
@@ -25,8 +26,8 @@ struct kv_held {
 static struct kv_held *kv_held_find(const kv_client *client, kv_token token)
 {
     struct kv_held *held = client->held;
-    while (held != NULL && (held->left || held->token.clock != token.clock ||
-                            held->token.group != token.group)) {
+    while (held != NULL &&
+           (held->left || held->token.clock != token.clock || held->token.group != token.group)) {
         held = held->next;
     }
     return held;

@@ -51,8 +51,7 @@ bool wire_op_is_lock(enum wire_op op)
 
 bool wire_op_reads_everything(enum wire_op op)
 {
-    return op == WIRE_OP_SCAN || op == WIRE_OP_PARTITIONS || op == WIRE_OP_HISTORY ||
-           op == WIRE_OP_LOCKS;
+    return op == WIRE_OP_SCAN || op == WIRE_OP_PARTITIONS || op == WIRE_OP_HISTORY;
 }
 
 unsigned wire_command_use(const struct wire_command *command, uint32_t i)
@@ -323,8 +322,9 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
         return destinations.bits == all_groups(partitions).bits && !execution;
     }
     if (!on_keys || command->exec) {
-        const bool for_oracle = command->exec ? on_keys && command->op != WIRE_OP_REVOKE
-                                              : !wire_op_reads_everything(command->op);
+        const bool for_oracle =
+            command->exec ? on_keys && command->op != WIRE_OP_REVOKE
+                          : !wire_op_reads_everything(command->op) && command->op != WIRE_OP_LOCKS;
         return destinations.bits == oracle.bits && for_oracle &&
                execution == (command->op == WIRE_OP_TICK);
     }

@@ -52,6 +52,18 @@ bool engine_gate_is_reached(const struct engine *engine)
     return engine->gate.closed && engine->waiting_count == engine->gated_count;
 }
 
+/* Who waits for his turn, for a lock for instance, has not voted: so nobody has been told that he is done. */
+bool engine_is_whole(const struct engine *engine)
+{
+    const struct engine_run *run;
+    bool whole = true;
+    TAILQ_FOREACH(run, &engine->waiting, link)
+    {
+        whole = whole && (run->state == ENGINE_RUN_QUEUED || run->mere);
+    }
+    return whole;
+}
+
 void engine_on_gate_time(struct engine *engine)
 {
     if (!kv_instant_reached(engine->gate.at, engine->now)) {

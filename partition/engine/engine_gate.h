@@ -29,6 +29,9 @@ void engine_gate_open(struct engine *engine);
 /* Whether all in front of the closed gate have executed. */
 bool engine_gate_is_reached(const struct engine *engine);
 
+/* Whether nobody has had his turn who has not executed, so that nothing that was acknowledged anywhere is missing from the state. */
+bool engine_is_whole(const struct engine *engine);
+
 /* Time has passed. */
 void engine_on_gate_time(struct engine *engine);
 

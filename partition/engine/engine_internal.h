@@ -115,7 +115,7 @@ struct engine_run {
     struct engine_inside *insides; /* inside of others; of one with a token one */
     uint32_t inside_count;
     bool inside_waits; /* it has a token, and not its turn inside */
-    bool releases;
+    bool releases, mere;
     uint64_t job;      /* WORKING: its number */
     uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;

@@ -45,6 +45,8 @@ struct machine_footprint {
     /* Locks [locks.md]. The variables of a command that holds ascend. */
     bool
         holds; /* executed with OK it keeps its places, until another one releases it: its timestamp is the token */
+    bool
+        mere; /* it changes nothing that a read could show, and may wait for long: whoever reads everything does not wait for it */
     bool releases;      /* executed with OK it ends the lock of `token` */
     bool no_wait;       /* it is LOCKED if it would have to wait for a lock */
     kv_timestamp token; /* it runs inside of this lock, and takes no other places; {0,0}: none */

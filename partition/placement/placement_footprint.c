@@ -37,6 +37,7 @@ void placement_footprint(const struct wire_command *command, const struct machin
     ret->answers = true;
     const bool holder = !kv_group_equal(context->group, KV_GROUP_ORACLE);
     ret->holds = holder && command->op == WIRE_OP_LOCK;
+    ret->mere = command->op == WIRE_OP_LOCK;
     ret->releases = holder && command->op == WIRE_OP_REVOKE;
     ret->no_wait = holder && command->no_wait;
     ret->token = holder ? command->token : (kv_timestamp){0};
