@@ -144,8 +144,8 @@ struct oracle_lease {
     bool unlocked;                 /* its end was asked for: no renewal counts any more */
     uint64_t renewals;
     uint64_t since; /* ordered time, as this member has executed it: of the last change of `held` */
-    uint64_t
-        expires; /* the same; as late as the latest member's or later, so no part of the state */
+    uint64_t left; /* us that it lasts; as this member has executed it, so no part of the state */
+    kv_timestamp armed; /* TICKs that began to measure before this was delivered do not count */
     uint64_t number;        /* of the REVOKE that is wanted; 0: none */
     struct kv_buffer asked; /* the LOCK, with owners */
     struct kv_buffer body;  /* of the REVOKE */
@@ -156,7 +156,8 @@ struct oracle_leases {
     struct oracle_lease *by_token; /* uthash */
     uint32_t held;
     uint64_t now;                           /* ordered time, us: all TICKs together */
-    uint64_t digest;                        /* sum of hashes over those that are held */
+    kv_timestamp seen; /* the largest timestamp that was opened here */
+    uint64_t digest; /* sum of hashes over those that are held */
     struct kv_buffer tick;                  /* the body of the last one that was handed on */
     uint8_t variable[KV_KEY_BYTES_MAX + 1]; /* of the token that is open: longer than any key */
     char (*texts)[ORACLE_LEASE_TEXT_BYTES]; /* of the rows of an answer; NULL: none was asked for */
@@ -223,8 +224,8 @@ void oracle_pins_clear(struct oracle_pins *pins);
 /* Whether an EXEC leaves room for the owners of its keys. */
 bool oracle_exec_fits(const struct wire_command *command, kv_slice body);
 
-/* D1: the EXEC that is open appends itself to the pin lists of its keys. False: there are too many. */
-bool oracle_exec_begin(struct oracle_machine *machine);
+/* D1: the EXEC that is open appends itself to the pin lists of its keys. PINNED: there are too many. LOCK_LOST: nobody holds its token. */
+enum wire_verdict oracle_exec_begin(struct oracle_machine *machine);
 
 /* The same for one that was saved. False: it is none. */
 bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t floor,
@@ -245,6 +246,10 @@ void oracle_leases_close(struct oracle_leases *leases);
 /* The variable that commands about one token share, so that they have their turns in the order of their deliveries. */
 void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footprint *ret);
 
+/* The EXEC that is open, under a token: as it is sent to the owners that the lock's keys have for as long as it is held. False: it is not
+ * held, or not of these keys, or the command would concern a place. The command that is open is another one then. */
+bool oracle_lease_address(struct oracle_machine *machine, struct kv_buffer *ret);
+
 enum wire_verdict oracle_lease_vote(struct oracle_machine *machine);
 
 /* LOCK or REVOKE has executed with this verdict. */
@@ -256,7 +261,8 @@ void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
 /* The REVOKE with the lowest number between the two. */
 bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t before,
                        struct machine_dispatch *ret);
-bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, struct machine_dispatch *ret);
+bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, kv_timestamp since,
+                       struct machine_dispatch *ret);
 void oracle_lease_read(struct oracle_machine *machine, struct wire_answer *ret);
 void oracle_leases_save(const struct oracle_leases *leases, struct kv_buffer *ret);
 bool oracle_leases_load(struct oracle_machine *machine, struct state_reader *reader);

@@ -76,6 +76,7 @@ void oracle_leases_clear(struct oracle_leases *leases)
     }
     KV_ASSERT(leases->held == 0 && leases->digest == 0);
     leases->now = 0;
+    leases->seen = (kv_timestamp){0};
 }
 
 void oracle_leases_close(struct oracle_leases *leases)
@@ -91,9 +92,48 @@ void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footp
         machine->command.op == WIRE_OP_LOCK ? machine->context.timestamp : machine->command.token;
     const struct oracle_session_key key = key_of(token);
     memcpy(leases->variable, &key, sizeof(key));
-    ret->variables[0] = (struct machine_variable){
+    if (machine->command.op != WIRE_OP_LOCK) {
+        ret->count = 0; /* [L6] others may wait at the oracle for the keys that it holds */
+    }
+    ret->variables[ret->count++] = (struct machine_variable){
         .key = kv_slice_of(leases->variable, sizeof(leases->variable)), .write = true};
-    ret->count = 1;
+}
+
+static const struct wire_command *lease_lock(struct oracle_machine *machine,
+                                             const struct oracle_lease *lease)
+{
+    const enum status status =
+        wire_command_decode(kv_buffer_slice(&lease->asked), &machine->dispatch);
+    KV_ASSERT(status == STATUS_OK); /* it was opened before */
+    return &machine->dispatch;
+}
+
+bool oracle_lease_address(struct oracle_machine *machine, struct kv_buffer *ret)
+{
+    struct wire_command *command = &machine->command;
+    const struct oracle_lease *lease = lease_find(&machine->leases, command->token);
+    if (lease == NULL || !lease->held) {
+        return false;
+    }
+    const struct wire_command *lock = lease_lock(machine, lease);
+    for (uint32_t i = 0; i < command->key_count; i++) {
+        uint32_t at = 0;
+        while (at < lock->key_count && !kv_slice_equal(lock->keys[at], command->keys[i])) {
+            at++;
+        }
+        if (at == lock->key_count) {
+            return false;
+        }
+        command->owners[i] = lock->owners[at];
+    }
+    command->exec = false;
+    command->owner_count = command->key_count;
+    const kv_group_set groups = wire_command_destinations(command, machine->partitions);
+    const bool fits = !kv_group_set_has(groups, KV_GROUP_ORACLE);
+    if (fits) {
+        wire_command_encode(command, ret);
+    }
+    return fits;
 }
 
 /* ---- Life ---- */
@@ -112,17 +152,9 @@ static void lease_hold(struct oracle_machine *machine, struct oracle_lease *leas
 static void lease_extend(struct oracle_machine *machine, struct oracle_lease *lease,
                          const struct wire_command *lock)
 {
-    lease->expires = machine->leases.now + (uint64_t)lock->ttl_ms * 1000;
+    lease->left = (uint64_t)lock->ttl_ms * 1000;
+    lease->armed = machine->leases.seen;
     lease->number = 0;
-}
-
-static const struct wire_command *lease_lock(struct oracle_machine *machine,
-                                             const struct oracle_lease *lease)
-{
-    const enum status status =
-        wire_command_decode(kv_buffer_slice(&lease->asked), &machine->dispatch);
-    KV_ASSERT(status == STATUS_OK); /* it was opened before */
-    return &machine->dispatch;
 }
 
 enum wire_verdict oracle_lease_vote(struct oracle_machine *machine)
@@ -175,6 +207,22 @@ static void want_revoke(struct oracle_machine *machine, struct oracle_lease *lea
     lease->number = ++machine->pins.dispatched;
 }
 
+/* [T2] Whether time that was measured from there on counts. */
+static bool is_armed(const struct oracle_lease *lease, kv_timestamp since)
+{
+    return kv_timestamp_compare(since, lease->armed) >= 0;
+}
+
+static void pass_time(struct oracle_machine *machine, struct oracle_lease *lease, uint64_t us)
+{
+    if (lease->left > us) {
+        lease->left -= us;
+    } else {
+        lease->left = 0;
+        want_revoke(machine, lease);
+    }
+}
+
 void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
 {
     const struct wire_command *command = &machine->command;
@@ -183,8 +231,8 @@ void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
     if (command->op == WIRE_OP_TICK) {
         leases->now += (uint64_t)command->number;
         for (lease = leases->by_token; lease != NULL; lease = lease->hh.next) {
-            if (lease->held && lease->number == 0 && lease->expires <= leases->now) {
-                want_revoke(machine, lease);
+            if (lease->held && lease->number == 0 && is_armed(lease, command->token)) {
+                pass_time(machine, lease, (uint64_t)command->number);
             }
         }
         return;
@@ -240,7 +288,8 @@ bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t 
     return true;
 }
 
-bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, struct machine_dispatch *ret)
+bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, kv_timestamp since,
+                       struct machine_dispatch *ret)
 {
     struct oracle_leases *leases = &machine->leases;
     if (leases->held == 0 || us == 0) {
@@ -248,6 +297,7 @@ bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, struct machi
     }
     wire_command_begin(&machine->dispatch, WIRE_OP_TICK);
     machine->dispatch.number = (int64_t)us;
+    machine->dispatch.token = since;
     kv_buffer_clear(&leases->tick);
     wire_command_encode(&machine->dispatch, &leases->tick);
     *ret = (struct machine_dispatch){.destinations = kv_group_set_of(KV_GROUP_ORACLE),
@@ -261,8 +311,7 @@ bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, struct machi
 static kv_slice lease_text(const struct oracle_leases *leases, const struct oracle_lease *lease,
                            const struct wire_command *lock, char *text)
 {
-    const uint64_t left =
-        lease->held && lease->expires > leases->now ? (lease->expires - leases->now) / 1000 : 0;
+    const uint64_t left = lease->held ? lease->left / 1000 : 0;
     const int size =
         snprintf(text, ORACLE_LEASE_TEXT_BYTES, "%s %s %llu.%u %llu %llu %llu",
                  lease->held ? "held" : "waits", lock->shared ? "read" : "write",
@@ -302,6 +351,7 @@ void oracle_lease_read(struct oracle_machine *machine, struct wire_answer *ret)
 void oracle_leases_save(const struct oracle_leases *leases, struct kv_buffer *ret)
 {
     state_write_u64(ret, leases->now);
+    state_write_timestamp(ret, leases->seen);
     state_write_u32(ret, leases->held);
     for (const struct oracle_lease *lease = leases->by_token; lease != NULL;
          lease = lease->hh.next) {
@@ -350,6 +400,7 @@ static bool lease_load(struct oracle_machine *machine, struct state_reader *read
 bool oracle_leases_load(struct oracle_machine *machine, struct state_reader *reader)
 {
     machine->leases.now = state_read_u64(reader);
+    machine->leases.seen = state_read_timestamp(reader);
     const uint32_t count = state_read_u32(reader);
     for (uint32_t i = 0; i < count; i++) {
         if (!lease_load(machine, reader)) {

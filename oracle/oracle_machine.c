@@ -62,6 +62,9 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     const struct wire_command *command = &machine->command;
     machine->context = *context;
     machine->body = body;
+    if (!context->read && kv_timestamp_compare(context->timestamp, machine->leases.seen) > 0) {
+        machine->leases.seen = context->timestamp;
+    }
     if (wire_command_decode(body, &machine->command) != STATUS_OK) {
         return false;
     }
@@ -88,10 +91,8 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     } else {
         take_all_keys(command, command->exec, ret);
     }
-    if (command->exec && wire_command_has_token(command)) {
-        ret->count =
-            0; /* [locks.md, L6] others may wait at the oracle for the keys that it holds */
-    } else if (!command->exec && is_about_lock(command->op)) {
+    if (is_about_lock(command->op) ? !command->exec
+                                   : command->exec && wire_command_has_token(command)) {
         oracle_lease_footprint(machine, ret);
     }
     return true;
@@ -120,9 +121,8 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
         return oracle_execute_shared(machine, votes, count, ret);
     }
     if (machine->command.exec) {
-        const bool begun = oracle_exec_begin(machine);
-        ret->verdict = begun ? WIRE_VERDICT_OK : WIRE_VERDICT_PINNED;
-        return begun ? MACHINE_PENDING : MACHINE_DONE;
+        ret->verdict = oracle_exec_begin(machine);
+        return ret->verdict == WIRE_VERDICT_OK ? MACHINE_PENDING : MACHINE_DONE;
     }
     if (machine->command.op == WIRE_OP_SESSION_OPEN) {
         oracle_machine_open_session(machine, ret);
@@ -148,9 +148,10 @@ static bool oracle_machine_dispatch(void *state, uint64_t after, struct machine_
     return oracle_next_dispatch(state, after, ret);
 }
 
-static bool oracle_machine_tick(void *state, uint64_t us, struct machine_dispatch *ret)
+static bool oracle_machine_tick(void *state, uint64_t us, kv_timestamp since,
+                                struct machine_dispatch *ret)
 {
-    return oracle_lease_tick(state, us, ret);
+    return oracle_lease_tick(state, us, since, ret);
 }
 
 static uint64_t oracle_machine_digest(const void *state)

@@ -8,7 +8,7 @@
  *   u32 changes, then for each by ascending version: u16 bytes of key  key  u64+u16 version  u16 from  u16 to
  *   u32 EXECs, then for each in the order of their turns:
  *     u64+u16 session  u64 sequence  u32 attempt  u64 floor  u32 dispatches  u32 bytes of command  command
- *   u64 ordered time  u32 locks that are held, then for each:
+ *   u64 ordered time  u64+u16 largest timestamp  u32 locks that are held, then for each:
  *     u64+u16 token  u64+u16 session  u64 renewals  u8 unlocked  u32 bytes of command  command */
 #include "oracle/oracle_internal.h"
 

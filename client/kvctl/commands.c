@@ -221,7 +221,7 @@ static const struct kvctl_command commands[] = {
      kvctl_run_locks, "print who holds keys, and who waits for them",
      "A line for each key of each lock: held or waits, for read or write, token, session, age, and "
      "the time that is left of the lease. A lock that waits may hold some of its keys already. "
-     "Times are those of the oracle, which counts while there are locks, five times a second.\n"
+     "Times are those of the oracle, which counts while there are locks, ten times a second.\n"
      "\n"
      "  kvctl locks\n"
      "  kvctl locks -o json\n"},

@@ -145,7 +145,8 @@ struct wire_command {
     kv_slice values[KV_COMMAND_KEYS_MAX]; /* at most KV_VALUE_BYTES_MAX each */
     int64_t number; /* INCR: what to add; TICK: us; REVOKE: renewals that it knows of; else 0 */
     uint32_t limit; /* SCAN, HISTORY, LOCKS: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
-    /* [locks.md] The lock that it is about, or under which it runs: then it touches only keys that this one holds. {0,0}: none. */
+    /* [locks.md] The lock that it is about, or under which it runs: then it touches only keys that this one holds. {0,0}: none.
+     * TICK: what its leader had delivered when it began to measure. */
     kv_timestamp token;
     bool no_wait;    /* LOCKED, rather than wait for a lock */
     bool shared;     /* LOCK: others may share the keys for reading */

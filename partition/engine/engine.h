@@ -56,7 +56,7 @@ struct engine;
 #define ENGINE_FOLLOWER_RETRY_US 3000000
 
 /* How often a leader tells its machine how much time has passed, and how much at most at a time: it may have been stopped. */
-#define ENGINE_TIME_US     200000
+#define ENGINE_TIME_US     100000
 #define ENGINE_TIME_US_MAX 1000000
 
 /* Messages that wait for a turn or for votes, beyond which a leader answers BUSY: each holds its body. */

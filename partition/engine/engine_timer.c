@@ -148,21 +148,23 @@ void engine_maybe_time(struct engine *engine)
     struct machine_dispatch tick;
     const struct machine_ops *ops = engine->machine.ops;
     engine->time_at = KV_INSTANT_NEVER;
-    if (ops->tick == NULL || !engine->leads || !ops->tick(engine->machine.state, 0, &tick)) {
+    if (ops->tick == NULL || !engine->leads || !ops->tick(engine->machine.state, 0, engine->cursor, &tick)) {
         engine->time_from = KV_INSTANT_NEVER;
         return;
     }
     if (engine->time_from.us == KV_INSTANT_NEVER.us) {
         engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
     }
     uint64_t us = engine->now.us - engine->time_from.us;
     if (us >= ENGINE_TIME_US) {
         us = us < ENGINE_TIME_US_MAX ? us : ENGINE_TIME_US_MAX;
-        if (ops->tick(engine->machine.state, us, &tick)) {
+        if (ops->tick(engine->machine.state, us, engine->time_since, &tick)) {
             tick.id = (kv_message_id){.sequence = engine->now.us, .attempt = KV_ATTEMPT_OWN};
             *engine_emit_submit(engine) = tick;
         }
         engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
     }
     engine->time_at = kv_instant_add(engine->time_from, ENGINE_TIME_US);
 }

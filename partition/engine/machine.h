@@ -38,7 +38,7 @@ struct machine_variable {
 /* What a command touches, and whose votes it needs. */
 struct machine_footprint {
     uint32_t count; /* a variable that comes twice comes in the same mode */
-    struct machine_variable variables[KV_COMMAND_KEYS_MAX];
+    struct machine_variable variables[KV_COMMAND_KEYS_MAX + 1]; /* the keys, and a lock's own */
     bool
         cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
     bool everything; /* a read of a range: it waits for whatever was delivered before it */
@@ -123,8 +123,8 @@ struct machine_ops {
      * none. NULL: there never is. */
     bool (*dispatch)(void *state, uint64_t after, struct machine_dispatch *ret);
     /* Whether it wants to be told how time passes; if so, and `us` is not 0, a command to this group alone that says that `us` have
-     * passed. NULL: it never does. */
-    bool (*tick)(void *state, uint64_t us, struct machine_dispatch *ret);
+     * passed, since a moment at which this member had been given what is up to `since`. NULL: it never does. */
+    bool (*tick)(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret);
     /* Digest of the whole content; equal for equal contents however they came about; O(1). */
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */

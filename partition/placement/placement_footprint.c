@@ -10,8 +10,8 @@ static void footprint_variables(const struct wire_command *command,
                                 struct machine_footprint *ret)
 {
     const bool all = kv_group_equal(context->group, KV_GROUP_ORACLE) &&
-                     kv_message_id_is_execution(context->id) && !wire_command_has_token(command) &&
-                     command->op != WIRE_OP_LOCK; /* [locks.md, L6] */
+                     kv_message_id_is_execution(context->id) &&
+                     !wire_command_has_token(command); /* [locks.md, L6] */
     for (uint32_t i = 0; i < command->key_count; i++) {
         const unsigned duties =
             wire_command_duties(command, i, context->group, context->destinations, partitions);

@@ -417,10 +417,17 @@ mutate(oracle/oracle_leases.c
 # lock_time_of_another [locks.md, T2]
 mutate(partition/engine/engine_timer.c
   "        engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
     }
     uint64_t us"
   "        engine->time_from = PLANTED(LOCK_TIME_OF_ANOTHER) ? (kv_instant){0} : engine->now;
+        engine->time_since = engine->cursor;
     }
     uint64_t us")
+
+# lock_time_before_grant [locks.md, T2]
+mutate(oracle/oracle_leases.c
+  "    return kv_timestamp_compare(since, lease->armed) >= 0;"
+  "    return PLANTED(LOCK_TIME_BEFORE_GRANT) || kv_timestamp_compare(since, lease->armed) >= 0;")
 
 file(WRITE ${OUT} "${text}")

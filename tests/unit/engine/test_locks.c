@@ -318,6 +318,7 @@ static void nobody_but_the_oracle_revokes(void **state)
     command_add_key(command, together_key(1, 0), 1);
     order(together, command_id(2, 1));
     command_begin(together, WIRE_OP_TICK)->number = 3600000000;
+    together->command.token = last(together);
     (void)together_order(together, command_id(3, 1), kv_group_set_of(KV_GROUP_ORACLE));
     run_for(together, SHORT_US);
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_UNSUPPORTED);

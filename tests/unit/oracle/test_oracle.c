@@ -322,6 +322,7 @@ static enum status load_two(const struct machine *machine, kv_timestamp first, u
     state_write_u32(&saved, 0);
     state_write_u32(&saved, 0);
     state_write_u64(&saved, 0); /* time, locks */
+    state_write_timestamp(&saved, (kv_timestamp){0});
     state_write_u32(&saved, 0);
     const enum status status =
         machine->ops->load(machine->state, kv_buffer_slice(&saved), /* bases */ NULL);
