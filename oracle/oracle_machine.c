@@ -35,7 +35,13 @@ static void oracle_machine_close_session(struct oracle_machine *machine, struct 
 static bool is_question(enum wire_op op)
 {
     return op == WIRE_OP_MAP || op == WIRE_OP_WHERE || op == WIRE_OP_PARTITIONS ||
-           op == WIRE_OP_HISTORY;
+           op == WIRE_OP_HISTORY || op == WIRE_OP_LOCKS;
+}
+
+/* Commands about a lock: they stand in the line of its token. */
+static bool is_about_lock(enum wire_op op)
+{
+    return wire_op_is_lock(op) || op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE;
 }
 
 /* What an EXEC or a WHERE touches: all of its keys. */
@@ -56,6 +62,9 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     const struct wire_command *command = &machine->command;
     machine->context = *context;
     machine->body = body;
+    if (!context->read && kv_timestamp_compare(context->timestamp, machine->leases.seen) > 0) {
+        machine->leases.seen = context->timestamp;
+    }
     if (wire_command_decode(body, &machine->command) != STATUS_OK) {
         return false;
     }
@@ -69,7 +78,11 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
         (command->exec && !oracle_exec_fits(command, body))) {
         return false;
     }
-    const bool registers = command->op == WIRE_OP_SESSION_OPEN;
+    const bool own = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE;
+    if (own != kv_message_id_is_own(context->id)) {
+        return false; /* nobody else says so */
+    }
+    const bool registers = command->op == WIRE_OP_SESSION_OPEN || command->op == WIRE_OP_TICK;
     if (registers != kv_session_is_none(context->id.session)) {
         return false; /* only a registration comes without a session */
     }
@@ -77,6 +90,10 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
         placement_footprint(command, context, machine->partitions, ret);
     } else {
         take_all_keys(command, command->exec, ret);
+    }
+    if (is_about_lock(command->op) ? !command->exec
+                                   : command->exec && wire_command_has_token(command)) {
+        oracle_lease_footprint(machine, ret);
     }
     return true;
 }
@@ -104,14 +121,16 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
         return oracle_execute_shared(machine, votes, count, ret);
     }
     if (machine->command.exec) {
-        const bool begun = oracle_exec_begin(machine);
-        ret->verdict = begun ? WIRE_VERDICT_OK : WIRE_VERDICT_PINNED;
-        return begun ? MACHINE_PENDING : MACHINE_DONE;
+        ret->verdict = oracle_exec_begin(machine);
+        return ret->verdict == WIRE_VERDICT_OK ? MACHINE_PENDING : MACHINE_DONE;
     }
     if (machine->command.op == WIRE_OP_SESSION_OPEN) {
         oracle_machine_open_session(machine, ret);
     } else if (machine->command.op == WIRE_OP_SESSION_CLOSE) {
         oracle_machine_close_session(machine, ret);
+    } else if (machine->command.op == WIRE_OP_UNLOCK || machine->command.op == WIRE_OP_KEEPALIVE ||
+               machine->command.op == WIRE_OP_TICK) {
+        oracle_lease_alone(machine, ret);
     } else {
         oracle_read(machine, ret);
     }
@@ -124,16 +143,24 @@ static bool oracle_machine_read(void *state, struct wire_answer *ret)
     return true;
 }
 
-static bool oracle_machine_dispatch(const void *state, uint64_t after, struct machine_dispatch *ret)
+static bool oracle_machine_dispatch(void *state, uint64_t after, struct machine_dispatch *ret)
 {
     return oracle_next_dispatch(state, after, ret);
+}
+
+static bool oracle_machine_tick(void *state, uint64_t us, kv_timestamp since,
+                                struct machine_dispatch *ret)
+{
+    return oracle_lease_tick(state, us, since, ret);
 }
 
 static uint64_t oracle_machine_digest(const void *state)
 {
     const struct oracle_machine *machine = state;
-    const uint64_t parts[] = {machine->sessions.digest, machine->partitions, ORACLE_MAP_VERSION,
-                              store_digest(machine->places.placed), machine->pins.digest};
+    const uint64_t parts[] = {machine->sessions.digest, machine->partitions,
+                              ORACLE_MAP_VERSION,       store_digest(machine->places.placed),
+                              machine->pins.digest,     machine->leases.digest,
+                              machine->leases.now};
     return oracle_hash(parts, sizeof(parts));
 }
 
@@ -159,6 +186,7 @@ static void oracle_machine_clear(struct oracle_machine *machine)
 {
     oracle_sessions_clear(&machine->sessions);
     oracle_pins_clear(&machine->pins);
+    oracle_leases_clear(&machine->leases);
     oracle_places_clear(&machine->places);
 }
 
@@ -178,6 +206,7 @@ static void oracle_machine_renew(void *state)
     struct oracle_machine *machine = state;
     oracle_sessions_clear(&machine->sessions);
     oracle_pins_clear(&machine->pins);
+    oracle_leases_clear(&machine->leases);
 }
 
 static void oracle_machine_destroy(void *state)
@@ -185,6 +214,7 @@ static void oracle_machine_destroy(void *state)
     struct oracle_machine *machine = state;
     oracle_machine_clear(machine);
     oracle_places_close(&machine->places);
+    oracle_leases_close(&machine->leases);
     kv_free(machine);
 }
 
@@ -195,6 +225,7 @@ static const struct machine_ops oracle_machine_ops = {
     .execute = oracle_machine_execute,
     .read = oracle_machine_read,
     .dispatch = oracle_machine_dispatch,
+    .tick = oracle_machine_tick,
     .digest = oracle_machine_digest,
     .keys = oracle_machine_keys,
     .stores = oracle_machine_stores,

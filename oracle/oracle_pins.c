@@ -118,8 +118,9 @@ static void exec_address(struct oracle_machine *machine, struct oracle_exec *exe
     const enum status status = wire_command_decode(kv_buffer_slice(&exec->asked), command);
     KV_ASSERT(status == STATUS_OK); /* it was opened before */
     command->exec = false;
+    const bool addressed = command->owner_count > 0; /* under a token: its owners stay */
     command->owner_count = command->key_count;
-    for (uint32_t i = 0; i < command->key_count; i++) {
+    for (uint32_t i = 0; i < command->key_count && !addressed; i++) {
         kv_timestamp version;
         const kv_group_id owner = command->op == WIRE_OP_CREATE
                                       ? wire_home_of(command->keys[i], machine->partitions)
@@ -151,8 +152,9 @@ static struct oracle_exec *exec_new(struct oracle_machine *machine, kv_message_i
     exec->key = kv_message_key_of(id);
     exec->floor = floor;
     kv_buffer_append(&exec->asked, asked.data, asked.size);
-    exec->pin_count = command->key_count;
-    exec->pins = kv_alloc_zero(exec->pin_count, sizeof(*exec->pins));
+    /* [locks.md, L6] The keys of a lock stay where they are without pins, which others may have who wait for it. */
+    exec->pin_count = wire_command_has_token(command) ? 0 : command->key_count;
+    exec->pins = kv_alloc_zero(exec->pin_count + 1, sizeof(*exec->pins));
     for (uint32_t i = 0; i < exec->pin_count; i++) {
         exec->pins[i].exec = exec;
         pin(machine, &exec->pins[i], command->keys[i]);
@@ -175,18 +177,48 @@ static bool has_room(const struct oracle_pins *pins, kv_slice asked)
            pins->bytes + asked.size <= ORACLE_EXEC_BYTES_MAX;
 }
 
-bool oracle_exec_begin(struct oracle_machine *machine)
+static void exec_begin(struct oracle_machine *machine, kv_slice asked)
 {
-    if (!has_room(&machine->pins, machine->body)) {
-        return false;
-    }
     KV_ASSERT(exec_find(machine, machine->context.id) == NULL); /* D5: the engine runs an id once */
-    struct oracle_exec *exec = exec_new(machine, machine->context.id, machine->context.floor,
-                                        machine->body, &machine->command);
+    struct oracle_exec *exec =
+        exec_new(machine, machine->context.id, machine->context.floor, asked, &machine->command);
     if (is_first(exec)) {
         exec_dispatch(machine, exec);
     }
-    return true;
+}
+
+enum wire_verdict oracle_exec_begin(struct oracle_machine *machine)
+{
+    if (!has_room(&machine->pins, machine->body)) {
+        return WIRE_VERDICT_PINNED;
+    }
+    if (!wire_command_has_token(&machine->command)) {
+        exec_begin(machine, machine->body);
+        return WIRE_VERDICT_OK;
+    }
+    struct kv_buffer addressed = {0};
+    const bool held = oracle_lease_address(machine, &addressed);
+    if (held) {
+        exec_begin(machine, kv_buffer_slice(&addressed));
+    }
+    kv_buffer_close(&addressed);
+    return held ? WIRE_VERDICT_OK : WIRE_VERDICT_LOCK_LOST;
+}
+
+/* As a client asked, or, under a token, with the owners that it has. */
+static bool exec_is_sound(const struct oracle_machine *machine, const struct wire_command *command)
+{
+    if (!wire_command_has_token(command)) {
+        return command->exec && wire_command_fits(command, kv_group_set_of(KV_GROUP_ORACLE), false,
+                                                  machine->partitions);
+    }
+    if (command->owner_count == 0 || wire_op_is_lock(command->op)) {
+        return false;
+    }
+    kv_group_set groups = wire_command_destinations(command, machine->partitions);
+    const bool fits = !kv_group_set_has(groups, KV_GROUP_ORACLE);
+    groups.bits |= kv_group_set_of(KV_GROUP_ORACLE).bits;
+    return fits && wire_command_fits(command, groups, true, machine->partitions);
 }
 
 bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t floor,
@@ -195,9 +227,8 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     struct wire_command *command = &machine->dispatch;
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
-        wire_command_decode(asked, command) != STATUS_OK || !command->exec ||
-        !oracle_exec_fits(command, asked) || !has_room(&machine->pins, asked) ||
-        !wire_command_fits(command, kv_group_set_of(KV_GROUP_ORACLE), false, machine->partitions)) {
+        wire_command_decode(asked, command) != STATUS_OK || !oracle_exec_fits(command, asked) ||
+        !has_room(&machine->pins, asked) || !exec_is_sound(machine, command)) {
         return false;
     }
     struct oracle_exec *exec = exec_new(machine, id, floor, asked, command);
@@ -250,7 +281,7 @@ enum machine_outcome oracle_exec_end(struct oracle_machine *machine, enum wire_v
     return MACHINE_DONE;
 }
 
-bool oracle_next_dispatch(const struct oracle_machine *machine, uint64_t after,
+bool oracle_next_dispatch(struct oracle_machine *machine, uint64_t after,
                           struct machine_dispatch *ret)
 {
     const struct oracle_exec *exec, *next = NULL;
@@ -264,7 +295,10 @@ bool oracle_next_dispatch(const struct oracle_machine *machine, uint64_t after,
         }
     }
     if (next == NULL) {
-        return false;
+        return oracle_lease_next(machine, after, UINT64_MAX, ret);
+    }
+    if (oracle_lease_next(machine, after, next->number, ret)) {
+        return true;
     }
     *ret = (struct machine_dispatch){.number = next->number,
                                      .id = next->id,

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oracle_save: registry, places and pins as bytes, and back.
  *
- *   u8 form (2)  u32 partitions
+ *   u8 form (4)  u32 partitions
  *   u32 sessions, then for each in the order of opening: u64+u16 id  u64 nonce
  *   u64 placed keys, then for each by ascending key: u16 bytes of key  key  u64+u16 version  u8 partition
- *     or, where a checkpoint keeps them elsewhere (form 3): u64 placed keys  u64 digest, then for each partition: u64 its placed keys
+ *     or, where a checkpoint keeps them elsewhere (form 5): u64 placed keys  u64 digest, then for each partition: u64 its placed keys
  *   u32 changes, then for each by ascending version: u16 bytes of key  key  u64+u16 version  u16 from  u16 to
  *   u32 EXECs, then for each in the order of their turns:
- *     u64+u16 session  u64 sequence  u32 attempt  u64 floor  u32 dispatches  u32 bytes of command  command */
+ *     u64+u16 session  u64 sequence  u32 attempt  u64 floor  u32 dispatches  u32 bytes of command  command
+ *   u64 ordered time  u64+u16 largest timestamp  u32 locks that are held, then for each:
+ *     u64+u16 token  u64+u16 session  u64 renewals  u8 unlocked  u32 bytes of command  command */
 #include "oracle/oracle_internal.h"
-#include "partition/engine/state_bytes.h"
 
-#define ORACLE_SAVE_FORM      2
-#define ORACLE_SAVE_FORM_HEAD 3
+#define ORACLE_SAVE_FORM      4
+#define ORACLE_SAVE_FORM_HEAD 5
 
 static void oracle_save_key(kv_slice key, struct kv_buffer *ret)
 {
@@ -87,6 +88,7 @@ void oracle_save(const struct oracle_machine *machine, bool rows, struct kv_buff
     }
     oracle_save_history(&machine->places, ret);
     oracle_save_pins(&machine->pins, ret);
+    oracle_leases_save(&machine->leases, ret);
 }
 
 /* Ids are the timestamps of the openings: they ascend. */
@@ -226,5 +228,5 @@ bool oracle_load(struct oracle_machine *machine, kv_slice bytes, const struct st
            (base == NULL ? oracle_load_placed(machine, &reader)
                          : oracle_load_counts(machine, base, &reader)) &&
            oracle_load_history(machine, &reader) && oracle_load_pins(machine, &reader) &&
-           state_reader_is_done(&reader);
+           oracle_leases_load(machine, &reader) && state_reader_is_done(&reader);
 }

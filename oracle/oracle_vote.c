@@ -16,6 +16,9 @@ enum wire_verdict oracle_vote(struct oracle_machine *machine)
     const bool execution = kv_message_id_is_execution(machine->context.id);
     enum wire_verdict verdict = WIRE_VERDICT_OK;
     placement_vote_begin(&machine->own);
+    if (wire_op_is_lock(command->op)) {
+        return oracle_lease_vote(machine);
+    }
     for (uint32_t i = 0; i < command->key_count; i++) {
         if (!concerns(machine, i)) {
             continue;
@@ -116,8 +119,13 @@ enum machine_outcome oracle_execute_shared(struct oracle_machine *machine,
 {
     add_votes(machine, votes, count);
     enum wire_verdict verdict = placement_verdict(&machine->tally);
+    if (wire_op_is_lock(machine->command.op)) {
+        oracle_lease_execute(machine, verdict);
+    }
     if (verdict != WIRE_VERDICT_OK) {
         placement_answer_no(&machine->tally, verdict, ret);
+    } else if (wire_op_is_lock(machine->command.op)) {
+        answer_places(machine, ret);
     } else if (wire_op_is_per_key(machine->command.op)) {
         place_keys(machine);
         placement_answer_keys(&machine->tally, machine->context.timestamp, ret);

@@ -23,10 +23,10 @@ void client_pause_attempt(struct client *client, struct client_operation *operat
     client_wake_at(client, kv_instant_min(operation->wake, operation->deadline));
 }
 
-/* The oracle runs only what is done to keys. */
-static bool client_can_exec(const struct client_operation *operation)
+bool client_can_exec(const struct client_operation *operation)
 {
-    return wire_op_is_access(operation->op) || wire_op_is_per_key(operation->op);
+    return wire_op_is_access(operation->op) || wire_op_is_per_key(operation->op) ||
+           operation->op == WIRE_OP_LOCK;
 }
 
 void client_try_again(struct client *client, struct client_operation *operation, bool no,
@@ -69,9 +69,13 @@ void client_on_no(struct client *client, struct client_operation *operation, str
     case CLIENT_ROLE_USER:
         client_learn_no(client, operation);
         client_resolve_all(operation);
+        if (verdict == WIRE_VERDICT_LOCK_LOST) {
+            operation->noes = CLIENT_NOES_MAX;
+        }
         /* Only STALE teaches something that another attempt can use at once. */
         client_try_again(client, operation, verdict != WIRE_VERDICT_DEFERRED,
-                         verdict != WIRE_VERDICT_STALE || !client_can_exec(operation));
+                         (verdict != WIRE_VERDICT_STALE && verdict != WIRE_VERDICT_LOCK_LOST) ||
+                             !client_can_exec(operation));
         return;
     case CLIENT_ROLE_ABANDONED: /* nobody waits for another attempt */
         client_learn_no(client, operation);

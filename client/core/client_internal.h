@@ -187,6 +187,8 @@ struct wire_command *client_decode(struct client *client, kv_slice body);
 /* client_attempt.c: from one attempt to the next */
 /* Begin one now, or after a pause. */
 void client_attempt(struct client *client, struct client_operation *operation);
+/* The oracle runs only what is done to keys. */
+bool client_can_exec(const struct client_operation *operation);
 void client_pause_attempt(struct client *client, struct client_operation *operation);
 /* The present one has a definitive answer, in client->answer, that says NO. */
 void client_on_no(struct client *client, struct client_operation *operation,

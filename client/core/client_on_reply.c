@@ -193,11 +193,13 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
     case WIRE_OP_TXN:
         return client_name_steps(client, operation);
     case WIRE_OP_WHERE:
+    case WIRE_OP_LOCK:
         return answer->row_count == 0 &&
                answer->place_count == client_decode(client, client_body_of(operation))->key_count;
     case WIRE_OP_HISTORY:
         return answer->place_count == answer->row_count;
     case WIRE_OP_PARTITIONS:
+    case WIRE_OP_LOCKS:
         return true;
     case WIRE_OP_PUT:
     case WIRE_OP_PUT_IF_ABSENT:
@@ -210,10 +212,14 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
     case WIRE_OP_MOVE:
     case WIRE_OP_MAP:
     case WIRE_OP_MARK:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
         return answer->row_count == 0;
     case WIRE_OP_SCAN: /* its parts are answered */
     case WIRE_OP_SESSION_OPEN:
     case WIRE_OP_SESSION_CLOSE:
+    case WIRE_OP_REVOKE: /* the oracle's own */
+    case WIRE_OP_TICK:
         break;
     }
     KV_UNREACHABLE();
@@ -290,7 +296,16 @@ static void client_on_answered(struct client *client, struct client_operation *o
     case WIRE_VERDICT_NOT_A_NUMBER:
     case WIRE_VERDICT_OVERFLOW:
     case WIRE_VERDICT_TOO_LARGE:
+    case WIRE_VERDICT_LOCKED:
         client_on_verdict(client, operation, response->reply);
+        return;
+    case WIRE_VERDICT_LOCK_LOST:
+        /* Perhaps it only went to the wrong partition, which does not know the token: the oracle knows the right one. */
+        if (!operation->exec && client_can_exec(operation)) {
+            client_on_no(client, operation, leg);
+        } else {
+            client_on_verdict(client, operation, response->reply);
+        }
         return;
     case WIRE_VERDICT_STALE:
     case WIRE_VERDICT_PINNED:

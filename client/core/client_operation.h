@@ -103,6 +103,7 @@ struct client_operation {
 
     /* What was submitted. */
     enum wire_op op;
+    bool in_order;  /* ordered even if it only reads: it is about a lock, or runs under one */
     bool read_only; /* changes no value: never in doubt for its caller */
     bool stale_ok;
     enum wire_policy policy;

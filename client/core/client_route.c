@@ -93,7 +93,8 @@ static void client_apply_policy(const struct client *client,
                                 const struct client_operation *operation,
                                 struct wire_command *command)
 {
-    if (!wire_op_is_access(command->op) || operation->policy == WIRE_POLICY_EXCHANGE ||
+    if (!wire_op_is_access(command->op) || wire_command_has_token(command) ||
+        operation->policy == WIRE_POLICY_EXCHANGE ||
         client_is_one_owner(client, command->key_count)) {
         return;
     }
@@ -102,8 +103,8 @@ static void client_apply_policy(const struct client *client,
                                                    : client_majority(client, command->key_count);
 }
 
-/* The attempt of client->command, whose owners are found. */
-static void client_route_over(struct client *client, struct client_operation *operation)
+/* The attempt of client->command, whose owners are found. False: it cannot be, and the operation has ended. */
+static bool client_route_over(struct client *client, struct client_operation *operation)
 {
     struct wire_command *command = &client->command;
     client_apply_policy(client, operation, command);
@@ -113,6 +114,12 @@ static void client_route_over(struct client *client, struct client_operation *op
     operation->destinations = wire_command_destinations(command, client->partitions);
     if (kv_group_set_count(operation->destinations) == 1) {
         command->owner_count = 0;
+    }
+    if (wire_command_has_token(command) && !operation->exec &&
+        kv_group_set_has(operation->destinations, KV_GROUP_ORACLE)) {
+        client_fail(client, operation, CLIENT_REFUSED,
+                    "a locked key that is away from home keeps its place until it is unlocked");
+        return false;
     }
     KV_ASSERT(wire_command_fits(command, operation->destinations, /*execution*/ false,
                                 client->partitions));
@@ -130,17 +137,18 @@ static void client_route_over(struct client *client, struct client_operation *op
         operation->several = true;
         client->counters.multi_partition++;
     }
+    return true;
 }
 
 /* Everything else than a command of one partition that goes there as it is. */
-static void client_route_keys(struct client *client, struct client_operation *operation)
+static bool client_route_keys(struct client *client, struct client_operation *operation)
 {
     struct wire_command *command = client_decode(client, kv_buffer_slice(&operation->command));
     if (operation->verdicts != NULL) {
         client_keep_pending(operation, command);
     }
     client_find_owners(client, command);
-    client_route_over(client, operation);
+    return client_route_over(client, operation);
 }
 
 /* A target that a map without so many partitions could not refuse when it was submitted. */
@@ -175,16 +183,20 @@ void client_route(struct client *client, struct client_operation *operation,
         operation->destinations = wire_command_destinations(command, client->partitions);
         operation->recoded = false;
         operation->exec = false;
-    } else if (operation->exec || operation->op == WIRE_OP_TXN ||
+    } else if (operation->exec || operation->op == WIRE_OP_TXN || operation->op == WIRE_OP_LOCK ||
                wire_op_is_per_key(operation->op)) {
-        client_route_keys(client, operation);
+        if (!client_route_keys(client, operation)) {
+            return;
+        }
     } else if (wire_op_is_access(operation->op)) {
         client_find_owners(client, command);
         if (client_is_one_owner(client, command->key_count)) {
             client_route_alone(operation, (kv_group_id){client->owners[0]});
         } else {
             (void)client_decode(client, kv_buffer_slice(&operation->command));
-            client_route_over(client, operation);
+            if (!client_route_over(client, operation)) {
+                return;
+            }
         }
     } else {
         client_route_alone(operation, KV_GROUP_ORACLE); /* it asks what only the oracle knows */
@@ -195,7 +207,8 @@ void client_route(struct client *client, struct client_operation *operation,
 /* How the attempt is to be served. A TXN is ordered also if it only reads (protocol/messages.md). */
 static enum wire_request_mode client_mode_of(const struct client_operation *operation)
 {
-    if (!operation->read_only || operation->op == WIRE_OP_TXN || !client_is_alone(operation)) {
+    if (!operation->read_only || operation->in_order || operation->op == WIRE_OP_TXN ||
+        !client_is_alone(operation)) {
         return WIRE_REQUEST_ORDERED;
     }
     return operation->stale_ok ? WIRE_REQUEST_STALE : WIRE_REQUEST_READ;

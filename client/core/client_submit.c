@@ -127,6 +127,7 @@ enum status client_on_submit(struct client *client, const struct client_submit *
     }
     operation->context = submit->context;
     operation->op = command->op;
+    operation->in_order = wire_command_has_token(command) || command->no_wait;
     operation->read_only = client_only_reads(command);
     operation->stale_ok = submit->stale_ok;
     operation->policy = client_policy_of(client, submit);

@@ -20,6 +20,8 @@ bool client_verdict_is_final(enum wire_verdict verdict)
     case WIRE_VERDICT_NOT_A_NUMBER:
     case WIRE_VERDICT_OVERFLOW:
     case WIRE_VERDICT_TOO_LARGE:
+    case WIRE_VERDICT_LOCKED:
+    case WIRE_VERDICT_LOCK_LOST:
         return true;
     case WIRE_VERDICT_STALE:
     case WIRE_VERDICT_PINNED:

@@ -62,6 +62,12 @@ enum kvctl_exit kvctl_run_partition_list(const struct kvctl_command *command,
                                          const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_partition_history(const struct kvctl_command *command,
                                             const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_lock(const struct kvctl_command *command,
+                               const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_unlock(const struct kvctl_command *command,
+                                 const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_locks(const struct kvctl_command *command,
+                                const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_checkpoint(const struct kvctl_command *command,
                                      const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_workers(const struct kvctl_command *command,

@@ -10,8 +10,9 @@
 #include "multicast/base/limits.h"
 
 #define CLIENT (KVCTL_BIT(ENDPOINTS) | KVCTL_BIT(CLUSTER) | KVCTL_BIT(TIMEOUT))
-#define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL))
-#define READ   (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(STALE))
+#define UNDER  (KVCTL_BIT(TOKEN) | KVCTL_BIT(NO_WAIT))
+#define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL) | UNDER)
+#define READ   (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(STALE) | UNDER)
 #define SPREAD (KVCTL_BIT(POLICY) | KVCTL_BIT(ON))
 #define LOCAL  (KVCTL_BIT(DIR) | KVCTL_BIT(TIMEOUT))
 
@@ -59,8 +60,8 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl create user:1 Ada --on 2\n"
      "  kvctl create user:2 Bob --least-loaded\n"},
-    {"delete", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING), KV_OP_DELETE, kvctl_run_data,
-     "remove keys",
+    {"delete", "KEY...", 1, MANY, CLIENT | KVCTL_BIT(ENCODING) | UNDER, KV_OP_DELETE,
+     kvctl_run_data, "remove keys",
      "Of several keys each is removed on its own. Exit code 3 if there is no such key; of several, "
      "stderr names those that were not there, and the others are gone.\n"
      "\n"
@@ -72,7 +73,7 @@ static const struct kvctl_command commands[] = {
      "small), 3 if there is no such key.\n"
      "\n"
      "  kvctl cas state idle busy\n"},
-    {"incr", "KEY [BY]", 1, 2, CLIENT | KVCTL_BIT(ENCODING), KV_OP_INCR, kvctl_run_data,
+    {"incr", "KEY [BY]", 1, 2, CLIENT | KVCTL_BIT(ENCODING) | UNDER, KV_OP_INCR, kvctl_run_data,
      "add to a decimal 64-bit number, print the sum",
      "BY is 1 if it is left out and may be negative; an absent key counts as 0. Exit code 4 if the "
      "value is not a number, 8 if the "
@@ -95,8 +96,8 @@ static const struct kvctl_command commands[] = {
      "All of them or none.\n" POLICY_TEXT "\n"
      "  kvctl mput a 1 b 2\n"
      "  kvctl mput a 1 b 2 --policy move --on 3\n"},
-    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD, KV_OP_TXN, kvctl_run_txn,
-     "run a transaction: if guards hold do these steps, else those",
+    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD | UNDER, KV_OP_TXN,
+     kvctl_run_txn, "run a transaction: if guards hold do these steps, else those",
      "Read from FILE or stdin as a whole first; all of it is done at one moment, or nothing. One "
      "guard or step per line; without 'if' there are only steps.\n"
      "\n"
@@ -199,6 +200,31 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl move user:1 user:2 --to 3\n"
      "  kvctl move user:1 --to 3 --dry-run\n"},
+    {"lock", "KEY... [-- COMMAND...]", 1, MANY,
+     CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(TTL) | KVCTL_BIT(SHARED) | KVCTL_BIT(NO_WAIT),
+     KV_OP_LOCK, kvctl_run_lock, "hold keys while a command runs",
+     "Waits until the keys are free, in the order of those who wait (--timeout at most; default: "
+     "as long as it takes), runs COMMAND, renews the lock meanwhile, and unlocks. Others that want "
+     "the keys wait, with or without a lock of their own. $KV_LOCK_TOKEN is the token: what "
+     "'kvctl' does with it in COMMAND takes effect only while the lock is held, and touches only "
+     "its keys; else exit code 4. Exit code that of COMMAND. Without COMMAND the token is printed, "
+     "and the lock ends by --ttl unless 'kvctl unlock' comes first.\n"
+     "\n"
+     "  kvctl lock account:1 account:2 --ttl 10s -- ./transfer\n"
+     "  kvctl lock report --shared -- kvctl get report\n"
+     "  kvctl lock job --no-wait -- ./job              exit code 4 if it is locked\n"},
+    {"unlock", "TOKEN", 1, 1, CLIENT, KV_OP_UNLOCK, kvctl_run_unlock, "end a lock",
+     "Exit code 4 if it has ended before.\n"
+     "\n"
+     "  kvctl unlock 1732700000000.1\n"},
+    {"locks", "", 0, 0, CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LIMIT), KV_OP_LOCKS,
+     kvctl_run_locks, "print who holds keys, and who waits for them",
+     "A line for each key of each lock: held or waits, for read or write, token, session, age, and "
+     "the time that is left of the lease. A lock that waits may hold some of its keys already. "
+     "Times are those of the oracle, which counts while there are locks, ten times a second.\n"
+     "\n"
+     "  kvctl locks\n"
+     "  kvctl locks -o json\n"},
     {"partition list", "", 0, 0, CLIENT, KV_OP_PARTITIONS, kvctl_run_partition_list,
      "print the partitions: how many keys, how many of them placed, who leads",
      "KEYS as its leader says (or the member that is ahead); PLACED, as the oracle counts, are "

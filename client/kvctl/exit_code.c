@@ -24,6 +24,8 @@ enum kvctl_exit kvctl_exit_of(kv_status status, bool is_write)
     case KV_EXISTS:
     case KV_MISMATCH:
     case KV_NOT_A_NUMBER:
+    case KV_LOCKED:
+    case KV_LOCK_LOST:
         return KVCTL_EXIT_CONDITION;
     case KV_OVERFLOW:
     case KV_TOO_LARGE:
@@ -57,6 +59,8 @@ bool kvctl_is_write(kv_op_code code)
     case KV_OP_HISTORY:
     case KV_OP_SCAN:
     case KV_OP_MARK: /* it is ordered, and changes nothing */
+    case KV_OP_LOCKS:
+    case KV_OP_KEEPALIVE:
         return false;
     case KV_OP_TXN:
     case KV_OP_CREATE:
@@ -68,6 +72,8 @@ bool kvctl_is_write(kv_op_code code)
     case KV_OP_INCR:
     case KV_OP_APPEND:
     case KV_OP_MPUT:
+    case KV_OP_LOCK:
+    case KV_OP_UNLOCK:
         return true;
     }
     return true;
@@ -89,6 +95,10 @@ const char *kvctl_hint(kv_status status)
         return "check --cluster or --endpoints, and that kvctl and kvd are of one release";
     case KV_NOT_A_NUMBER:
         return "incr needs a decimal 64-bit integer";
+    case KV_LOCKED:
+        return "'kvctl locks' says who holds it";
+    case KV_LOCK_LOST:
+        return "another client may hold the key by now: take the lock again";
     case KV_OK:
     case KV_NOT_FOUND:
     case KV_EXISTS:

@@ -34,6 +34,10 @@ const char *kvctl_op_name(kv_op_code code)
         OP_NAME_MAP(X)
 #undef X
     case KV_OP_MARK: /* a step of a backup: nothing to ask for by its name */
+    case KV_OP_LOCK: /* by commands of their own */
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
+    case KV_OP_LOCKS:
         break;
     }
     return "";
@@ -305,6 +309,10 @@ static bool fields_parse(struct kvctl_operation *operation)
         return move_parse(operation);
     case KV_OP_PARTITIONS:
     case KV_OP_MARK: /* has no name here */
+    case KV_OP_LOCK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
+    case KV_OP_LOCKS:
         return true;
     case KV_OP_HISTORY:
         return limit_parse(operation);

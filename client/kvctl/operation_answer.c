@@ -157,6 +157,10 @@ static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_
     case KV_OP_CREATE:
     case KV_OP_MOVE:
     case KV_OP_MARK:
+    case KV_OP_LOCK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
+    case KV_OP_LOCKS:
         return json_true();
     }
     return json_null();

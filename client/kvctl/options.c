@@ -83,6 +83,24 @@ bool kvctl_time_parse(const char *text, uint64_t *ret_ms)
     return false;
 }
 
+bool kvctl_token_parse(const char *text, kv_token *ret)
+{
+    char clock[32];
+    uint64_t group;
+    const char *point = strchr(text, '.');
+    if (point == NULL || (size_t)(point - text) >= sizeof(clock)) {
+        return false;
+    }
+    memcpy(clock, text, (size_t)(point - text));
+    clock[point - text] = '\0';
+    if (!kvctl_number_parse(clock, UINT64_MAX, &ret->clock) || ret->clock == 0 ||
+        !kvctl_number_parse(point + 1, KV_GROUPS_MAX - 1, &group)) {
+        return false;
+    }
+    ret->group = (uint32_t)group;
+    return true;
+}
+
 static bool output_parse(const char *text, enum kvctl_output *ret)
 {
     static const char *const names[] = {"plain", "json", "table"};
@@ -178,8 +196,13 @@ static bool set_option(struct kvctl_options *options, enum kvctl_option option, 
         snprintf(form, FORM_BYTES_MAX, "exchange, move or borrow");
         return kvctl_policy_parse(value, &options->policy);
     }
+    if (option == KVCTL_OPTION_TOKEN) {
+        snprintf(form, FORM_BYTES_MAX, "the token of a lock, as in 1732700000000.1");
+        return kvctl_token_parse(value, &options->token);
+    }
     snprintf(form, FORM_BYTES_MAX, "a time with its unit, as in 500ms, 5s or 2m");
-    return option == KVCTL_OPTION_TIMEOUT    ? kvctl_time_parse(value, &options->timeout_ms)
+    return option == KVCTL_OPTION_TTL        ? kvctl_time_parse(value, &options->ttl_ms)
+           : option == KVCTL_OPTION_TIMEOUT  ? kvctl_time_parse(value, &options->timeout_ms)
            : option == KVCTL_OPTION_INTERVAL ? kvctl_time_parse(value, &options->interval_ms)
                                              : true; /* a switch: its bit says all */
 }
@@ -259,6 +282,7 @@ static void parse(struct kvctl_options *options, int argc, char *const *argv, ch
             REPORT("--%s takes %s, not '%s'", option_texts[option_of(code)].name, form, value);
         }
     }
+    options->behind = options->argument_count;
     for (int i = optind; i < argc; i++) {
         options->arguments[options->argument_count++] = argv[i];
     }

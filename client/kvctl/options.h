@@ -36,6 +36,11 @@
     X(ON, "on", 0, "PARTITION", "the partition to create on, or where move and borrow execute")    \
     X(LEAST_LOADED, "least-loaded", 0, NULL, "create where the fewest placed keys live")           \
     X(TO, "to", 0, "PARTITION|NODE", "the partition to move to; the node that shall lead")         \
+    X(TTL, "ttl", 0, "TIME", "how long others wait when the holder dies; default: 10s")            \
+    X(SHARED, "shared", 0, NULL, "for reading: others may share the keys")                         \
+    X(NO_WAIT, "no-wait", 0, NULL, "end with exit code 4 instead of waiting for a lock")           \
+    X(TOKEN, "token", 0, "TOKEN",                                                                  \
+      "run under this lock; default: $KV_LOCK_TOKEN, as 'kvctl lock' sets it")                     \
     X(DRY_RUN, "dry-run", 0, NULL, "tell what would be done, and change nothing")                  \
     X(DIR, "dir", 0, "DIR",                                                                        \
       "directory of the local cluster; default: $KV_CLUSTER, else ./kv-cluster")                   \
@@ -75,6 +80,9 @@ struct kvctl_options {
     enum kvctl_encoding encoding;
     uint64_t timeout_ms;  /* 0: the default of the command */
     uint64_t interval_ms; /* 0: the default */
+    uint64_t ttl_ms;      /* 0: the default */
+    kv_token token;       /* {0,0}: not given */
+    uint32_t behind;      /* arguments in front of "--" */
     const char *endpoints, *cluster, *prefix, *directory, *name, *kvd; /* NULL: not given */
     uint32_t limit, on, to, nodes, partitions, replicas;               /* 0: not given */
     kv_policy policy;
@@ -107,6 +115,9 @@ bool kvctl_policy_parse(const char *text, kv_policy *ret);
 /* "500ms", "5s", "2m", "1h" in milliseconds, 1..KVCTL_TIME_MS_MAX; a number without unit is
  * refused. */
 bool kvctl_time_parse(const char *text, uint64_t *ret_ms);
+
+/* "1732700000000.1". */
+bool kvctl_token_parse(const char *text, kv_token *ret);
 
 /* A decimal number without sign, at most max. */
 bool kvctl_number_parse(const char *text, uint64_t max, uint64_t *ret);

@@ -228,6 +228,15 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     kv_op *op = &request->op;
     op->code = (kv_op_code)request->command->detail;
     op->stale_ok = kvctl_given(request->options, KVCTL_BIT(STALE));
+    op->no_wait = kvctl_given(request->options, KVCTL_BIT(NO_WAIT));
+    op->token = request->options->token;
+    const char *inherited = getenv("KV_LOCK_TOKEN");
+    if (op->token.clock == 0 && inherited != NULL && !op->stale_ok && !op->no_wait &&
+        (request->command->options & KVCTL_BIT(TOKEN)) != 0 && op->code != KV_OP_SCAN &&
+        op->code != KV_OP_CREATE && !kvctl_token_parse(inherited, &op->token)) {
+        return kvctl_fail(request->options, KVCTL_EXIT_USAGE,
+                          "$KV_LOCK_TOKEN is no token of a lock: '%s'", inherited);
+    }
     const enum kvctl_exit code = build_place(request);
     if (code != KVCTL_EXIT_OK) {
         return code;
@@ -237,6 +246,7 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     case KV_OP_MPUT:
     case KV_OP_MOVE:
     case KV_OP_WHERE:
+    case KV_OP_LOCK:
         return build_many(request, arguments);
     case KV_OP_DELETE:
         return arguments.count > 1 ? build_many(request, arguments) : build_one(request, arguments);
@@ -245,9 +255,12 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     case KV_OP_TXN:
         return build_txn(request, arguments);
     case KV_OP_MARK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
         return KVCTL_EXIT_OK;
     case KV_OP_PARTITIONS:
     case KV_OP_HISTORY:
+    case KV_OP_LOCKS:
         op->limit = request->options->limit;
         return KVCTL_EXIT_OK;
     case KV_OP_GET:

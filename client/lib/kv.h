@@ -47,6 +47,8 @@ extern "C" {
     X(NOT_A_NUMBER, 4, "the value is not a decimal 64-bit integer")                                \
     X(OVERFLOW, 5, "the sum does not fit 64 bits")                                                 \
     X(TOO_LARGE, 6, "a key, value or command exceeds its limit")                                   \
+    X(LOCKED, 7, "a key is locked, and the command would not wait; not executed")                  \
+    X(LOCK_LOST, 8, "the lock has ended, or does not hold the key; not executed")                  \
     X(INVALID, -1, "an argument is not valid")                                                     \
     X(UNAVAILABLE, -2, "no answer before the deadline; not executed")                              \
     X(IN_DOUBT, -3, "no answer before the deadline; may have been executed, or may yet be")        \
@@ -140,7 +142,11 @@ typedef enum kv_op_code {
     KV_OP_WHERE,      /* ask the oracle which partitions keys are in, or would be created in */
     KV_OP_PARTITIONS, /* ask the oracle how many keys live in each partition away from home */
     KV_OP_HISTORY,    /* the last changes of placement, newest first, up to limit */
-    KV_OP_MARK        /* a point in the order of all commands: see kv_backup_read */
+    KV_OP_MARK,       /* a point in the order of all commands: see kv_backup_read */
+    KV_OP_LOCK,       /* hold keys: kv_op.ttl_ms, shared, no_wait; see kv_lock */
+    KV_OP_UNLOCK,     /* end the lock kv_op.token */
+    KV_OP_KEEPALIVE,  /* the lock kv_op.token lasts for its ttl from now */
+    KV_OP_LOCKS       /* ask the oracle who holds keys, or waits for them, up to limit */
 } kv_op_code;
 
 /* What a transaction asks of a key first. Values are compared as unsigned bytes. An absent key holds only ABSENT and NE, but
@@ -184,6 +190,12 @@ static inline kv_step kv_step_number(kv_step_code code, kv_bytes key, int64_t nu
     return step;
 }
 
+/* A lock. Tokens of the same key ascend: whoever sees a larger one knows that the smaller one is lost. {0,0}: none. */
+typedef struct kv_token {
+    uint64_t clock;
+    uint32_t group;
+} kv_token;
+
 /* One operation. Only the fields of its code are read. */
 typedef struct kv_op {
     kv_op_code code;
@@ -206,6 +218,11 @@ typedef struct kv_op {
     const kv_step *steps;
     const kv_step *otherwise;
     uint32_t guard_count, step_count, otherwise_count;
+    /* GET to MPUT, DELETE and TXN: run under this lock, on keys that it holds; else KV_LOCK_LOST and nothing is done. */
+    kv_token token;
+    bool no_wait;     /* of commands on keys, and LOCK: KV_LOCKED instead of waiting for a lock */
+    bool shared;      /* LOCK: for reading; others may share it */
+    uint32_t ttl_ms;  /* LOCK: how long it lasts without KEEPALIVE; 1 to a day */
     kv_policy policy; /* GET to MPUT and TXN, on keys of several partitions */
     /* CREATE: partition; 0: the key's home. MOVE: partition. Policies MOVE and BORROW: where it is executed; 0: where most of the
      * keys are. */
@@ -264,6 +281,26 @@ kv_status kv_move(kv_client *client, const kv_bytes *keys, uint32_t count, uint3
                   kv_result **ret);
 kv_status kv_where(kv_client *client, kv_bytes key, uint32_t *ret_partition);
 
+/* ---- Locks ----
+ *
+ * A lock of keys that one client holds while others wait, in the order in which they came; renewed by kv_client_run until kv_unlock. Give
+ * its token to commands that must not take effect when it is lost (kv_op.token): the cluster checks it. Locks of one
+ * call never wait for each other in a circle. */
+#define KV_LOCK_TTL_MS_DEFAULT 10000
+typedef struct kv_lock_options {
+    uint32_t ttl_ms; /* how long others wait when this client dies; 0: KV_LOCK_TTL_MS_DEFAULT */
+    bool shared;     /* for reading */
+    bool no_wait;    /* KV_LOCKED instead of waiting */
+    uint64_t
+        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
+} kv_lock_options;
+kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
+                  const kv_lock_options *options, kv_token *ret);
+/* KV_LOCK_LOST: it had ended before. */
+kv_status kv_unlock(kv_client *client, kv_token token);
+/* Whether a lock of this client is lost, or may be for all that it knows: a hint. */
+bool kv_lock_is_lost(const kv_client *client, kv_token token);
+
 /* ---- Results ---- */
 
 /* Accessors take NULL for a result without anything in it, and any row number.
@@ -294,6 +331,7 @@ kv_place kv_result_place(const kv_result *result, uint32_t i);
 uint32_t kv_result_group(const kv_result *result);
 uint64_t kv_result_index(const kv_result *result);
 uint64_t kv_result_timestamp(const kv_result *result);
+kv_token kv_result_token(const kv_result *result);    /* LOCK */
 uint32_t kv_result_attempts(const kv_result *result); /* sendings it took, to all partitions */
 
 /* What it cost: partitions that took part, and whether the oracle did. */

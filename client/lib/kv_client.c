@@ -329,6 +329,9 @@ void kv_turn(kv_client *client)
     uint32_t slot;
     kv_slice frame;
     client->active = false;
+    if (client->held != NULL && !client->in_callback) {
+        kv_locks_turn(client);
+    }
     kv_flush(client);
     for (uint32_t i = 0; i < KV_TURN_FRAMES_MAX; i++) {
         if (net_client_receive(client->net, &slot, &frame) != STATUS_OK) {
@@ -347,7 +350,9 @@ void kv_turn(kv_client *client)
 void kv_wait(kv_client *client, uint64_t until_us)
 {
     const uint64_t wake_us =
-        kv_instant_min(client_deadline(client->core), (kv_instant){until_us}).us;
+        kv_instant_min(kv_instant_min(client_deadline(client->core), (kv_instant){until_us}),
+                       (kv_instant){kv_locks_deadline(client)})
+            .us;
     const uint64_t now_us = kv_now_us();
     if (wake_us > now_us) {
         net_client_wait(client->net, wake_us - now_us);
@@ -382,7 +387,8 @@ int kv_client_timeout_ms(const kv_client *client)
     if (client->active || client->dirty_count > 0) {
         return 0;
     }
-    const kv_instant at = client_deadline(client->core);
+    const kv_instant at =
+        kv_instant_min(client_deadline(client->core), (kv_instant){kv_locks_deadline(client)});
     const uint64_t now_us = kv_now_us();
     if (at.us == KV_INSTANT_NEVER.us) {
         return -1;
@@ -416,6 +422,7 @@ static void kv_free_client(kv_client *client)
         client->free_calls = call->next;
         kv_free(call);
     }
+    kv_locks_close(client);
     wire_frame_reader_close(&client->reader);
     client_effects_close(&client->effects);
     client_destroy(&client->core);

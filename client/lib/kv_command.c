@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "multicast/wire/footprint.h"
 #include "client/lib/kv_internal.h"
 
 /* Bytes that the encoding of a command takes beside its keys and values, at most: a head and one
@@ -354,7 +355,15 @@ static kv_status kv_read_fields(kv_client *client, const kv_op *op)
     case KV_OP_MARK:
         return KV_OK;
     case KV_OP_HISTORY:
+    case KV_OP_LOCKS:
         client->command.limit = kv_limit_of(op);
+        return KV_OK;
+    case KV_OP_LOCK:
+        client->command.shared = op->shared;
+        client->command.ttl_ms = op->ttl_ms;
+        return kv_add_each(client, op, false);
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
         return KV_OK;
     }
     return KV_INVALID;
@@ -384,6 +393,36 @@ static kv_status kv_check_total(kv_client *client)
     return KV_OK;
 }
 
+/* What may be said of locks, with which operation. */
+static bool kv_read_lock(kv_client *client, const kv_op *op)
+{
+    const enum wire_op code = client->command.op;
+    const bool about = op->code == KV_OP_UNLOCK || op->code == KV_OP_KEEPALIVE;
+    const bool under = (wire_op_is_access(code) || op->code == KV_OP_DELETE) &&
+                       (op->policy == KV_POLICY_DEFAULT || op->policy == KV_POLICY_EXCHANGE);
+    const bool waits =
+        wire_op_is_access(code) || wire_op_is_per_key(code) || op->code == KV_OP_LOCK;
+    const bool has_token = op->token.clock != 0;
+    if ((has_token && !about && !under) || (about && !has_token) ||
+        op->token.group >= KV_GROUPS_MAX || (op->token.group != 0 && !has_token)) {
+        kv_set_error(client, "this operation needs a token, or may not have one");
+        return false;
+    }
+    if (op->no_wait && (has_token || !waits)) {
+        kv_set_error(client, "this operation waits for no lock");
+        return false;
+    }
+    if (op->code == KV_OP_LOCK && (op->ttl_ms == 0 || op->ttl_ms > KV_LOCK_TTL_MS_MAX)) {
+        kv_set_error(client, "a lock lasts for 1 to %d ms without being renewed",
+                     KV_LOCK_TTL_MS_MAX);
+        return false;
+    }
+    client->command.token.clock.value = op->token.clock;
+    client->command.token.group.value = (uint16_t)op->token.group;
+    client->command.no_wait = op->no_wait;
+    return true;
+}
+
 kv_status kv_read_op(kv_client *client, const kv_op *op)
 {
     static const enum wire_op ops[] = {
@@ -404,8 +443,12 @@ kv_status kv_read_op(kv_client *client, const kv_op *op)
         [KV_OP_PARTITIONS] = WIRE_OP_PARTITIONS,
         [KV_OP_HISTORY] = WIRE_OP_HISTORY,
         [KV_OP_MARK] = WIRE_OP_MARK,
+        [KV_OP_LOCK] = WIRE_OP_LOCK,
+        [KV_OP_UNLOCK] = WIRE_OP_UNLOCK,
+        [KV_OP_KEEPALIVE] = WIRE_OP_KEEPALIVE,
+        [KV_OP_LOCKS] = WIRE_OP_LOCKS,
     };
-    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_MARK) {
+    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_LOCKS) {
         kv_set_error(client, "there is no operation %d", (int)op->code);
         return KV_INVALID;
     }
@@ -416,6 +459,6 @@ kv_status kv_read_op(kv_client *client, const kv_op *op)
     }
     client->reordered = false;
     wire_command_begin(&client->command, ops[op->code]);
-    const kv_status status = kv_read_fields(client, op);
+    const kv_status status = kv_read_lock(client, op) ? kv_read_fields(client, op) : KV_INVALID;
     return status == KV_OK ? kv_check_total(client) : status;
 }

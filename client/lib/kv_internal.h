@@ -26,6 +26,8 @@ _Static_assert(CLIENT_SLOTS_MAX <= NET_CLIENT_SLOTS_MAX, "each slot of the core 
 #define KV_ERROR_BYTES_MAX 256
 #define KV_STATS_BYTES_MAX 2048
 
+struct kv_held;
+
 /* An operation in flight as the caller sees it. */
 struct kv_call {
     kv_done done;
@@ -49,6 +51,7 @@ struct kv_result {
     uint32_t group;
     uint64_t index;
     uint64_t timestamp;
+    uint32_t timestamp_group;
     uint32_t attempts;
     uint32_t partitions;
     bool via_oracle;
@@ -82,6 +85,7 @@ struct kv_client {
     struct wire_row row_none;
     struct kv_result result; /* given to callbacks */
     struct kv_call *free_calls;
+    struct kv_held *held; /* locks that it has: kv_lock.c */
     struct kv_listener *listener;
     struct kv_buffer piece;            /* of an image */
     kv_node_id imagers[KV_GROUPS_MAX]; /* who had the last piece of a group's; none: not known */
@@ -97,6 +101,11 @@ struct kv_client {
 
 /* kv_command.c: check an operation and make it client->command. */
 kv_status kv_read_op(kv_client *client, const kv_op *op);
+
+/* kv_lock.c: renew what is due; when the next one is; forget them all. */
+void kv_locks_turn(kv_client *client);
+uint64_t kv_locks_deadline(const kv_client *client);
+void kv_locks_close(kv_client *client);
 
 /* kv_operation.c */
 void kv_call_free(kv_client *client, struct kv_call *call);

@@ -25,6 +25,10 @@ static kv_status kv_status_of_verdict(enum wire_verdict verdict)
         return KV_OVERFLOW;
     case WIRE_VERDICT_TOO_LARGE:
         return KV_TOO_LARGE;
+    case WIRE_VERDICT_LOCKED:
+        return KV_LOCKED;
+    case WIRE_VERDICT_LOCK_LOST:
+        return KV_LOCK_LOST;
     case WIRE_VERDICT_STALE:
     case WIRE_VERDICT_PINNED:
     case WIRE_VERDICT_DEFERRED:
@@ -115,6 +119,7 @@ void kv_complete(kv_client *client, const struct client_completion *completion)
             .group = completion->group.value,
             .index = completion->index.value,
             .timestamp = completion->timestamp.clock.value,
+            .timestamp_group = completion->timestamp.group.value,
             .attempts = completion->attempts,
             .partitions = completion->partitions,
             .via_oracle = completion->via_oracle,
@@ -218,6 +223,13 @@ uint64_t kv_result_index(const kv_result *result)
 {
     return result == NULL ? 0 : result->index;
 }
+kv_token kv_result_token(const kv_result *result)
+{
+    return result == NULL
+               ? (kv_token){0}
+               : (kv_token){.clock = result->timestamp, .group = result->timestamp_group};
+}
+
 uint64_t kv_result_timestamp(const kv_result *result)
 {
     return result == NULL ? 0 : result->timestamp;

@@ -55,7 +55,8 @@ typedef struct {
 /* Attempts of clients are 16 bits wide. The bits above say that the oracle sends the command in its client's name, and
  * for which time (placement rule D2). */
 #define KV_ATTEMPT_DISPATCH_SHIFT 16
-#define KV_ATTEMPT_MAX            0xffffu
+#define KV_ATTEMPT_MAX            0xffffu /* no client's: the oracle's own (kv_message_id_is_own) */
+#define KV_ATTEMPT_OWN            (UINT32_C(1) << KV_ATTEMPT_DISPATCH_SHIFT | KV_ATTEMPT_MAX)
 
 /* A set of groups: bit g stands for group g. */
 typedef struct {
@@ -124,6 +125,12 @@ static inline kv_message_id kv_message_id_of_client(kv_message_id id)
 static inline bool kv_message_id_is_execution(kv_message_id id)
 {
     return id.attempt > KV_ATTEMPT_MAX;
+}
+
+/* Whether the oracle sends it in its own name: no client asked, and no session remembers it. */
+static inline bool kv_message_id_is_own(kv_message_id id)
+{
+    return kv_message_id_is_execution(id) && (id.attempt & KV_ATTEMPT_MAX) == KV_ATTEMPT_MAX;
 }
 
 /* A message id without padding, so that its bytes can be hashed and compared. */

@@ -57,6 +57,9 @@
 /* Sessions known at one group; beyond it the least recently used one is ended. A record is about 200 bytes. */
 #define KV_SESSIONS_MAX 65536
 
+/* Longest time that a lock lasts without being renewed: a day. */
+#define KV_LOCK_TTL_MS_MAX 86400000
+
 /* Commands of one session that are not yet covered by its floor: what a replica must remember for it. */
 #define KV_SESSION_OUTSTANDING_MAX 1024
 

@@ -130,9 +130,18 @@ void wire_command_begin(struct wire_command *command, enum wire_op op)
     command->value_count = 0;
     command->number = 0;
     command->limit = 0;
+    command->token = (kv_timestamp){0};
+    command->no_wait = false;
+    command->shared = false;
+    command->ttl_ms = 0;
     command->guard_count = 0;
     command->branch_count[WIRE_BRANCH_THEN] = 0;
     command->branch_count[WIRE_BRANCH_ELSE] = 0;
+}
+
+bool wire_command_has_token(const struct wire_command *command)
+{
+    return command->token.clock.value != 0;
 }
 
 void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict)

@@ -35,6 +35,14 @@
       "set keys that do not exist, at partition target; of each EXISTS if there is one")           \
     X(MOVE, move, 13, 1, KV_COMMAND_KEYS_MAX, 0, false,                                            \
       "bring keys to partition target; of each NOT_FOUND if there is none")                        \
+    X(LOCK, lock, 14, 1, KV_COMMAND_KEYS_MAX, 0, false,                                            \
+      "hold keys, for ttl_ms or until it is renewed; the token is its timestamp")                  \
+    X(UNLOCK, unlock, 15, 0, 0, 0, false, "oracle: end the lock of this token")                    \
+    X(KEEPALIVE, keepalive, 16, 0, 0, 0, false,                                                    \
+      "oracle: the lock of this token lasts for its ttl from now")                                 \
+    X(REVOKE, revoke, 17, 1, KV_COMMAND_KEYS_MAX, 0, false,                                        \
+      "by the oracle alone: a lock ends, unless it was renewed more than `number` times")          \
+    X(TICK, tick, 18, 0, 0, 0, false, "by the oracle alone: `number` us of ordered time")          \
     X(SESSION_OPEN, session_open, 20, 0, 0, 0, false,                                              \
       "oracle: register a session; its id is the timestamp")                                       \
     X(SESSION_CLOSE, session_close, 21, 0, 0, 0, false, "oracle: end the session of this message") \
@@ -45,6 +53,8 @@
       "oracle: a row for each partition: how many keys live there away from home")                 \
     X(HISTORY, history, 25, 0, 0, 0, true,                                                         \
       "oracle: the last changes of placement, newest first; limit rows")                           \
+    X(LOCKS, locks, 26, 0, 0, 0, true,                                                             \
+      "oracle: a row for each key that is locked, by its holders; limit rows")                     \
     X(MARK, mark, 30, 0, 0, 0, false,                                                              \
       "to all groups: a cut between what stands before it and what behind; changes nothing")
 
@@ -133,8 +143,14 @@ struct wire_command {
     uint8_t owners[KV_COMMAND_KEYS_MAX];
     uint32_t value_count;                 /* key_count * values per key */
     kv_slice values[KV_COMMAND_KEYS_MAX]; /* at most KV_VALUE_BYTES_MAX each */
-    int64_t number;                       /* INCR: what to add; else 0 */
-    uint32_t limit; /* SCAN, HISTORY: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
+    int64_t number; /* INCR: what to add; TICK: us; REVOKE: renewals that it knows of; else 0 */
+    uint32_t limit; /* SCAN, HISTORY, LOCKS: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
+    /* [locks.md] The lock that it is about, or under which it runs: then it touches only keys that this one holds. {0,0}: none.
+     * TICK: what its leader had delivered when it began to measure. */
+    kv_timestamp token;
+    bool no_wait;    /* LOCKED, rather than wait for a lock */
+    bool shared;     /* LOCK: others may share the keys for reading */
+    uint32_t ttl_ms; /* LOCK: 1..KV_LOCK_TTL_MS_MAX; else 0 */
     /* TXN, else 0: the guards, then the steps of each branch; together 1..KV_TXN_STEPS_MAX. Each key is named by one at least. */
     uint32_t guard_count;
     uint32_t branch_count[WIRE_BRANCHES];
@@ -157,7 +173,9 @@ struct wire_command {
     X(SESSION_UNKNOWN, 10, "the session has ended or never was")                                   \
     X(UNSUPPORTED, 11, "this group's machine does not know the operation")                         \
     X(PINNED, 12, "the oracle is about to run another command on the key: not moved now")          \
-    X(DEFERRED, 13, "the message had no room for this key: it needs another one")
+    X(DEFERRED, 13, "the message had no room for this key: it needs another one")                  \
+    X(LOCKED, 14, "a key is locked, and the command would not wait")                               \
+    X(LOCK_LOST, 15, "the lock has ended, or does not hold the key")
 
 enum wire_verdict {
 #define X(NAME, number, text) WIRE_VERDICT_##NAME = number,
@@ -213,6 +231,9 @@ KV_MUST_CHECK enum status wire_answer_decode(kv_slice bytes, struct wire_answer 
 
 /* Fill command->uses of a TXN from its steps. */
 void wire_command_mark_uses(struct wire_command *command);
+
+/* Whether it runs under a token or is about one. */
+bool wire_command_has_token(const struct wire_command *command);
 
 /* An answer without rows and places. Both structs hold arrays for the largest case, so nobody clears them. */
 void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict);

@@ -3,9 +3,11 @@
  *
  *   command    [op, [key ...], [value ...], number, limit]                          most of them
  *              [op, [key ...], [value ...], number, limit, placement, txn]          if one of the two is there
+ *              [op, [key ...], [value ...], number, limit, placement, txn, lock]    if there is a lock
  *   placement  [exec, policy, target, owners] or nil, if all of that is zero; owners: one byte per key, or none
  *   txn        [guards, then, [step ...]] or nil; how many of the steps are guards and the first branch
  *   step       [kind, key, operand ...]
+ *   lock       [token clock, token group, no wait, shared, ttl]
  *   answer     [verdict, number, [[key, value or nil] ...], more, hint]             without places
  *              [verdict, number, [[key, value or nil] ...], more, hint, [place ...]]
  *   place      [key, verdict, group, version clock, version group]
@@ -19,15 +21,17 @@
 #include "multicast/wire/packer.h"
 #include "multicast/wire/reader.h"
 
-#define COMMAND_FIELDS     5
-#define COMMAND_FIELDS_ALL 7
-#define PLACEMENT_FIELDS   4
-#define TXN_FIELDS         3
-#define STEP_FIELDS        2 /* without operands */
-#define ANSWER_FIELDS      5
-#define ANSWER_FIELDS_ALL  6
-#define ROW_FIELDS         2
-#define PLACE_FIELDS       5
+#define COMMAND_FIELDS      5
+#define COMMAND_FIELDS_ALL  7
+#define COMMAND_FIELDS_LOCK 8
+#define LOCK_FIELDS         5
+#define PLACEMENT_FIELDS    4
+#define TXN_FIELDS          3
+#define STEP_FIELDS         2 /* without operands */
+#define ANSWER_FIELDS       5
+#define ANSWER_FIELDS_ALL   6
+#define ROW_FIELDS          2
+#define PLACE_FIELDS        5
 
 /* A hint names a group or counts partitions. */
 #define HINT_MAX (KV_GROUPS_MAX - 1)
@@ -45,7 +49,7 @@ static bool key_fits(enum wire_op op, kv_slice key)
 /* Keys that have a verdict, a place or steps of their own stand for themselves once. */
 static bool keys_ascend(enum wire_op op)
 {
-    return op == WIRE_OP_TXN || wire_op_is_per_key(op);
+    return op == WIRE_OP_TXN || wire_op_is_per_key(op) || wire_op_is_lock(op);
 }
 
 static int compare_keys(const void *left, const void *right)
@@ -79,9 +83,40 @@ static bool keys_differ(const struct wire_command *command)
 /* Numbers that an operation does not use are zero: equal commands have equal bytes. */
 static bool numbers_fit(const struct wire_command *command)
 {
-    const bool limited = command->op == WIRE_OP_SCAN || command->op == WIRE_OP_HISTORY;
-    return (command->number == 0 || command->op == WIRE_OP_INCR) &&
+    const bool limited = command->op == WIRE_OP_SCAN || command->op == WIRE_OP_HISTORY ||
+                         command->op == WIRE_OP_LOCKS;
+    const bool counts = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE;
+    return (command->number == 0 || command->op == WIRE_OP_INCR ||
+            (counts && command->number > 0)) &&
            (limited ? command->limit >= 1 : command->limit == 0);
+}
+
+static bool has_lock(const struct wire_command *command)
+{
+    return wire_command_has_token(command) || command->no_wait || command->shared ||
+           command->ttl_ms != 0;
+}
+
+static bool has_tail(const struct wire_command *command)
+{
+    return has_lock(command) || command->op == WIRE_OP_TXN;
+}
+
+/* Keys that are held stay where they are, so a command under a token brings none anywhere. */
+static bool lock_fits(const struct wire_command *command)
+{
+    const enum wire_op op = command->op;
+    const bool on_keys = wire_op_is_access(op) || wire_op_is_per_key(op);
+    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
+                       op == WIRE_OP_TICK;
+    const bool under =
+        (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
+    const bool has_token = wire_command_has_token(command);
+    return (has_token ? about || under : !about && command->token.group.value == 0) &&
+           (!command->no_wait || (!has_token && (on_keys || op == WIRE_OP_LOCK))) &&
+           (!command->shared || op == WIRE_OP_LOCK) &&
+           (op == WIRE_OP_LOCK ? command->ttl_ms >= 1 && command->ttl_ms <= KV_LOCK_TTL_MS_MAX
+                               : command->ttl_ms == 0);
 }
 
 static bool has_placement(const struct wire_command *command)
@@ -93,7 +128,8 @@ static bool has_placement(const struct wire_command *command)
 /* Who names a target has a use for it; owners and the oracle's search for them exclude each other. */
 static bool placement_fits(const struct wire_command *command)
 {
-    const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op);
+    const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op) ||
+                         wire_op_is_lock(command->op);
     const bool needs_target = command->op == WIRE_OP_CREATE || command->op == WIRE_OP_MOVE ||
                               command->policy != WIRE_POLICY_EXCHANGE;
     return (on_keys || !has_placement(command)) &&
@@ -188,6 +224,16 @@ static void pack_txn(struct kv_buffer *packer, const struct wire_command *comman
     }
 }
 
+static void pack_lock(struct kv_buffer *packer, const struct wire_command *command)
+{
+    wire_pack_array(packer, LOCK_FIELDS);
+    wire_pack_uint(packer, command->token.clock.value);
+    wire_pack_uint(packer, command->token.group.value);
+    wire_pack_bool(packer, command->no_wait);
+    wire_pack_bool(packer, command->shared);
+    wire_pack_uint(packer, command->ttl_ms);
+}
+
 void wire_command_encode(const struct wire_command *command, struct kv_buffer *ret)
 {
     const struct wire_op_shape *shape = wire_op_shape_of(command->op);
@@ -198,9 +244,11 @@ void wire_command_encode(const struct wire_command *command, struct kv_buffer *r
     KV_ASSERT(placement_fits(command) && step_count(command) <= KV_TXN_STEPS_MAX);
     KV_ASSERT((command->op == WIRE_OP_TXN) == (step_count(command) > 0));
     KV_ASSERT(!has_placement(command) || keys_differ(command));
-    const bool all = has_placement(command) || command->op == WIRE_OP_TXN;
+    KV_ASSERT(lock_fits(command));
+    const bool lock = has_lock(command);
+    const bool all = has_placement(command) || has_tail(command);
     size_t before = ret->size;
-    wire_pack_array(ret, all ? COMMAND_FIELDS_ALL : COMMAND_FIELDS);
+    wire_pack_array(ret, lock ? COMMAND_FIELDS_LOCK : all ? COMMAND_FIELDS_ALL : COMMAND_FIELDS);
     wire_pack_uint(ret, command->op);
     wire_pack_array(ret, command->key_count);
     for (uint32_t i = 0; i < command->key_count; i++) {
@@ -219,6 +267,9 @@ void wire_command_encode(const struct wire_command *command, struct kv_buffer *r
     if (all) {
         pack_placement(ret, command);
         pack_txn(ret, command);
+    }
+    if (lock) {
+        pack_lock(ret, command);
     }
     KV_ASSERT(ret->size - before <= KV_BODY_BYTES_MAX);
 }
@@ -325,14 +376,25 @@ static void read_txn(struct wire_reader *reader, struct wire_command *ret)
     }
 }
 
+static void read_lock(struct wire_reader *reader, struct wire_command *ret)
+{
+    wire_read_arity(reader, LOCK_FIELDS);
+    ret->token.clock.value = wire_read_uint(reader, UINT64_MAX);
+    ret->token.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
+    ret->no_wait = wire_read_bool(reader);
+    ret->shared = wire_read_bool(reader);
+    ret->ttl_ms = (uint32_t)wire_read_uint(reader, KV_LOCK_TTL_MS_MAX);
+    wire_reader_require(reader, has_lock(ret)); /* else the field is not there */
+}
+
 enum status wire_command_decode(kv_slice bytes, struct wire_command *ret)
 {
     if (bytes.size > KV_BODY_BYTES_MAX) {
         return STATUS_TOO_LARGE;
     }
     struct wire_reader reader = wire_reader_of(bytes);
-    const uint32_t fields = wire_read_array(&reader, COMMAND_FIELDS_ALL);
-    wire_reader_require(&reader, fields == COMMAND_FIELDS || fields == COMMAND_FIELDS_ALL);
+    const uint32_t fields = wire_read_array(&reader, COMMAND_FIELDS_LOCK);
+    wire_reader_require(&reader, fields == COMMAND_FIELDS || fields >= COMMAND_FIELDS_ALL);
     uint64_t op = wire_read_uint(&reader, UINT8_MAX);
     const struct wire_op_shape *shape = wire_op_shape_of(op);
     if (shape == NULL) {
@@ -351,14 +413,17 @@ enum status wire_command_decode(kv_slice bytes, struct wire_command *ret)
     if (ret->limit > KV_SCAN_ROWS_MAX) {
         wire_reader_fail(&reader, STATUS_TOO_LARGE);
     }
-    if (fields == COMMAND_FIELDS_ALL && reader.status == STATUS_OK) {
+    if (fields >= COMMAND_FIELDS_ALL && reader.status == STATUS_OK) {
         read_placement(&reader, ret);
         read_txn(&reader, ret);
-        wire_reader_require(&reader, has_placement(ret) || ret->op == WIRE_OP_TXN);
+        if (fields == COMMAND_FIELDS_LOCK) {
+            read_lock(&reader, ret);
+        }
+        wire_reader_require(&reader, has_placement(ret) || has_tail(ret));
     }
-    wire_reader_require(&reader,
-                        reader.status != STATUS_OK || (placement_fits(ret) && txn_fits(ret) &&
-                                                       (!has_placement(ret) || keys_differ(ret))));
+    wire_reader_require(&reader, reader.status != STATUS_OK ||
+                                     (placement_fits(ret) && txn_fits(ret) && lock_fits(ret) &&
+                                      (!has_placement(ret) || keys_differ(ret))));
     return wire_reader_finish(&reader);
 }
 

@@ -27,6 +27,12 @@ bool wire_op_is_access(enum wire_op op)
     case WIRE_OP_WHERE:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_TICK:
+    case WIRE_OP_LOCKS:
+    case WIRE_OP_LOCK:
+    case WIRE_OP_REVOKE:
     case WIRE_OP_MARK:
         return false;
     }
@@ -36,6 +42,11 @@ bool wire_op_is_access(enum wire_op op)
 bool wire_op_is_per_key(enum wire_op op)
 {
     return op == WIRE_OP_CREATE || op == WIRE_OP_DELETE || op == WIRE_OP_MOVE;
+}
+
+bool wire_op_is_lock(enum wire_op op)
+{
+    return op == WIRE_OP_LOCK || op == WIRE_OP_REVOKE;
 }
 
 bool wire_op_reads_everything(enum wire_op op)
@@ -60,6 +71,10 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i)
     case WIRE_OP_CREATE:
     case WIRE_OP_MOVE:
         return WIRE_USE_WRITE;
+    case WIRE_OP_REVOKE:
+        return WIRE_USE_WRITE;
+    case WIRE_OP_LOCK:
+        return command->shared ? WIRE_USE_READ : WIRE_USE_WRITE;
     case WIRE_OP_DELETE:
         return WIRE_USE_WRITE | WIRE_USE_REMOVE;
     case WIRE_OP_TXN:
@@ -69,6 +84,10 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i)
     case WIRE_OP_MAP:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_TICK:
+    case WIRE_OP_LOCKS:
     case WIRE_OP_MARK:
         break;
     }
@@ -113,6 +132,12 @@ static enum wire_step_kind step_of(enum wire_op op)
     case WIRE_OP_WHERE:
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_HISTORY:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_TICK:
+    case WIRE_OP_LOCKS:
+    case WIRE_OP_LOCK:
+    case WIRE_OP_REVOKE:
     case WIRE_OP_MARK:
         break;
     }
@@ -251,6 +276,9 @@ kv_group_set wire_command_destinations(const struct wire_command *command, uint3
     if (command->policy == WIRE_POLICY_BORROW) {
         set.bits |= kv_group_set_of(command->target).bits;
     }
+    if (wire_op_is_lock(command->op)) {
+        set.bits |= kv_group_set_of(KV_GROUP_ORACLE).bits;
+    }
     return set;
 }
 
@@ -285,7 +313,8 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
                        bool execution, uint32_t partitions)
 {
     const kv_group_set oracle = kv_group_set_of(KV_GROUP_ORACLE);
-    const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op);
+    const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op) ||
+                         wire_op_is_lock(command->op);
     if (command->target.value != 0 && !is_partition(command->target, partitions)) {
         return false;
     }
@@ -293,8 +322,14 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
         return destinations.bits == all_groups(partitions).bits && !execution;
     }
     if (!on_keys || command->exec) {
-        const bool for_oracle = command->exec ? on_keys : !wire_op_reads_everything(command->op);
-        return destinations.bits == oracle.bits && for_oracle && !execution;
+        const bool for_oracle =
+            command->exec ? on_keys && command->op != WIRE_OP_REVOKE
+                          : !wire_op_reads_everything(command->op) && command->op != WIRE_OP_LOCKS;
+        return destinations.bits == oracle.bits && for_oracle &&
+               execution == (command->op == WIRE_OP_TICK);
+    }
+    if (command->op == WIRE_OP_REVOKE && !execution) {
+        return false; /* nobody but the oracle */
     }
     for (uint32_t i = 0; i < command->owner_count; i++) {
         if (!is_partition((kv_group_id){command->owners[i]}, partitions)) {
@@ -302,10 +337,15 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
         }
     }
     if (command->owner_count == 0) {
-        return !execution && kv_group_set_count(destinations) == 1 &&
-               destinations.bits != oracle.bits && fits_alone(command, destinations, partitions);
+        return !execution && !wire_op_is_lock(command->op) &&
+               kv_group_set_count(destinations) == 1 && destinations.bits != oracle.bits &&
+               fits_alone(command, destinations, partitions);
     }
     kv_group_set wanted = wire_command_destinations(command, partitions);
+    if (wire_command_has_token(command) && !wire_op_is_lock(command->op) &&
+        kv_group_set_has(wanted, KV_GROUP_ORACLE)) {
+        return false; /* a key that is held keeps its place [locks.md, L6] */
+    }
     if (execution) {
         wanted.bits |= oracle.bits;
     }

@@ -26,6 +26,9 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i);
 bool wire_op_is_access(enum wire_op op);
 bool wire_op_is_per_key(enum wire_op op);
 
+/* LOCK and REVOKE: to the owners of their keys and the oracle [locks.md, L1]. */
+bool wire_op_is_lock(enum wire_op op);
+
 /* What is always a read, never ordered: it has no queues to wait in, so it waits for whatever was delivered before it. */
 bool wire_op_reads_everything(enum wire_op op);
 

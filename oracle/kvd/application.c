@@ -38,7 +38,7 @@ static bool is_well_formed(struct application *application, const struct wire_re
     if (oracles && !kv_group_equal(application->group, KV_GROUP_ORACLE)) {
         return false;
     }
-    return request->id.attempt <= KV_ATTEMPT_MAX &&
+    return request->id.attempt < KV_ATTEMPT_MAX &&
            engine_fits(application->engine, request->body, request->id, request->destinations);
 }
 

@@ -3,7 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 uint64_t engine_hash(const void *data, size_t size)
 {
@@ -22,6 +22,9 @@ struct engine *engine_new(kv_group_id group, struct machine machine, uint32_t se
     TAILQ_INIT(&engine->expected);
     TAILQ_INIT(&engine->waiting);
     TAILQ_INIT(&engine->done);
+    TAILQ_INIT(&engine->held);
+    engine->time_from = KV_INSTANT_NEVER;
+    engine->time_at = KV_INSTANT_NEVER;
     TAILQ_INIT(&engine->reads);
     TAILQ_INIT(&engine->scans);
     TAILQ_INIT(&engine->gated);
@@ -92,13 +95,15 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     }
     engine_run_ready(engine);
     engine_maybe_dispatch(engine);
+    engine_maybe_time(engine);
     engine_effects_settle(effects);
     engine->effects = NULL;
 }
 
 kv_instant engine_deadline(const struct engine *engine)
 {
-    return kv_instant_min(kv_instant_min(engine->wake, engine->dispatch_at), engine->gate.at);
+    return kv_instant_min(kv_instant_min(engine->wake, engine->dispatch_at),
+                          kv_instant_min(engine->gate.at, engine->time_at));
 }
 
 uint64_t engine_digest(const struct engine *engine)

@@ -37,7 +37,9 @@
  *             E8 A message is forgotten only when it has executed, the votes that it awaited are committed in the log, and
  *                those that it owes are acknowledged.
  *             E9 A message whose computation is out holds all its places until the result is applied.
- *             Asserted in engine_check.c, engine_queue.c and engine_run.c.
+ *             E10 The places of a lock that is held are granted, so nobody else has a turn on what it holds alone.
+ *             E11 A command with a token has its turn only inside of that lock, while it is held; one at a time.
+ *             Asserted in engine_check.c, engine_lock.c, engine_queue.c and engine_run.c.
  * Ownership.  Inputs are borrowed until the call returns (entries may be kept by reference); effects until the next step or
  *             engine_load. */
 #ifndef KV_ENGINE_ENGINE_H
@@ -52,6 +54,10 @@ struct engine;
 #define ENGINE_RETRY_US          50000
 #define ENGINE_RETRY_US_MAX      2000000
 #define ENGINE_FOLLOWER_RETRY_US 3000000
+
+/* How often a leader tells its machine how much time has passed, and how much at most at a time: it may have been stopped. */
+#define ENGINE_TIME_US     100000
+#define ENGINE_TIME_US_MAX 1000000
 
 /* Messages that wait for a turn or for votes, beyond which a leader answers BUSY: each holds its body. */
 #define ENGINE_RUNS_MAX 65536

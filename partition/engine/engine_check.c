@@ -67,7 +67,7 @@ static void engine_check_waiting(const struct engine *engine, const struct engin
     for (uint32_t i = 0; i < run->place_count; i++) {
         blocked += run->places[i].queue != NULL && !run->places[i].granted ? 1 : 0;
     }
-    blocked += run->gated ? 1 : 0;
+    blocked += (run->gated ? 1u : 0u) + (run->inside_waits ? 1u : 0u);
     KV_ASSERT(run->state != ENGINE_RUN_WORKING || blocked == 0); /* E9 */
     KV_ASSERT(blocked == run->blocked && (!run->gated || engine->gate.closed));
     for (uint32_t i = 0; i < run->signal_count; i++) {
@@ -101,7 +101,7 @@ static void engine_check_done(const struct engine_run *run)
 void engine_check(const struct engine *engine)
 {
     const struct engine_run *run;
-    uint32_t waiting = 0, done = 0, expected = 0, gated = 0, working = 0, wanting = 0;
+    uint32_t waiting = 0, done = 0, held = 0, expected = 0, gated = 0, working = 0, wanting = 0;
     uint64_t position = 0;
     engine_check_sessions(engine);
     engine_queue_check(engine);
@@ -125,9 +125,15 @@ void engine_check(const struct engine *engine)
     {
         expected++;
     }
+    TAILQ_FOREACH(run, &engine->held, link)
+    {
+        KV_ASSERT(run->state == ENGINE_RUN_HELD && run->lock != NULL); /* E10 */
+        held++;
+    }
+    engine_lock_check(engine);
     engine_jobs_check(engine, working, wanting);
     KV_ASSERT(gated == engine->gated_count);
     KV_ASSERT(waiting == engine->waiting_count && expected == engine->expected_count);
-    KV_ASSERT(waiting + done + expected == engine->run_count);
+    KV_ASSERT(waiting + done + held + expected == engine->run_count);
     KV_ASSERT(engine->run_count == HASH_COUNT(engine->by_id));
 }

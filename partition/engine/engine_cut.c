@@ -12,7 +12,7 @@
  * 3. CUT_US bounds it: then the gate is opened and the cut is missed.
  * 4. All groups cut at the same timestamp and everything before it has executed in each of them, so there are no votes under way
  *    between those states: what is still remembered of messages can be forgotten by whoever begins with them. */
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 /* Many exchanges with other groups, and the driver's turn; short for a client that waits meanwhile. */
 #define CUT_US 2000000
@@ -88,6 +88,7 @@ enum status engine_begin_anew(struct engine *engine, kv_timestamp cut, kv_timest
     }
     KV_ASSERT(TAILQ_EMPTY(&engine->reads) && TAILQ_EMPTY(&engine->scans));
     engine_forget_all(engine, &engine->waiting);
+    engine_forget_all(engine, &engine->held);
     engine_forget_all(engine, &engine->done);
     engine_forget_all(engine, &engine->expected);
     engine_sessions_clear(&engine->sessions);

@@ -12,7 +12,7 @@
  * 3. open (machine.h): what it touches. What cannot be opened is answered UNSUPPORTED; all destinations say the same, so there is
  *    nothing to vote about.
  * 4. execute, record, reply: verdict and answer are remembered, NO as well as OK (X4). */
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 static void engine_reply_from_record(kv_message_id id, const struct engine_record *record,
                                      struct engine_reply *ret)
@@ -41,7 +41,7 @@ static struct engine_session *engine_deliver_session(struct engine *engine,
                                                      kv_timestamp timestamp)
 {
     struct engine_sessions *sessions = &engine->sessions;
-    if (kv_session_is_none(entry->id.session)) {
+    if (kv_session_is_none(entry->id.session) || kv_message_id_is_own(entry->id)) {
         return NULL;
     }
     struct engine_session *session = engine_session_find(sessions, entry->id.session);
@@ -88,7 +88,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->answers = engine->footprint.answers;
     run->computes = engine_job_is_possible(engine);
     engine_signal_keep_awaited(engine, run);
-    engine_queue_enter(engine, run);
+    engine_places_enter(engine, run);
     engine->opened = run; /* the machine has its command open: it may have its turn in this step */
 }
 
@@ -111,8 +111,8 @@ static void engine_deliver_opened(struct engine *engine, struct wire_entry *entr
     const bool alone = kv_group_set_count(entry->destinations) <= 1;
     if (alone && refusal != WIRE_VERDICT_OK) {
         engine_refuse(engine, refusal, reply);
-    } else if (alone && !engine->gate.closed && !engine_job_may_go_out(engine) &&
-               engine_queue_is_free(engine)) {
+    } else if (alone && engine->footprint.token.clock.value == 0 && !engine->gate.closed &&
+               !engine_job_may_go_out(engine) && engine_queue_is_free(engine)) {
         engine_deliver_now(engine, session, reply);
     } else {
         if (session != NULL && refusal == WIRE_VERDICT_OK) {
@@ -135,8 +135,8 @@ static enum wire_verdict engine_deliver_judge(struct engine *engine,
 {
     *ret_known = false;
     *ret = NULL;
-    if (kv_session_is_none(entry->id.session)) {
-        return WIRE_VERDICT_OK;
+    if (kv_session_is_none(entry->id.session) || kv_message_id_is_own(entry->id)) {
+        return WIRE_VERDICT_OK; /* a second one finds nothing to do */
     }
     switch (engine_judge(&engine->sessions, session, entry->id, entry->floor, ret)) {
     case ENGINE_JUDGED_EXECUTE:

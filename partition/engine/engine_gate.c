@@ -6,7 +6,7 @@
  * GATE_PAUSE_US then: a group that waits for another one must not stop for long.
  *
  * No cycle of waiting: who is in front of the gate waits only for what is ordered before him, everywhere. */
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 /* So long that the gate is closed for a small part of the time. */
 #define GATE_PAUSE_US 200000
@@ -50,6 +50,18 @@ void engine_gate_open(struct engine *engine)
 bool engine_gate_is_reached(const struct engine *engine)
 {
     return engine->gate.closed && engine->waiting_count == engine->gated_count;
+}
+
+/* Who waits for his turn, for a lock for instance, has not voted: so nobody has been told that he is done. */
+bool engine_is_whole(const struct engine *engine)
+{
+    const struct engine_run *run;
+    bool whole = true;
+    TAILQ_FOREACH(run, &engine->waiting, link)
+    {
+        whole = whole && (run->state == ENGINE_RUN_QUEUED || run->mere);
+    }
+    return whole;
 }
 
 void engine_on_gate_time(struct engine *engine)

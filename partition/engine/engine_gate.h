@@ -3,7 +3,18 @@
 #ifndef KV_ENGINE_ENGINE_GATE_H
 #define KV_ENGINE_ENGINE_GATE_H
 
-#include "partition/engine/engine_internal.h"
+#include "partition/engine/engine.h"
+
+struct engine_run;
+
+/* See engine_gate.c. */
+struct engine_gate {
+    bool closed;
+    bool cuts;              /* closed for a mark, not for reads */
+    uint64_t position;      /* closed: deliveries in front of it */
+    kv_timestamp timestamp; /* closed: of the last of those */
+    kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
+};
 
 /* ---- engine_gate.c ---- */
 
@@ -17,6 +28,9 @@ void engine_gate_open(struct engine *engine);
 
 /* Whether all in front of the closed gate have executed. */
 bool engine_gate_is_reached(const struct engine *engine);
+
+/* Whether nobody has had his turn who has not executed, so that nothing that was acknowledged anywhere is missing from the state. */
+bool engine_is_whole(const struct engine *engine);
 
 /* Time has passed. */
 void engine_on_gate_time(struct engine *engine);

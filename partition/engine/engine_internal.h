@@ -11,7 +11,9 @@
 #define KV_ENGINE_ENGINE_INTERNAL_H
 
 #include "partition/engine/engine_effects.h"
+#include "partition/engine/engine_gate.h"
 #include "partition/engine/engine_jobs.h"
+#include "partition/engine/engine_lock.h"
 #include "partition/engine/engine_queue.h"
 #include "partition/engine/engine_session.h"
 
@@ -26,6 +28,7 @@
  *   QUEUED   -> GRANTED            [engine_run.c]      first in all of its queues: it votes, once (E7)
  *   GRANTED  -> FINISHED           [engine_run.c]      executed, with all votes that it awaits
  *   GRANTED  -> WORKING -> GRANTED [engine_jobs.c]     before that its computation was out (E9)
+ *   GRANTED  -> HELD -> FINISHED   [engine_lock.c]     executed, and it keeps its places until it is released (E10)
  *   FINISHED -> gone               [engine_run.c]      nobody needs anything of it (E8)
  *   EXPECTED -> gone               [engine_signal.c]   never delivered: the vote was a forgery */
 enum engine_run_state {
@@ -33,7 +36,8 @@ enum engine_run_state {
     ENGINE_RUN_QUEUED,
     ENGINE_RUN_GRANTED,
     ENGINE_RUN_FINISHED,
-    ENGINE_RUN_WORKING /* saved as GRANTED: those above are what a saved state has */
+    ENGINE_RUN_WORKING, /* saved as GRANTED */
+    ENGINE_RUN_HELD
 };
 
 /* The vote of another group. */
@@ -88,18 +92,14 @@ struct engine_run {
     bool everything; /* of a read: it is in `scans` */
     bool known;      /* the id was delivered before: its client breaks the rules */
     bool computes, wants_job;
+    struct engine_lock *lock;      /* of one that holds */
+    struct engine_inside *insides; /* inside of others; of one with a token one */
+    uint32_t inside_count;
+    bool inside_waits; /* it has a token, and not its turn inside */
+    bool releases, mere;
     uint64_t job;      /* WORKING: its number */
     uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;
-};
-
-/* See engine_gate.c. */
-struct engine_gate {
-    bool closed;
-    bool cuts;              /* closed for a mark, not for reads */
-    uint64_t position;      /* closed: deliveries in front of it */
-    kv_timestamp timestamp; /* closed: of the last of those */
-    kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
 };
 
 struct engine {
@@ -113,6 +113,8 @@ struct engine {
     struct engine_run_list expected; /* EXPECTED, oldest first */
     struct engine_run_list
         waiting; /* QUEUED and GRANTED, in the order of delivery; reads are not among them */
+    struct engine_run_list held;  /* HELD: `locks` has them all, and those that are to be */
+    struct engine_lock *locks;    /* uthash, by token */
     struct engine_run_list done;  /* FINISHED, and not yet forgotten */
     struct engine_run_list reads; /* parked reads, in the order of their arrival */
     struct engine_run_list scans; /* those of everything */
@@ -132,6 +134,8 @@ struct engine {
     kv_instant
         dispatch_at; /* when all of them are handed on again, unless they are delivered by then */
     uint32_t dispatch_retries;
+    kv_instant time_from, time_at;  /* a leader's measure of time for its machine; NEVER: none */
+    kv_timestamp time_since;        /* the cursor at time_from */
     struct engine_effects *effects; /* of the running step */
 
     struct kv_buffer answer_bytes;
@@ -185,6 +189,9 @@ void engine_run_finish(struct engine *engine, struct engine_run *run, const void
 /* Execute if everything that it awaits is in; forget if nobody needs anything of it. */
 void engine_run_maybe_finish(struct engine *engine, struct engine_run *run);
 void engine_run_maybe_forget(struct engine *engine, struct engine_run *run);
+
+/* Of one that is HELD: out of its queues, FINISHED. */
+void engine_run_retire(struct engine *engine, struct engine_run *run);
 
 /* Give everyone the turn whose turn it is, until nothing changes. */
 void engine_run_ready(struct engine *engine);
@@ -256,8 +263,9 @@ void engine_on_tick(struct engine *engine);
 /* The member has begun or ceased to lead. */
 void engine_on_role(struct engine *engine, bool leads);
 
-/* Have what the machine wants to have run ordered. */
+/* Have what the machine wants to have run ordered; and what a leader has measured of time. */
 void engine_maybe_dispatch(struct engine *engine);
+void engine_maybe_time(struct engine *engine);
 
 /* ---- engine_load.c ---- */
 

@@ -28,6 +28,7 @@ void engine_clear(struct engine *engine)
         engine_queue_leave(engine, read); /* it takes its places again behind what is loaded */
     }
     engine_free_all(engine, &engine->waiting);
+    engine_free_all(engine, &engine->held);
     engine_free_all(engine, &engine->done);
     engine_free_all(engine, &engine->expected);
     TAILQ_FOREACH(read, &engine->scans, link)
@@ -44,6 +45,8 @@ void engine_clear(struct engine *engine)
     engine->opened = NULL;
     engine->wake = KV_INSTANT_NEVER;
     engine->dispatch_at = KV_INSTANT_NEVER;
+    engine->time_from = KV_INSTANT_NEVER;
+    engine->time_at = KV_INSTANT_NEVER;
     /* No bytes are no state: whether the machine refuses them or takes them, it is empty
      * afterwards. */
     (void)engine->machine.ops->load(engine->machine.state, kv_slice_of(NULL, 0), /* bases */ NULL);
@@ -242,7 +245,7 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
         if (!told && !kv_group_set_has(run->reports, run->owed[i].group)) {
             return false;
         }
-        if (run->owed[i].ready != (told && run->state == ENGINE_RUN_GRANTED)) {
+        if (run->owed[i].ready != (told && run->state != ENGINE_RUN_QUEUED)) {
             return false; /* E7 */
         }
     }
@@ -253,11 +256,13 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
 
 static bool engine_load_place(struct engine *engine, struct engine_run *run)
 {
-    if (run->state == ENGINE_RUN_GRANTED && engine_run_lets_go(run)) {
+    const bool refused =
+        run->refusal == WIRE_VERDICT_LOCKED || run->refusal == WIRE_VERDICT_LOCK_LOST;
+    if (run->state == ENGINE_RUN_GRANTED && (engine_run_lets_go(run) || refused)) {
         return true; /* V4 */
     }
-    engine_queue_enter(engine, run);
-    if (run->state != ENGINE_RUN_GRANTED) {
+    engine_places_enter(engine, run);
+    if (run->state == ENGINE_RUN_QUEUED) {
         return true;
     }
     if (!run->is_ready) {
@@ -284,6 +289,12 @@ static bool engine_load_settle(struct engine *engine, struct engine_run *run,
         TAILQ_INSERT_TAIL(&engine->done, run, link);
         engine_schedule(engine, run, ENGINE_FOLLOWER_RETRY_US);
         return entry.size == 0;
+    case ENGINE_RUN_HELD:
+        TAILQ_INSERT_TAIL(&engine->held, run, link);
+        engine_schedule(engine, run, ENGINE_FOLLOWER_RETRY_US);
+        return run->refusal == WIRE_VERDICT_OK && run->verdict == WIRE_VERDICT_OK &&
+               engine_load_waiting(engine, run, entry) && engine->footprint.holds &&
+               engine_load_place(engine, run);
     case ENGINE_RUN_QUEUED:
     case ENGINE_RUN_GRANTED:
         TAILQ_INSERT_TAIL(&engine->waiting, run, link);
@@ -315,10 +326,10 @@ static bool engine_load_run(struct engine *engine, struct state_reader *reader)
     const uint64_t destinations = state_read_u64(reader);
     const kv_slice entry = engine_load_bytes(reader);
     const kv_slice no = engine_load_bytes(reader);
-    if (reader->failed || state > ENGINE_RUN_FINISHED || !engine_load_is_verdict(refusal) ||
-        !engine_load_is_verdict(verdict) || flags > ENGINE_SAVED_RUN_FLAGS ||
-        id.session.registered.group.value >= KV_GROUPS_MAX || engine_run_find(engine, id) != NULL ||
-        no.size > KV_BODY_BYTES_MAX) {
+    if (reader->failed || (state > ENGINE_RUN_FINISHED && state != ENGINE_RUN_HELD) ||
+        !engine_load_is_verdict(refusal) || !engine_load_is_verdict(verdict) ||
+        flags > ENGINE_SAVED_RUN_FLAGS || id.session.registered.group.value >= KV_GROUPS_MAX ||
+        engine_run_find(engine, id) != NULL || no.size > KV_BODY_BYTES_MAX) {
         return false;
     }
     struct engine_run *run = engine_run_new(engine, id);

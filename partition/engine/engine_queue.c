@@ -7,7 +7,7 @@
  * 3. A variable that nobody waits for has no queue. */
 #include <string.h>
 
-#include "partition/engine/engine_gate.h"
+#include "partition/engine/engine_internal.h"
 
 static struct engine_queue *engine_queue_find(const struct engine *engine, kv_slice key)
 {
@@ -142,6 +142,7 @@ void engine_queue_leave(struct engine *engine, struct engine_run *run)
     if (run->gated) {
         engine_gate_leave(engine, run);
     }
+    engine_lock_leave(engine, run);
     for (uint32_t i = 0; i < run->place_count; i++) {
         struct engine_queue *queue = run->places[i].queue;
         if (queue == NULL) {

@@ -6,7 +6,6 @@
  *    and who queues behind it must find them gone.
  * 3. [V2] It executes when the votes that it awaits are in. Whether they came through the log or directly makes no difference,
  *    because a vote is a fact (S2). */
-#include "partition/engine/engine_gate.h"
 #include "partition/engine/engine_internal.h"
 
 struct engine_run *engine_run_find(const struct engine *engine, kv_message_id id)
@@ -77,6 +76,9 @@ static void engine_run_unlink(struct engine *engine, struct engine_run *run)
         return;
     case ENGINE_RUN_FINISHED:
         TAILQ_REMOVE(&engine->done, run, link);
+        return;
+    case ENGINE_RUN_HELD:
+        TAILQ_REMOVE(&engine->held, run, link);
         return;
     }
 }
@@ -191,6 +193,10 @@ uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
 
 static enum machine_outcome engine_run_execute(struct engine *engine, const struct engine_run *run)
 {
+    if (run->refusal != WIRE_VERDICT_OK && kv_group_set_count(run->destinations) <= 1) {
+        engine_answer_verdict(engine, run->refusal); /* of a lock: nobody else has a say */
+        return MACHINE_DONE;
+    }
     const uint32_t votes = engine_run_votes(engine, run);
     return engine_execute(engine, votes > 0 ? engine->votes : NULL, votes);
 }
@@ -216,6 +222,20 @@ void engine_run_finish(struct engine *engine, struct engine_run *run, const void
             engine_answer(engine, session, &reply, verdict);
         }
     }
+    if (run->lock != NULL && verdict == WIRE_VERDICT_OK) {
+        engine_run_unlink(engine, run);
+        engine_lock_hold(engine, run);
+        return;
+    }
+    if (run->releases && verdict == WIRE_VERDICT_OK) {
+        engine_lock_release(engine, run);
+    }
+    engine_run_retire(engine, run);
+}
+
+void engine_run_retire(struct engine *engine, struct engine_run *run)
+{
+    const bool held = run->state == ENGINE_RUN_HELD;
     engine_run_unlink(engine, run);
     run->state = ENGINE_RUN_FINISHED;
     TAILQ_INSERT_TAIL(&engine->done, run, link);
@@ -224,6 +244,9 @@ void engine_run_finish(struct engine *engine, struct engine_run *run, const void
     run->body = (kv_slice){0};
     wire_entry_drop(&run->entry);
     kv_buffer_close(&run->no);
+    if (held) {
+        engine_run_maybe_forget(engine, run);
+    }
 }
 
 bool engine_run_has_votes(const struct engine_run *run)
@@ -271,6 +294,7 @@ static void engine_run_grant(struct engine *engine, struct engine_run *run)
 {
     KV_ASSERT(run->state == ENGINE_RUN_QUEUED && run->blocked == 0);
     run->state = ENGINE_RUN_GRANTED;
+    run->verdict = run->refusal;
     if (kv_group_set_count(run->destinations) > 1) {
         engine_run_open(engine, run);
         run->verdict = run->refusal == WIRE_VERDICT_OK

@@ -7,7 +7,7 @@
  *     u32 records, then for each by ascending sequence:
  *       u64 sequence  u32 attempt  u8 verdict (0: it runs)  u8 complete  u64+u16 timestamp  u64 index
  *       u64 bytes of newer answers  u32 size  answer
- *   u32 runs, then for each, those that wait first, in the order of delivery:
+ *   u32 runs, then for each, those that hold locks first, then those that wait, in the order of delivery:
  *     u8 state  u8 refusal  u8 verdict  u8 flags  u64+u16 timestamp  u64 index
  *     u64+u16 session  u64 sequence  u32 attempt  u64 destinations  u32 size  entry  u32 size  own NO
  *     u8 votes of others, each: u16 group  u8 flags  u8 verdict  u32 size  payload
@@ -114,7 +114,8 @@ static void engine_save_run(const struct engine_run *run, struct kv_buffer *scra
 
 static void engine_save_runs(const struct engine *engine, struct kv_buffer *ret)
 {
-    const struct engine_run_list *lists[] = {&engine->waiting, &engine->done, &engine->expected};
+    const struct engine_run_list *lists[] = {&engine->held, &engine->waiting, &engine->done,
+                                             &engine->expected};
     struct kv_buffer scratch = {0};
     state_write_u32(ret, engine->run_count);
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {

@@ -78,7 +78,7 @@ static void engine_retry(struct engine *engine, struct engine_run *run)
         open = engine_retry_signals(engine, run) || open;
     }
     run->retry_at = KV_INSTANT_NEVER;
-    if (open || run->state != ENGINE_RUN_FINISHED) {
+    if (open || (run->state != ENGINE_RUN_FINISHED && run->state != ENGINE_RUN_HELD)) {
         engine_schedule_again(engine, run);
     }
 }
@@ -106,7 +106,8 @@ void engine_on_tick(struct engine *engine)
 {
     if (kv_instant_reached(engine->wake, engine->now)) {
         engine->wake = KV_INSTANT_NEVER;
-        const uint32_t left = engine_tick_list(engine, &engine->done, TICK_RUNS_MAX);
+        uint32_t left = engine_tick_list(engine, &engine->done, TICK_RUNS_MAX);
+        left = engine_tick_list(engine, &engine->held, left);
         (void)engine_tick_list(engine, &engine->waiting, left);
     }
     if (kv_instant_reached(engine->dispatch_at, engine->now)) {
@@ -132,10 +133,41 @@ void engine_on_role(struct engine *engine, bool leads)
     engine->leads = leads;
     engine->wake = KV_INSTANT_NEVER;
     engine_rouse(engine, &engine->waiting);
+    engine_rouse(engine, &engine->held);
     engine_rouse(engine, &engine->done);
     engine->dispatched = 0;
     engine->dispatch_retries = 0;
     engine->dispatch_at = KV_INSTANT_NEVER;
+    engine->time_from =
+        KV_INSTANT_NEVER; /* [locks.md, T2] what another leader has measured is not this one's */
+}
+
+/* [locks.md, T1-T3] What is lost of it, and what passes while nobody leads, makes leases longer. */
+void engine_maybe_time(struct engine *engine)
+{
+    struct machine_dispatch tick;
+    const struct machine_ops *ops = engine->machine.ops;
+    engine->time_at = KV_INSTANT_NEVER;
+    if (ops->tick == NULL || !engine->leads ||
+        !ops->tick(engine->machine.state, 0, engine->cursor, &tick)) {
+        engine->time_from = KV_INSTANT_NEVER;
+        return;
+    }
+    if (engine->time_from.us == KV_INSTANT_NEVER.us) {
+        engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
+    }
+    uint64_t us = engine->now.us - engine->time_from.us;
+    if (us >= ENGINE_TIME_US) {
+        us = us < ENGINE_TIME_US_MAX ? us : ENGINE_TIME_US_MAX;
+        if (ops->tick(engine->machine.state, us, engine->time_since, &tick)) {
+            tick.id = (kv_message_id){.sequence = engine->now.us, .attempt = KV_ATTEMPT_OWN};
+            *engine_emit_submit(engine) = tick;
+        }
+        engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
+    }
+    engine->time_at = kv_instant_add(engine->time_from, ENGINE_TIME_US);
 }
 
 void engine_maybe_dispatch(struct engine *engine)

@@ -38,11 +38,19 @@ struct machine_variable {
 /* What a command touches, and whose votes it needs. */
 struct machine_footprint {
     uint32_t count; /* a variable that comes twice comes in the same mode */
-    struct machine_variable variables[KV_COMMAND_KEYS_MAX];
+    struct machine_variable variables[KV_COMMAND_KEYS_MAX + 1]; /* the keys, and a lock's own */
     bool
         cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
     bool everything; /* a read of a range: it waits for whatever was delivered before it */
-    bool computes;   /* `take` is to be asked; set by every open of a machine that has that slot */
+    /* Locks [locks.md]. The variables of a command that holds ascend. */
+    bool
+        holds; /* executed with OK it keeps its places, until another one releases it: its timestamp is the token */
+    bool
+        mere; /* it changes nothing that a read could show, and may wait for long: whoever reads everything does not wait for it */
+    bool releases;      /* executed with OK it ends the lock of `token` */
+    bool no_wait;       /* it is LOCKED if it would have to wait for a lock */
+    kv_timestamp token; /* it runs inside of this lock, and takes no other places; {0,0}: none */
+    bool computes; /* `take` is to be asked; set by every open of a machine that has that slot */
     kv_group_set awaits;  /* groups whose votes are needed to execute */
     kv_group_set tells;   /* groups that get this group's vote at its turn */
     kv_group_set reports; /* groups that get one only when it has executed */
@@ -114,7 +122,10 @@ struct machine_ops {
     bool (*read)(void *state, struct wire_answer *ret);
     /* What it wants to have run on other groups and has not executed here: the first one behind number `after`. False: there is
      * none. NULL: there never is. */
-    bool (*dispatch)(const void *state, uint64_t after, struct machine_dispatch *ret);
+    bool (*dispatch)(void *state, uint64_t after, struct machine_dispatch *ret);
+    /* Whether it wants to be told how time passes; if so, and `us` is not 0, a command to this group alone that says that `us` have
+     * passed, since a moment at which this member had been given what is up to `since`. NULL: it never does. */
+    bool (*tick)(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret);
     /* Digest of the whole content; equal for equal contents however they came about; O(1). */
     uint64_t (*digest)(const void *state);
     /* Number of keys, for status. */

@@ -333,6 +333,11 @@ void kv_execute(struct kv_machine *machine, const struct machine_vote *votes, ui
         } else {
             placement_answer_no(&machine->tally, machine->tally.verdict, ret);
         }
+    } else if (wire_op_is_lock(command->op)) {
+        const enum wire_verdict verdict = placement_verdict(&machine->tally);
+        if (verdict != WIRE_VERDICT_OK) {
+            placement_answer_no(&machine->tally, verdict, ret);
+        }
     } else {
         execute_access(machine, ret);
     }

@@ -9,8 +9,9 @@ static void footprint_variables(const struct wire_command *command,
                                 const struct machine_context *context, uint32_t partitions,
                                 struct machine_footprint *ret)
 {
-    const bool all =
-        kv_group_equal(context->group, KV_GROUP_ORACLE) && kv_message_id_is_execution(context->id);
+    const bool all = kv_group_equal(context->group, KV_GROUP_ORACLE) &&
+                     kv_message_id_is_execution(context->id) &&
+                     !wire_command_has_token(command); /* [locks.md, L6] */
     for (uint32_t i = 0; i < command->key_count; i++) {
         const unsigned duties =
             wire_command_duties(command, i, context->group, context->destinations, partitions);
@@ -34,6 +35,12 @@ void placement_footprint(const struct wire_command *command, const struct machin
     ret->reports = (kv_group_set){0};
     ret->cuts = command->op == WIRE_OP_MARK;
     ret->answers = true;
+    const bool holder = !kv_group_equal(context->group, KV_GROUP_ORACLE);
+    ret->holds = holder && command->op == WIRE_OP_LOCK;
+    ret->mere = command->op == WIRE_OP_LOCK;
+    ret->releases = holder && command->op == WIRE_OP_REVOKE;
+    ret->no_wait = holder && command->no_wait;
+    ret->token = holder ? command->token : (kv_timestamp){0};
     if (ret->cuts) {
         ret->awaits = ret->tells =
             (kv_group_set){0}; /* it changes nothing, so there is nothing to agree on */

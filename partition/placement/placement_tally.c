@@ -33,8 +33,12 @@ static unsigned rank_of(enum wire_verdict verdict)
         return 11;
     case WIRE_VERDICT_OVERFLOW:
         return 12;
-    case WIRE_VERDICT_OK:
+    case WIRE_VERDICT_LOCK_LOST: /* what else is wrong with it does not matter */
+        return 0;
+    case WIRE_VERDICT_LOCKED:
         return 13;
+    case WIRE_VERDICT_OK:
+        return 14;
     }
     KV_UNREACHABLE(); /* what came from others has been checked */
 }

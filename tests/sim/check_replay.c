@@ -185,6 +185,8 @@ static bool observes(enum wire_verdict verdict)
     case WIRE_VERDICT_UNSUPPORTED:
     case WIRE_VERDICT_PINNED:
     case WIRE_VERDICT_DEFERRED:
+    case WIRE_VERDICT_LOCKED:
+    case WIRE_VERDICT_LOCK_LOST:
         return false;
     }
     KV_UNREACHABLE();

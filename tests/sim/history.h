@@ -23,10 +23,11 @@ struct history_operation {
     bool stale; /* and may have seen any state */
     bool scan;  /* a read of one partition's keys in a range */
     enum history_state state;
-    uint64_t asked;    /* moment */
-    uint64_t answered; /* moment; HISTORY_NEVER unless ANSWERED */
-    kv_message_id id;  /* of the last attempt */
-    kv_group_id group; /* that answered */
+    uint64_t asked;                 /* moment */
+    uint64_t answered;              /* moment; HISTORY_NEVER unless ANSWERED */
+    uint64_t asked_us, answered_us; /* virtual time */
+    kv_message_id id;               /* of the last attempt */
+    kv_group_id group;              /* that answered */
     kv_timestamp timestamp;
     struct kv_buffer body;   /* encoded command, as the client was asked for it */
     struct kv_buffer answer; /* encoded answer, as it was given */

@@ -335,6 +335,7 @@ static int run_seeds(const struct command_line *line)
  * it is found once. */
 static int run_mutants(struct command_line *line)
 {
+    const enum sim_profile profile = line->options.profile;
     const uint64_t count = line->count;
     int missed = 0;
     for (size_t i = 0; i < MUTANT_COUNT; i++) {
@@ -342,6 +343,8 @@ static int run_mutants(struct command_line *line)
             continue;
         }
         line->options.mutant = mutants[i].mutant;
+        line->options.profile =
+            strncmp(mutants[i].name, "lock_", 5) == 0 ? SIM_PROFILE_LOCKS : profile;
         line->count = count;
         struct shared *shared = run_many(line, /* quiet */ true, /* stop_when_found */ false);
         if (atomic_load(&shared->violations) == 0) {

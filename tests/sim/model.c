@@ -179,6 +179,12 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
     case WIRE_OP_SESSION_CLOSE:
     case WIRE_OP_MAP:
     case WIRE_OP_MARK:
+    case WIRE_OP_LOCK:
+    case WIRE_OP_UNLOCK:
+    case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_REVOKE:
+    case WIRE_OP_TICK:
+    case WIRE_OP_LOCKS:
         break;
     }
     KV_UNREACHABLE(); /* model_decode_command lets none of them through */
@@ -193,7 +199,9 @@ bool model_decode_command(struct model *model, kv_slice body, struct model_opera
 {
     struct wire_command command;
     const bool decoded = wire_command_decode(body, &command) == STATUS_OK;
-    if (decoded && command.op == WIRE_OP_MARK) {
+    const bool about_lock = command.op == WIRE_OP_LOCK || command.op == WIRE_OP_UNLOCK ||
+                            command.op == WIRE_OP_KEEPALIVE;
+    if (decoded && (command.op == WIRE_OP_MARK || about_lock)) {
         *ret = (struct model_operation){.count = 0};
         return true;
     }
@@ -236,6 +244,10 @@ bool model_decode_answer(struct model *model, kv_slice bytes, struct model_opera
     }
     *ret_verdict = answer.verdict;
     if (model_is_refusal(answer.verdict)) {
+        return true;
+    }
+    if (answer.verdict == WIRE_VERDICT_LOCKED || answer.verdict == WIRE_VERDICT_LOCK_LOST) {
+        operation->count = 0; /* nothing was done, or seen */
         return true;
     }
     enum wire_op op = operation->steps[0].op;

@@ -57,6 +57,9 @@
     X(installs)                                                                                    \
     X(packets)                                                                                     \
     X(lost)                                                                                        \
+    X(locks)                                                                                       \
+    X(locks_lost)                                                                                  \
+    X(locks_refused)                                                                               \
     X(events)                                                                                      \
     X(wgl_gave_up)
 

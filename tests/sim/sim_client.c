@@ -128,6 +128,10 @@ static void on_complete(struct sim *sim, struct sim_client *client,
         return;
     }
     history_complete(&sim->history, number, completion);
+    sim->history.operations[number].answered_us = sim->now;
+    if (answered && completion->answer->verdict == WIRE_VERDICT_OK) {
+        sim_lock_granted(sim, client, number);
+    }
     sim_note(sim, number, completion->timestamp.clock.value, (uint64_t)completion->result);
     sim->counters.answered += answered ? 1 : 0;
     sim->counters.unknown += answered ? 0 : 1;
@@ -235,13 +239,15 @@ static void submit(struct sim *sim, struct sim_client *client, struct client_sub
     wire_command_encode(submit.command, &body);
     sim->work.command.target = target;
     (void)history_ask(&sim->history, client->number, submit.stale_ok, kv_buffer_slice(&body));
+    sim->history.operations[number].asked_us = sim->now;
     kv_buffer_close(&body);
     sim->counters.operations++;
     client->outstanding++;
     SIM_TRACE(sim,
               "client %u: asks operation %u: %s of %u keys, %.*s first%s, policy %d, target %u",
               client->number, number, wire_op_name(submit.command->op), submit.command->key_count,
-              (int)submit.command->keys[0].size, (const char *)submit.command->keys[0].data,
+              submit.command->key_count == 0 ? 0 : (int)submit.command->keys[0].size,
+              submit.command->key_count == 0 ? "" : (const char *)submit.command->keys[0].data,
               submit.stale_ok ? ", stale" : "", (int)submit.policy,
               submit.command->target.value + submit.target.value);
     if (step(sim, client, (struct client_event){.kind = CLIENT_EVENT_SUBMIT, .submit = submit}) !=
@@ -260,7 +266,9 @@ static void ask_next(struct sim *sim, struct sim_client *client)
         return;
     }
     sim->work.asked++;
-    sim_workload_draw(sim, &drawn);
+    if (!sim_lock_draw(sim, client)) {
+        sim_workload_draw(sim, &drawn);
+    }
     submit(sim, client, drawn);
 }
 

@@ -24,6 +24,9 @@ enum sim_family {
     SIM_FAMILIES
 };
 
+/* Keys of one lock. */
+#define SIM_LOCK_KEYS_MAX 3u
+
 /* Nodes that a client can know. */
 #define SIM_CLIENT_NODES_MAX 5u
 
@@ -40,6 +43,14 @@ struct sim_client {
     uint64_t death_at;
     uint32_t probes; /* of the liveness phase, still to be asked */
     uint64_t timer_at;
+    struct sim_lock {
+        kv_timestamp
+            token;     /* the last one that this client was given, in this life or the one before */
+        uint32_t asks; /* what it wants to do under it */
+        uint32_t count;
+        bool shared;
+        char keys[SIM_LOCK_KEYS_MAX][16];
+    } lock;
 };
 
 #define SIM_TEXTS 24u
@@ -54,6 +65,10 @@ struct sim_workload {
     struct wire_command command; /* scratch: tens of kilobytes */
     struct wire_answer answer;   /* scratch, too */
 };
+
+/* Put something about locks into the workload's command, or do not. And an answer OK to the operation, if it is a LOCK. */
+bool sim_lock_draw(struct sim *sim, struct sim_client *client);
+void sim_lock_granted(struct sim *sim, struct sim_client *client, uint32_t number);
 
 void sim_clients_start(struct sim *sim);
 void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at);

@@ -105,7 +105,14 @@
       "the oracle does not wait for votes on a DELETE")                                            \
     X(PINS_IGNORED, pins_ignored, CORE,                                                            \
       "keys move although the oracle is about to run a command on them")                           \
-    X(EXEC_GOES_HOME, exec_goes_home, CORE, "the oracle runs a command at the homes of its keys")
+    X(EXEC_GOES_HOME, exec_goes_home, CORE, "the oracle runs a command at the homes of its keys")  \
+    X(LOCK_TOKEN_UNCHECKED, lock_token_unchecked, CORE, "owners do not look at tokens")            \
+    X(LOCK_RENEWAL_IGNORED, lock_renewal_ignored, CORE,                                            \
+      "a lock ends whether it has been renewed or not")                                            \
+    X(LOCK_TIME_OF_ANOTHER, lock_time_of_another, CORE,                                            \
+      "a new leader counts time in which it did not lead")                                         \
+    X(LOCK_TIME_BEFORE_GRANT, lock_time_before_grant, CORE,                                        \
+      "time counts for a lock that passed before it was granted or renewed")
 
 enum sim_mutant {
     SIM_MUTANT_NONE,

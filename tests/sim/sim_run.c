@@ -10,6 +10,7 @@
 #include "oracle/oracle_machine.h"
 #include "multicast/base/assert.h"
 #include "tests/reference/reference_places.h"
+#include "tests/sim/check_locks.h"
 #include "tests/sim/check_once.h"
 #include "tests/sim/mutants/planted.h"
 #include "tests/sim/sim.h"
@@ -19,6 +20,8 @@
  * 10 election timeouts, whichever is longer", in virtual time. */
 #define LIVENESS_US        UINT64_C(10000000)
 #define LIVENESS_ELECTIONS 10
+/* Locks whose clients have died are granted one behind the other, and each of them lasts for its ttl. */
+#define LIVENESS_LOCKS_US UINT64_C(90000000)
 
 /* How often the end of a phase is looked for. */
 #define PHASE_US 20000
@@ -234,6 +237,9 @@ static void on_phase(struct sim *sim)
         done = has_converged(sim, group);
     }
     uint64_t bound = LIVENESS_ELECTIONS * sim->parameters.election_us;
+    if (sim->parameters.locks_percent > 0) {
+        bound += LIVENESS_LOCKS_US;
+    }
     if (done) {
         sim->finished = true;
     } else if (sim->now - sim->healed_at > (bound > LIVENESS_US ? bound : LIVENESS_US)) {
@@ -421,8 +427,14 @@ static void final_checks(struct sim *sim)
         check_linear_keys(&linear, &sim->report);
     }
     /* The chronicle is written by check_order, so without that there is nothing to replay. */
-    if (sim_checks(sim, SIM_CHECK_REPLAY) && sim_checks(sim, SIM_CHECK_ORDER) &&
-        !sim->report.failed) {
+    struct check_locks_found found;
+    check_locks_run(&sim->history, sim->parameters.clock_rate_permille, &sim->report, &found);
+    sim->counters.locks = found.granted;
+    sim->counters.locks_lost = found.lost;
+    sim->counters.locks_refused = found.refused;
+    /* The reference executes in the order of timestamps, and knows nobody who waits for a lock. */
+    if (sim->parameters.locks_percent == 0 && sim_checks(sim, SIM_CHECK_REPLAY) &&
+        sim_checks(sim, SIM_CHECK_ORDER) && !sim->report.failed) {
         check_all_messages(sim, engines);
     }
     sim->counters.wgl_gave_up = linear.wgl_gave_up;

@@ -151,7 +151,7 @@ static void on_ordered(struct sim *sim, struct sim_node *node, struct sim_member
     struct engine_reply recorded;
     const bool oracles = kv_group_set_has(request->destinations, KV_GROUP_ORACLE);
     if ((oracles && !kv_group_equal(member->group, KV_GROUP_ORACLE)) ||
-        request->id.attempt > KV_ATTEMPT_MAX ||
+        request->id.attempt >= KV_ATTEMPT_MAX ||
         !engine_fits(member->engine, request->body, request->id, request->destinations)) {
         reply_outcome(sim, node, client, member->group, request->id, WIRE_OUTCOME_MALFORMED);
         return;

@@ -319,8 +319,8 @@ void engine_record_prune(")
 
 # read_ignores_queues
 mutate(partition/engine/engine_execute.c
-  "    if (everything ? engine->waiting_count == 0 : engine_queue_is_free(engine)) {"
-  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine->waiting_count == 0 : engine_queue_is_free(engine))) {")
+  "    if (everything ? engine_is_whole(engine) : engine_queue_is_free(engine)) {"
+  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine_is_whole(engine) : engine_queue_is_free(engine))) {")
 
 # runs_not_saved
 mutate(partition/engine/engine_save.c
@@ -393,5 +393,41 @@ mutate(oracle/oracle_vote.c
 mutate(oracle/oracle_pins.c
   "        const kv_group_id owner = command->op == WIRE_OP_CREATE"
   "        const kv_group_id owner = command->op == WIRE_OP_CREATE || PLANTED(EXEC_GOES_HOME)")
+
+# lock_token_unchecked [locks.md, L4]
+mutate(partition/engine/engine_lock.c
+  "    } else if (run->refusal == WIRE_VERDICT_OK) {
+        run->refusal = WIRE_VERDICT_LOCK_LOST;
+    }
+    if (engine->gate.closed) {"
+  "    } else if (run->refusal == WIRE_VERDICT_OK && !PLANTED(LOCK_TOKEN_UNCHECKED)) {
+        run->refusal = WIRE_VERDICT_LOCK_LOST;
+    }
+    if (engine->gate.closed) {")
+
+# lock_renewal_ignored [locks.md, T4, T5]
+mutate(oracle/oracle_leases.c
+  "        lease->renewals++;"
+  "        if (PLANTED(LOCK_RENEWAL_IGNORED)) {
+            leases->digest += lease_hash(lease);
+            return;
+        }
+        lease->renewals++;")
+
+# lock_time_of_another [locks.md, T2]
+mutate(partition/engine/engine_timer.c
+  "        engine->time_from = engine->now;
+        engine->time_since = engine->cursor;
+    }
+    uint64_t us"
+  "        engine->time_from = PLANTED(LOCK_TIME_OF_ANOTHER) ? (kv_instant){0} : engine->now;
+        engine->time_since = engine->cursor;
+    }
+    uint64_t us")
+
+# lock_time_before_grant [locks.md, T2]
+mutate(oracle/oracle_leases.c
+  "    return kv_timestamp_compare(since, lease->armed) >= 0;"
+  "    return PLANTED(LOCK_TIME_BEFORE_GRANT) || kv_timestamp_compare(since, lease->armed) >= 0;")
 
 file(WRITE ${OUT} "${text}")

@@ -63,6 +63,7 @@ struct together {
     uint32_t answer_count, answer_capacity;
     struct together_read *reads;
     uint32_t read_count, read_capacity;
+    bool plain;                  /* without the reference, which knows no locks */
     struct reference *reference; /* that has run everything ordered so far */
     uint64_t clock;
     kv_instant now;
@@ -109,6 +110,9 @@ const struct wire_answer *together_answer_to(struct together *together, kv_messa
 /* Everything is finished and forgotten, members agree, each key is where the reference has it and nowhere else, and every
  * answer is the reference's. */
 void together_check(struct together *together);
+
+/* Only that everything is finished and forgotten, and members agree. */
+void together_check_members(struct together *together);
 
 struct together_member *together_leader(struct together *together, unsigned group);
 struct together_member *together_follower(struct together *together, unsigned group);

@@ -9,7 +9,7 @@
 #include "tests/reference/reference_places.h"
 #include "tests/unit/engine/together.h"
 
-static void check_members(struct together *together)
+void together_check_members(struct together *together)
 {
     for (unsigned g = 0; g < TOGETHER_GROUPS; g++) {
         const struct together_member *members = together->members[g];
@@ -164,7 +164,7 @@ static void check_answers(struct together *together)
 
 void together_check(struct together *together)
 {
-    check_members(together);
+    together_check_members(together);
     check_answers(together);
     check_keys(together);
 }

@@ -446,6 +446,10 @@ static kv_status execute(const kv_op *op, kv_result *result)
     case KV_OP_HISTORY:
         return tell_history(op, result);
     case KV_OP_MARK:
+    case KV_OP_LOCK:
+    case KV_OP_UNLOCK:
+    case KV_OP_KEEPALIVE:
+    case KV_OP_LOCKS:
         return KV_OK;
     }
     return KV_INVALID;
@@ -752,4 +756,31 @@ void kv_backup_drop(kv_client *client, uint64_t cut)
 {
     (void)client;
     (void)cut;
+}
+
+/* ---- Locks: none can be had here ---- */
+
+kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
+                  const kv_lock_options *options, kv_token *ret)
+{
+    (void)client;
+    (void)keys;
+    (void)count;
+    (void)options;
+    (void)ret;
+    return KV_LOCKED;
+}
+
+kv_status kv_unlock(kv_client *client, kv_token token)
+{
+    (void)client;
+    (void)token;
+    return KV_LOCK_LOST;
+}
+
+bool kv_lock_is_lost(const kv_client *client, kv_token token)
+{
+    (void)client;
+    (void)token;
+    return true;
 }

@@ -311,7 +311,7 @@ static enum status load_two(const struct machine *machine, kv_timestamp first, u
                             kv_timestamp second, uint64_t second_nonce)
 {
     struct kv_buffer saved = {0};
-    state_write_u8(&saved, 2);
+    state_write_u8(&saved, 4);
     state_write_u32(&saved, PARTITIONS);
     state_write_u32(&saved, 2);
     state_write_timestamp(&saved, first);
@@ -320,6 +320,9 @@ static enum status load_two(const struct machine *machine, kv_timestamp first, u
     state_write_u64(&saved, second_nonce);
     state_write_u64(&saved, 0); /* placed keys, changes, EXECs */
     state_write_u32(&saved, 0);
+    state_write_u32(&saved, 0);
+    state_write_u64(&saved, 0); /* time, locks */
+    state_write_timestamp(&saved, (kv_timestamp){0});
     state_write_u32(&saved, 0);
     const enum status status =
         machine->ops->load(machine->state, kv_buffer_slice(&saved), /* bases */ NULL);

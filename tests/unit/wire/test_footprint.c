@@ -227,6 +227,7 @@ static void destinations_are_those_with_duties(void **state)
             command.exec || !(wire_op_is_access(command.op) || wire_op_is_per_key(command.op))) {
             continue;
         }
+        command.token = (kv_timestamp){0}; /* under a lock some of it may not be done */
         command.owner_count = command.key_count;
         for (uint32_t i = 0; i < command.key_count; i++) {
             command.owners[i] = (uint8_t)kv_prng_between(&random.prng, 1, PARTITIONS);

@@ -296,7 +296,9 @@ bool wire_command_equal(const struct wire_command *a, const struct wire_command 
 {
     bool same = SAME(op) && SAME(key_count) && SAME(value_count) && SAME(number) && SAME(limit) &&
                 SAME(exec) && SAME(policy) && SAME(target.value) && SAME(owner_count) &&
-                SAME(guard_count) && SAME(branch_count[0]) && SAME(branch_count[1]);
+                SAME(token.clock.value) && SAME(token.group.value) && SAME(no_wait) &&
+                SAME(shared) && SAME(ttl_ms) && SAME(guard_count) && SAME(branch_count[0]) &&
+                SAME(branch_count[1]);
     for (uint32_t i = 0; same && i < a->owner_count; i++) {
         same = SAME(owners[i]);
     }

@@ -507,7 +507,7 @@ static uint32_t sort_keys(struct wire_command *command)
 static void random_placement(struct wire_random *random, struct wire_command *command)
 {
     const bool access = wire_op_is_access(command->op);
-    if (!access && !wire_op_is_per_key(command->op)) {
+    if (!access && !wire_op_is_per_key(command->op) && !wire_op_is_lock(command->op)) {
         return;
     }
     if (access) {
@@ -568,6 +568,25 @@ static void random_steps(struct wire_random *random, struct wire_command *comman
     wire_command_mark_uses(command);
 }
 
+static void random_lock(struct wire_random *random, struct wire_command *command)
+{
+    const enum wire_op op = command->op;
+    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
+                       op == WIRE_OP_TICK;
+    const bool under =
+        (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
+    if (about || (under && kv_prng_chance(&random->prng, 1, 4))) {
+        command->token = any_timestamp(random);
+        command->token.clock.value |= 1;
+    } else if (wire_op_is_access(op) || wire_op_is_per_key(op) || op == WIRE_OP_LOCK) {
+        command->no_wait = kv_prng_chance(&random->prng, 1, 4);
+    }
+    if (op == WIRE_OP_LOCK) {
+        command->shared = any_bool(random);
+        command->ttl_ms = 1 + (uint32_t)wire_random_number(random, KV_LOCK_TTL_MS_MAX - 1);
+    }
+}
+
 void wire_random_command(struct wire_random *random, struct wire_command *ret)
 {
     static const struct {
@@ -591,7 +610,7 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
         }
     }
     const bool sorted = kv_prng_chance(&random->prng, 1, 2); /* else there may be repeated ones */
-    if (ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op) ||
+    if (ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op) || wire_op_is_lock(ret->op) ||
         (sorted && ret->op != WIRE_OP_SCAN)) {
         ret->key_count = sort_keys(ret);
         ret->value_count = ret->key_count * rows[row].values;
@@ -601,7 +620,10 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
         ret->values[i] = wire_random_bytes(random, value_max);
     }
     ret->number = ret->op == WIRE_OP_INCR ? (int64_t)any64(random) : 0;
-    ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY
+    if (ret->op == WIRE_OP_TICK || ret->op == WIRE_OP_REVOKE) {
+        ret->number = (int64_t)wire_random_number(random, INT64_MAX);
+    }
+    ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY || ret->op == WIRE_OP_LOCKS
                      ? (uint32_t)kv_prng_between(&random->prng, 1, KV_SCAN_ROWS_MAX)
                      : 0;
     if (sorted || ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op)) {
@@ -610,6 +632,7 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
     if (ret->op == WIRE_OP_TXN) {
         random_steps(random, ret);
     }
+    random_lock(random, ret);
 }
 
 void wire_random_answer(struct wire_random *random, struct wire_answer *ret)
