@@ -144,8 +144,8 @@ struct oracle_lease {
     bool unlocked;                 /* its end was asked for: no renewal counts any more */
     uint64_t renewals;
     uint64_t since; /* ordered time, as this member has executed it: of the last change of `held` */
-    uint64_t left; /* us that it lasts; as this member has executed it, so no part of the state */
-    kv_timestamp armed; /* TICKs that began to measure before this was delivered do not count */
+    uint64_t left;  /* us that it lasts; as this member has executed it, so no part of the state */
+    kv_timestamp armed;     /* TICKs that began to measure before this was delivered do not count */
     uint64_t number;        /* of the REVOKE that is wanted; 0: none */
     struct kv_buffer asked; /* the LOCK, with owners */
     struct kv_buffer body;  /* of the REVOKE */
@@ -156,8 +156,8 @@ struct oracle_leases {
     struct oracle_lease *by_token; /* uthash */
     uint32_t held;
     uint64_t now;                           /* ordered time, us: all TICKs together */
-    kv_timestamp seen; /* the largest timestamp that was opened here */
-    uint64_t digest; /* sum of hashes over those that are held */
+    kv_timestamp seen;                      /* the largest timestamp that was opened here */
+    uint64_t digest;                        /* sum of hashes over those that are held */
     struct kv_buffer tick;                  /* the body of the last one that was handed on */
     uint8_t variable[KV_KEY_BYTES_MAX + 1]; /* of the token that is open: longer than any key */
     char (*texts)[ORACLE_LEASE_TEXT_BYTES]; /* of the rows of an answer; NULL: none was asked for */

@@ -180,8 +180,8 @@ static bool has_room(const struct oracle_pins *pins, kv_slice asked)
 static void exec_begin(struct oracle_machine *machine, kv_slice asked)
 {
     KV_ASSERT(exec_find(machine, machine->context.id) == NULL); /* D5: the engine runs an id once */
-    struct oracle_exec *exec = exec_new(machine, machine->context.id, machine->context.floor, asked,
-                                        &machine->command);
+    struct oracle_exec *exec =
+        exec_new(machine, machine->context.id, machine->context.floor, asked, &machine->command);
     if (is_first(exec)) {
         exec_dispatch(machine, exec);
     }
@@ -227,9 +227,8 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     struct wire_command *command = &machine->dispatch;
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
-        wire_command_decode(asked, command) != STATUS_OK ||
-        !oracle_exec_fits(command, asked) || !has_room(&machine->pins, asked) ||
-        !exec_is_sound(machine, command)) {
+        wire_command_decode(asked, command) != STATUS_OK || !oracle_exec_fits(command, asked) ||
+        !has_room(&machine->pins, asked) || !exec_is_sound(machine, command)) {
         return false;
     }
     struct oracle_exec *exec = exec_new(machine, id, floor, asked, command);

@@ -107,8 +107,8 @@ static bool lock_fits(const struct wire_command *command)
 {
     const enum wire_op op = command->op;
     const bool on_keys = wire_op_is_access(op) || wire_op_is_per_key(op);
-    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE ||
-                       op == WIRE_OP_REVOKE || op == WIRE_OP_TICK;
+    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
+                       op == WIRE_OP_TICK;
     const bool under =
         (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
     const bool has_token = wire_command_has_token(command);

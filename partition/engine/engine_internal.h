@@ -153,8 +153,8 @@ struct engine {
     kv_instant
         dispatch_at; /* when all of them are handed on again, unless they are delivered by then */
     uint32_t dispatch_retries;
-    kv_instant time_from, time_at; /* a leader's measure of time for its machine; NEVER: none */
-    kv_timestamp time_since; /* the cursor at time_from */
+    kv_instant time_from, time_at;  /* a leader's measure of time for its machine; NEVER: none */
+    kv_timestamp time_since;        /* the cursor at time_from */
     struct engine_effects *effects; /* of the running step */
 
     struct kv_buffer answer_bytes;

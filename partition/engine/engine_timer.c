@@ -148,7 +148,8 @@ void engine_maybe_time(struct engine *engine)
     struct machine_dispatch tick;
     const struct machine_ops *ops = engine->machine.ops;
     engine->time_at = KV_INSTANT_NEVER;
-    if (ops->tick == NULL || !engine->leads || !ops->tick(engine->machine.state, 0, engine->cursor, &tick)) {
+    if (ops->tick == NULL || !engine->leads ||
+        !ops->tick(engine->machine.state, 0, engine->cursor, &tick)) {
         engine->time_from = KV_INSTANT_NEVER;
         return;
     }

@@ -571,8 +571,8 @@ static void random_steps(struct wire_random *random, struct wire_command *comman
 static void random_lock(struct wire_random *random, struct wire_command *command)
 {
     const enum wire_op op = command->op;
-    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE ||
-                       op == WIRE_OP_REVOKE || op == WIRE_OP_TICK;
+    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
+                       op == WIRE_OP_TICK;
     const bool under =
         (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
     if (about || (under && kv_prng_chance(&random->prng, 1, 4))) {
