@@ -91,8 +91,9 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     } else {
         take_all_keys(command, command->exec, ret);
     }
-    if (is_about_lock(command->op) ? !command->exec
-                                   : command->exec && wire_command_has_token(command)) {
+    if (is_about_lock(command->op)
+            ? !command->exec
+            : wire_command_has_token(command) && command->op != WIRE_OP_TICK) {
         oracle_lease_footprint(machine, ret);
     }
     return true;
