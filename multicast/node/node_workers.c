@@ -70,6 +70,7 @@ struct node_workers {
     uint32_t look_at; /* the worker whose results are taken next */
     struct node_workers_measure measure;
     int fd;
+    bool had_any; /* there is or was a worker that may ring */
     uint8_t own_line[CACHE_LINE];
     atomic_bool rests;
 };
@@ -258,6 +259,7 @@ void node_workers_set(struct node_workers *workers, uint32_t count)
             return;
         }
         workers->active[workers->count++] = worker;
+        workers->had_any = true;
     }
 }
 
@@ -488,8 +490,11 @@ bool node_workers_rest(struct node_workers *workers)
 
 void node_workers_rise(struct node_workers *workers)
 {
-    if (!atomic_exchange(&workers->rests, false)) {
-        wait_for_bell(workers->fd); /* or it is about to be rung, and the next rest is short */
+    (void)atomic_exchange(&workers->rests, false);
+    if (workers->had_any) {
+        wait_for_bell(
+            workers
+                ->fd); /* whoever rings does so behind taking `rests`: it may be for an earlier rest */
     }
 }
 

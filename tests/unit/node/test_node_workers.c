@@ -166,6 +166,43 @@ static void one_job_at_a_time_wakes_who_sleeps(void **state)
     node_workers_destroy(&workers);
 }
 
+/* Rests with nothing under way until the bell is silent; one that was rung for an earlier rest may be heard for some time. */
+static bool falls_silent(struct node_workers *workers)
+{
+    struct pollfd bell = {.fd = node_workers_fd(workers), .events = POLLIN};
+    for (int i = 0; i < PATIENCE_MS; i++) {
+        const bool rests = node_workers_rest(workers);
+        const bool rings = poll(&bell, 1, 0) > 0;
+        if (rests) {
+            node_workers_rise(workers);
+        }
+        if (!rings) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_bell_for_an_earlier_rest_does_not_ring_for_ever(void **state)
+{
+    (void)state;
+    struct node_workers *workers = node_workers_new(1);
+    struct node_work result;
+    for (uint64_t number = 0; number < JOBS; number++) {
+        add(workers, number, 1);
+        node_workers_flush(workers);
+        while (!node_workers_take(workers, &result)) {
+            if (node_workers_rest(workers)) {
+                node_workers_rise(
+                    workers); /* at once: the worker may be between noticing and ringing */
+            }
+        }
+        result.drop(result.job);
+        assert_true(falls_silent(workers));
+    }
+    node_workers_destroy(&workers);
+}
+
 static void what_is_left_is_dropped(void **state)
 {
     static const uint32_t counts[] = {0, 3};
@@ -208,6 +245,7 @@ int main(void)
         cmocka_unit_test(every_job_comes_back_once),
         cmocka_unit_test(the_number_changes_under_load),
         cmocka_unit_test(one_job_at_a_time_wakes_who_sleeps),
+        cmocka_unit_test(a_bell_for_an_earlier_rest_does_not_ring_for_ever),
         cmocka_unit_test(what_is_left_is_dropped),
         cmocka_unit_test(what_it_measures_is_what_was_done),
     };
