@@ -425,9 +425,4 @@ mutate(partition/engine/engine_timer.c
     }
     uint64_t us")
 
-# lock_time_before_grant [locks.md, T2]
-mutate(oracle/oracle_leases.c
-  "    return kv_timestamp_compare(since, lease->armed) >= 0;"
-  "    return PLANTED(LOCK_TIME_BEFORE_GRANT) || kv_timestamp_compare(since, lease->armed) >= 0;")
-
 file(WRITE ${OUT} "${text}")
