@@ -319,8 +319,8 @@ void engine_record_prune(")
 
 # read_ignores_queues
 mutate(partition/engine/engine_execute.c
-  "    if (everything ? engine_is_whole(engine) : engine_queue_is_free(engine)) {"
-  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine_is_whole(engine) : engine_queue_is_free(engine))) {")
+  "    if (everything ? engine_scan_is_free(engine) : engine_queue_is_free(engine)) {"
+  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine_scan_is_free(engine) : engine_queue_is_free(engine))) {")
 
 # runs_not_saved
 mutate(partition/engine/engine_save.c
