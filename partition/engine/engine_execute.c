@@ -104,7 +104,7 @@ void engine_on_read(struct engine *engine, uint64_t token, kv_slice body)
         return;
     }
     const bool everything = engine->footprint.everything;
-    if (everything ? engine_is_whole(engine) : engine_queue_is_free(engine)) {
+    if (everything ? engine_scan_is_free(engine) : engine_queue_is_free(engine)) {
         engine_read_answer(engine, token, engine->cursor);
         return;
     }

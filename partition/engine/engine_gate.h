@@ -48,6 +48,9 @@ void engine_cut_advance(struct engine *engine);
 
 /* ---- engine_scan.c ---- */
 
+/* Whether a read of everything that comes now can be answered at once. */
+bool engine_scan_is_free(const struct engine *engine);
+
 /* Answer the reads of everything that can be answered. May give others their turns. */
 void engine_scan_advance(struct engine *engine);
 

@@ -30,6 +30,12 @@ static void engine_scan_answer(struct engine *engine, uint64_t position, kv_time
     }
 }
 
+bool engine_scan_is_free(const struct engine *engine)
+{
+    /* Who stands behind a closed gate will have his turn before this read. */
+    return engine->waiting_count == 0 || (!engine->gate.closed && engine_is_whole(engine));
+}
+
 void engine_scan_advance(struct engine *engine)
 {
     if (engine->gate.closed && engine_is_whole(engine)) {

@@ -110,9 +110,7 @@
     X(LOCK_RENEWAL_IGNORED, lock_renewal_ignored, CORE,                                            \
       "a lock ends whether it has been renewed or not")                                            \
     X(LOCK_TIME_OF_ANOTHER, lock_time_of_another, CORE,                                            \
-      "a new leader counts time in which it did not lead")                                         \
-    X(LOCK_TIME_BEFORE_GRANT, lock_time_before_grant, CORE,                                        \
-      "time counts for a lock that passed before it was granted or renewed")
+      "a new leader counts time in which it did not lead")
 
 enum sim_mutant {
     SIM_MUTANT_NONE,

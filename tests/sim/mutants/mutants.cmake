@@ -319,8 +319,8 @@ void engine_record_prune(")
 
 # read_ignores_queues
 mutate(partition/engine/engine_execute.c
-  "    if (everything ? engine_is_whole(engine) : engine_queue_is_free(engine)) {"
-  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine_is_whole(engine) : engine_queue_is_free(engine))) {")
+  "    if (everything ? engine_scan_is_free(engine) : engine_queue_is_free(engine)) {"
+  "    if (PLANTED(READ_IGNORES_QUEUES) || (everything ? engine_scan_is_free(engine) : engine_queue_is_free(engine))) {")
 
 # runs_not_saved
 mutate(partition/engine/engine_save.c
@@ -424,10 +424,5 @@ mutate(partition/engine/engine_timer.c
         engine->time_since = engine->cursor;
     }
     uint64_t us")
-
-# lock_time_before_grant [locks.md, T2]
-mutate(oracle/oracle_leases.c
-  "    return kv_timestamp_compare(since, lease->armed) >= 0;"
-  "    return PLANTED(LOCK_TIME_BEFORE_GRANT) || kv_timestamp_compare(since, lease->armed) >= 0;")
 
 file(WRITE ${OUT} "${text}")

@@ -413,6 +413,28 @@ static void a_leader_that_was_stopped_counts_little_of_it(void **state)
     assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
 }
 
+static void time_from_before_a_grant_does_not_count(void **state)
+{
+    struct together *together = *state;
+    const kv_slice key = together_key(1, 1);
+    lock_begin(together, together_key(1, 0), 1)->ttl_ms = 10000;
+    order(together, command_id(1, 1));
+    run_for(together, SHORT_US);
+    together->now.us += 900000; /* the leader says so when the next lock has been delivered */
+    lock_begin(together, key, 1)->ttl_ms = 500;
+    order(together, command_id(2, 1));
+    run_for(together, SHORT_US);
+    lock_begin(together, key, 1)->no_wait = true;
+    order(together, command_id(3, 1));
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_LOCKED);
+    run_for(together, 1000000);
+    lock_begin(together, key, 1)->no_wait = true;
+    order(together, command_id(4, 1));
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_OK);
+}
+
 /* ---- Saved ---- */
 
 static void locks_survive_a_restart(void **state)
@@ -573,6 +595,7 @@ int main(void)
         TEST(a_renewal_beats_a_late_revoke),
         TEST(a_change_of_leaders_never_shortens_a_lease),
         TEST(a_leader_that_was_stopped_counts_little_of_it),
+        TEST(time_from_before_a_grant_does_not_count),
         TEST(locks_survive_a_restart),
         cmocka_unit_test(members_agree_whatever_happens),
 #undef TEST
