@@ -216,7 +216,6 @@ static void workers_are_shown_and_set_on_all_nodes_or_on_one(void **state)
     got = run("workers", "-o", "json");
     json_t *json = json_line(got.out, 0);
     assert_int_equal(json_array_size(json_object_get(json, "nodes")), 3);
-    json_decref(json);
     assert_int_equal(run("workers", "65").code, 2);
     assert_int_equal(run("workers", "many").code, 2);
     assert_int_equal(run("workers", "1", "none").code, 2);
@@ -249,11 +248,9 @@ static void a_watch_prints_a_line_for_each_change_and_where_to_go_on(void **stat
     assert_int_equal(got.code, 5);
     json_t *json = json_line(got.out, 0);
     assert_string_equal(json_string_value(json_object_get(json, "positions")), "2:9");
-    json_decref(json);
     json = json_line(got.out, 2);
     assert_string_equal(json_string_value(json_object_get(json, "event")), "gap");
     assert_int_equal(json_integer_value(json_object_get(json, "first")), 4096);
-    json_decref(json);
     assert_int_equal(run("watch", "--from", "1:2;2:3").code, 2);
     assert_int_equal(run("watch", "--from", "0:2").code, 2);
     assert_int_equal(run("watch", "--from", "1:2,").code, 2);
