@@ -124,7 +124,8 @@ static void carry_out(struct member *member)
         execute(member,
                 (struct engine_event){.kind = ENGINE_EVENT_DELIVER,
                                       .entry = effects->deliveries[i].entry,
-                                      .timestamp = effects->deliveries[i].timestamp},
+                                      .timestamp = effects->deliveries[i].timestamp,
+                                      .position = effects->deliveries[i].position},
                 NULL);
     }
     for (uint32_t i = 0; i < effects->raft.read_count; i++) {

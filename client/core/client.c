@@ -218,6 +218,8 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
         client->counters.unmatched++;
         return;
     }

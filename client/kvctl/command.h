@@ -54,6 +54,8 @@ enum kvctl_exit kvctl_run_status(const struct kvctl_command *command,
                                  const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_txn(const struct kvctl_command *command,
                               const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_watch(const struct kvctl_command *command,
+                                const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_where(const struct kvctl_command *command,
                                 const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_move(const struct kvctl_command *command,

@@ -130,6 +130,18 @@ static const struct kvctl_command commands[] = {
      "  kvctl scan\n"
      "  kvctl scan user:1 user:2 --limit 10\n"
      "  kvctl scan --prefix user: -o table\n"},
+    {"watch", "[PREFIX]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(FROM) | KVCTL_BIT(COUNT),
+     0, kvctl_run_watch, "print the changes of keys as they are made",
+     "A line for each: GROUP:INDEX, 'put' or 'deleted', key, timestamp of the command, and of put "
+     "the value, with tabs between; each change once, in the order in which its partition made "
+     "them. stderr says where it begins, and at the end where to go on with --from. A partition "
+     "that is not in --from begins now. What nobody knows any more is told on stderr as a gap, "
+     "and the watch goes on behind it. Runs until interrupted, or --count changes were seen, or "
+     "nothing has changed for --timeout (exit code 5).\n"
+     "\n"
+     "  kvctl watch user:\n"
+     "  kvctl watch user: --from 1:2048,2:4096\n"
+     "  kvctl watch -o json --count 10 --timeout 5s\n"},
     {"pipe", "", 0, 0, CLIENT, 0, kvctl_run_pipe,
      "run one JSON operation per line of stdin, many at once",
      "Each line of stdin is one operation, each line of stdout one answer, in the order in which "

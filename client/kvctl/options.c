@@ -135,6 +135,7 @@ static bool number_of(struct kvctl_options *options, enum kvctl_option option, u
         uint32_t *number, max;
     } numbers[] = {
         {KVCTL_OPTION_LIMIT, &options->limit, UINT32_MAX},
+        {KVCTL_OPTION_COUNT, &options->count, UINT32_MAX},
         {KVCTL_OPTION_ON, &options->on, KV_GROUPS_MAX - 1},
         {KVCTL_OPTION_TO, &options->to, KV_NODES_MAX},
         {KVCTL_OPTION_NODES, &options->nodes, KV_NODES_MAX},
@@ -156,6 +157,7 @@ static const char **text_of(struct kvctl_options *options, enum kvctl_option opt
     return option == KVCTL_OPTION_ENDPOINTS ? &options->endpoints
            : option == KVCTL_OPTION_CLUSTER ? &options->cluster
            : option == KVCTL_OPTION_PREFIX  ? &options->prefix
+           : option == KVCTL_OPTION_FROM    ? &options->from
            : option == KVCTL_OPTION_DIR     ? &options->directory
            : option == KVCTL_OPTION_NAME    ? &options->name
            : option == KVCTL_OPTION_KVD     ? &options->kvd

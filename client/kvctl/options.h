@@ -31,6 +31,8 @@
     X(PREFIX, "prefix", 0, "TEXT", "only keys that begin with TEXT")                               \
     X(WATCH, "watch", 'w', NULL, "repeat until interrupted")                                       \
     X(INTERVAL, "interval", 0, "TIME", "time between repetitions; default: 1s")                    \
+    X(FROM, "from", 0, "GROUP:INDEX,...", "go on where a watch has ended; default: from now on")   \
+    X(COUNT, "count", 0, "N", "end behind so many changes")                                        \
     X(POLICY, "policy", 0, "NAME",                                                                 \
       "exchange (default), move or borrow: how a command over several partitions is executed")     \
     X(ON, "on", 0, "PARTITION", "the partition to create on, or where move and borrow execute")    \
@@ -83,8 +85,8 @@ struct kvctl_options {
     uint64_t ttl_ms;      /* 0: the default */
     kv_token token;       /* {0,0}: not given */
     uint32_t behind;      /* arguments in front of "--" */
-    const char *endpoints, *cluster, *prefix, *directory, *name, *kvd; /* NULL: not given */
-    uint32_t limit, on, to, nodes, partitions, replicas;               /* 0: not given */
+    const char *endpoints, *cluster, *prefix, *from, *directory, *name, *kvd; /* NULL: not given */
+    uint32_t limit, count, on, to, nodes, partitions, replicas;               /* 0: not given */
     kv_policy policy;
     uint32_t argument_count;
     const char *arguments[KVCTL_ARGUMENTS_MAX]; /* without options, with the words of the command */

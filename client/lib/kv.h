@@ -424,6 +424,53 @@ kv_status kv_backup_read(kv_client *client, uint64_t cut, uint32_t group, uint64
 /* The nodes need not keep images of this cut any more; as far as it is heard. */
 void kv_backup_drop(kv_client *client, uint64_t cut);
 
+/* ---- Watching ----
+ *
+ * A watch gives every change of the keys with a prefix once, across failures and changes of leaders: those of each partition in the order
+ * in which that partition's log has them. Between partitions there is no order; of one key `version` ascends, also when it moves, which is
+ * no change. A kv_client has one watch at a time, and may do anything else beside it; close the watch first. */
+
+typedef struct kv_watch kv_watch;
+
+/* Where a watch goes on: the index that the next change of the partition (group) has at least. Indexes ascend, with holes, and belong to
+ * one cluster. 0: from now on. */
+typedef struct kv_watch_position {
+    uint32_t group;
+    uint64_t index;
+} kv_watch_position;
+
+typedef enum kv_change_kind {
+    KV_CHANGE_PUT = 1, /* the key has another value */
+    KV_CHANGE_DELETED, /* the key has gone */
+    KV_CHANGE_GAP      /* nobody knows the changes from `index` to before `first` any more */
+} kv_change_kind;
+
+typedef struct kv_change {
+    kv_change_kind kind;
+    uint32_t group;
+    uint64_t index;
+    uint64_t first;
+    uint64_t
+        version; /* timestamp of the command that made the change; then of the group behind it */
+    uint32_t version_group;
+    kv_bytes key, value; /* valid until the next call */
+} kv_change;
+
+/* Watch the keys that begin with `prefix` (all, if it is empty), from the given positions on; partitions that are not among them
+ * from now on: what begins when this has returned is seen. KV_INVALID: there is no such partition. KV_BUSY: there is a
+ * watch. KV_UNAVAILABLE: not all partitions were found in time; *ret is NULL then. */
+kv_status kv_watch_open(kv_client *client, kv_bytes prefix, const kv_watch_position *positions,
+                        uint32_t count, uint64_t timeout_ms, kv_watch **ret);
+
+/* The next change, or gap. False: there was none in the time (negative: without end). Runs the client's other work as well. */
+bool kv_watch_next(kv_watch *watch, int timeout_ms, kv_change *ret);
+
+/* Where to go on behind what kv_watch_next has given, one for each partition; returns how many there are, of which the first `capacity`
+ * are filled in. */
+uint32_t kv_watch_positions(const kv_watch *watch, kv_watch_position *ret, uint32_t capacity);
+
+void kv_watch_close(kv_watch **watch);
+
 /* The partition that a key is in, as far as this client knows; 0 if it has not heard from the
  * cluster yet. */
 uint32_t kv_client_partition_of(const kv_client *client, kv_bytes key);

@@ -300,6 +300,12 @@ static void kv_on_message(kv_client *client, uint32_t slot)
         }
         return;
     }
+    if (message->kind == WIRE_MESSAGE_WATCH_REPLY) {
+        if (client->watcher != NULL) {
+            client->watcher->hear(client->watcher, slot, message);
+        }
+        return;
+    }
     kv_feed(client,
             &(struct client_event){
                 .kind = CLIENT_EVENT_MESSAGE, .now = kv_now(), .slot = slot, .message = message});

@@ -53,9 +53,10 @@ static enum node_admission admit(void *state, const struct wire_request *request
 }
 
 static void deliver(void *state, const struct node_port *port, struct wire_entry *entry,
-                    kv_timestamp timestamp)
+                    kv_timestamp timestamp, uint64_t position)
 {
     struct member *member = state;
+    (void)position; /* counted from the start of this process, as the API says */
     multicast_bytes answer = {NULL, 0};
     multicast_message message = {.clock = timestamp.clock.value,
                                  .clock_group = timestamp.group.value,

@@ -250,6 +250,7 @@ void node_close(struct node **node)
     }
     node_outbox_close(&closed->outbox);
     node_waiters_close(&closed->waiters);
+    node_watches_close(&closed->watches);
     wire_frame_reader_close(&closed->reader);
     wire_frame_writer_close(&closed->local);
     kv_buffer_close(&closed->record);

@@ -83,6 +83,18 @@ struct node_order_mark {
     kv_timestamp timestamp; /* final, of the mark */
 };
 
+/* Who watches the changes of keys (wire/message_watch.h), and what there is for him. */
+struct node_watching {
+    kv_slice prefix;
+    uint64_t from;  /* index; 0: what would be next */
+    uint32_t bytes; /* of changes, beyond which there is at most one in the answer */
+};
+
+struct node_changes {
+    bool gap; /* what is before `first` is not known here any more */
+    uint64_t first, next;
+};
+
 /* Where a slot of an application runs: its member, at this moment. Valid while the slot runs. */
 struct node_port {
     struct node *node;
@@ -117,9 +129,10 @@ struct node_application_ops {
     /* Look a request up; changes nothing. *ret is set for NODE_RECORDED only, and valid until the next call. */
     enum node_admission (*admit)(void *state, const struct wire_request *request,
                                  struct node_answer *ret);
-    /* Take a delivered message; calls come in the order of delivery. It is answered now or later. */
+    /* Take a delivered message; calls come in the order of delivery. It is answered now or later. `position`: in the delivered
+     * sequence. */
     void (*deliver)(void *state, const struct node_port *port, struct wire_entry *entry,
-                    kv_timestamp timestamp);
+                    kv_timestamp timestamp, uint64_t position);
     /* A REMOTE entry is committed. NULL: the application logs none. */
     void (*remote)(void *state, const struct node_port *port, struct wire_entry *entry);
     /* The application of another group says something. NULL: they say nothing. */
@@ -132,6 +145,10 @@ struct node_application_ops {
     void (*drop_read)(void *state, uint64_t token);
     /* Run a read on the state as it is; false: the body is not a valid read-only command. *ret is valid until the next call. */
     bool (*stale_read)(void *state, kv_slice body, struct node_read_answer *ret);
+    /* Append changes of keys to *ret_bytes; `position` is that of the last delivery, here or in what was opened or adopted. False: it cannot
+     * say, now or ever. NULL: nobody can watch. */
+    bool (*changes)(const void *state, uint64_t position, const struct node_watching *watching,
+                    struct kv_buffer *ret_bytes, struct node_changes *ret);
     /* Time has passed, or the member's role has changed. NULL: neither matters. */
     void (*tick)(void *state, const struct node_port *port);
     /* When the next tick is due. NULL: never. */

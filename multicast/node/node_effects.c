@@ -105,7 +105,9 @@ static void execute_deliveries(struct node *node, struct node_member *member,
         member->executed = delivery->entry->index;
         member->coming = delivery + 1;
         member->coming_count = effects->delivery_count - i - 1;
-        ops->deliver(member->application.state, &port, delivery->entry, delivery->timestamp);
+        member->position = delivery->position;
+        ops->deliver(member->application.state, &port, delivery->entry, delivery->timestamp,
+                     delivery->position);
         if (delivery->position % NODE_COMPARE_EVERY == 0) {
             node_sample_state(member, delivery->position);
         }

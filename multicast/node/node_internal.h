@@ -19,6 +19,7 @@
 #include "multicast/node/node_transfer.h"
 #include "multicast/node/node_writer.h"
 #include "multicast/node/node_waiters.h"
+#include "multicast/node/node_watch.h"
 #include "multicast/order/order.h"
 
 /* Reads of one member that await confirmation or delivery: as many as its raft takes. */
@@ -60,6 +61,7 @@ struct node_member {
     uint32_t reads_parked;  /* confirmed, waiting for deliveries */
     uint32_t reads_running; /* the application has them */
     kv_index executed;      /* of the last delivery that was executed: what a stale read has seen */
+    uint64_t position;      /* of the same in the delivered sequence */
     const struct order_delivery
         *coming; /* deliveries of this step that the application has not had yet */
     uint32_t coming_count;
@@ -91,6 +93,7 @@ struct node {
     struct net_server *net;
     struct node_outbox outbox;
     struct node_waiters waiters;
+    struct node_watches watches;
     struct node_space space;
     struct node_crew crew;
     struct wire_frame_reader reader;

@@ -193,6 +193,7 @@ static enum status restore_member(struct node *node, struct node_member *member,
         member->held_bytes = node_staging_bytes(staging, member->cut.last);
         member->cut.log_bytes = member->held_bytes;
         member->executed = member->cut.last;
+        member->position = order_delivered(member->order);
         node->entry_bytes += member->held_bytes;
     }
     kv_buffer_close(&mark);

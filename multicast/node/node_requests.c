@@ -234,6 +234,9 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_WORKERS_REQUEST:
         node_crew_on_request(node, route, &message->as.workers_request);
         return;
+    case WIRE_MESSAGE_WATCH_REQUEST:
+        node_watch_on_request(node, route, message->group, &message->as.watch_request);
+        return;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND:
@@ -263,6 +266,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_COMPARE:
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         node->frames_dropped++; /* not for a client to say */
         return;

@@ -277,6 +277,7 @@ void node_transfer_on_prepared(struct node *node, struct node_member *member, en
     }
     node_backup_forget(member); /* what was to be written is not the state any more */
     member->executed = point.index;
+    member->position = order_delivered(member->order);
     member->cut.at = node->now;
     member->cut.log_bytes = 0;
     node_checkpoint_moved(node, member, &point);

@@ -158,6 +158,8 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }
@@ -352,6 +354,7 @@ bool node_turn(struct node *node)
     node_outbox_send(&node->outbox, true);
     busy = settle(node, true) || busy;
     node_crew_flush(node);
+    node_watch_turn(node);
     node_outbox_send(&node->outbox, !node_is_dirty(node));
     compare(node);
     node_checkpoint_prune(node);
@@ -362,7 +365,7 @@ bool node_turn(struct node *node)
 
 kv_instant node_deadline(const struct node *node)
 {
-    kv_instant deadline = node->stop_by;
+    kv_instant deadline = kv_instant_min(node->stop_by, node_watch_deadline(&node->watches));
     for (uint32_t i = 0; i < node->member_count; i++) {
         deadline = kv_instant_min(deadline, order_deadline(node->members[i].order));
         deadline = kv_instant_min(deadline, application_deadline(&node->members[i]));

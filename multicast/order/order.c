@@ -229,6 +229,8 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         return false;
     }

@@ -307,6 +307,8 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         break;
     }

@@ -67,6 +67,8 @@ bool raft_ignore_while_blank(struct raft *raft, const struct wire_message *messa
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_COMPARE:
     case WIRE_MESSAGE_REFUSAL:
         break;

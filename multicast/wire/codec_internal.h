@@ -54,7 +54,9 @@ enum {
     WIRE_FIELDS_BACKUP_REQUEST = 3,
     WIRE_FIELDS_BACKUP_REPLY = 7,
     WIRE_FIELDS_WORKERS_REQUEST = 2,
-    WIRE_FIELDS_WORKERS_REPLY = 7
+    WIRE_FIELDS_WORKERS_REPLY = 7,
+    WIRE_FIELDS_WATCH_REQUEST = 4,
+    WIRE_FIELDS_WATCH_REPLY = 5
 };
 
 /* wire_pack_vote_request(packer, message) etc. pack the fields; a message that breaks a limit is a

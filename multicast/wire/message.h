@@ -11,6 +11,7 @@
 #include "multicast/wire/message_order.h"
 #include "multicast/wire/message_operator.h"
 #include "multicast/wire/message_roll.h"
+#include "multicast/wire/message_watch.h"
 
 /* Version of everything on the network; a peer must share at least one of the range it names in its hello. */
 #define WIRE_VERSION     2
@@ -62,7 +63,11 @@
       "a step of a backup: make ready, give a piece of an image, drop it")                         \
     X(BACKUP_REPLY, backup_reply, 51, NODE, CLIENT, "the piece, or how far the image is")          \
     X(WORKERS_REQUEST, workers_request, 60, CLIENT, NODE, "have so many threads that compute")     \
-    X(WORKERS_REPLY, workers_reply, 61, NODE, CLIENT, "how many there are, and what they do")
+    X(WORKERS_REPLY, workers_reply, 61, NODE, CLIENT, "how many there are, and what they do")      \
+    X(WATCH_REQUEST, watch_request, 62, CLIENT, NODE,                                              \
+      "changes of keys from an index on, when there are any")                                      \
+    X(WATCH_REPLY, watch_reply, 63, NODE, CLIENT,                                                  \
+      "some of them, or where they are not known any more")
 
 enum wire_message_kind {
 #define X(NAME, name, number, from, to, purpose) WIRE_MESSAGE_##NAME = number,

@@ -151,11 +151,13 @@ static void step(struct application *application, const struct node_port *port,
 }
 
 static void application_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
-                                kv_timestamp timestamp)
+                                kv_timestamp timestamp, uint64_t position)
 {
     step(state, port,
-         (struct engine_event){
-             .kind = ENGINE_EVENT_DELIVER, .entry = entry, .timestamp = timestamp});
+         (struct engine_event){.kind = ENGINE_EVENT_DELIVER,
+                               .entry = entry,
+                               .timestamp = timestamp,
+                               .position = position});
 }
 
 static void application_remote(void *state, const struct node_port *port, struct wire_entry *entry)
@@ -210,6 +212,21 @@ static bool application_stale_read(void *state, kv_slice body, struct node_read_
     ret->timestamp = engine_cursor(application->engine);
     ret->body = engine_read(application->engine, body);
     return is_sound(application);
+}
+
+static bool application_changes(const void *state, uint64_t position,
+                                const struct node_watching *watching, struct kv_buffer *ret_bytes,
+                                struct node_changes *ret)
+{
+    const struct application *application = state;
+    struct machine_watch watch = {
+        .prefix = watching->prefix, .from = watching->from, .bytes_max = watching->bytes};
+    struct machine_changes changes;
+    if (!engine_changes(application->engine, position, &watch, ret_bytes, &changes)) {
+        return false;
+    }
+    *ret = (struct node_changes){.gap = changes.gap, .first = changes.first, .next = changes.next};
+    return true;
 }
 
 static void application_tick(void *state, const struct node_port *port)
@@ -337,6 +354,7 @@ static const struct node_application_ops application_ops = {
     .read = application_read,
     .drop_read = application_drop_read,
     .stale_read = application_stale_read,
+    .changes = application_changes,
     .tick = application_tick,
     .deadline = application_deadline,
     .status = application_status,

@@ -75,7 +75,7 @@ void engine_step(struct engine *engine, const struct engine_event *event,
     engine_run_ready(engine);
     switch (event->kind) {
     case ENGINE_EVENT_DELIVER:
-        engine_on_deliver(engine, event->entry, event->timestamp);
+        engine_on_deliver(engine, event);
         break;
     case ENGINE_EVENT_REMOTE:
         engine_on_remote(engine, event->entry);

@@ -82,6 +82,7 @@ struct engine_event {
         jobs_max; /* computations that may be out, for every kind; 0: they are done inside of the step. May change at any time */
     struct wire_entry *entry;
     kv_timestamp timestamp; /* DELIVER: final */
+    uint64_t position;      /* DELIVER: in the group's delivered sequence; 0: nobody will watch */
     const struct wire_message *message;
     uint64_t token; /* WORKED: the job's number */
     kv_slice body;
@@ -191,6 +192,12 @@ kv_slice engine_read(struct engine *engine, kv_slice bytes);
 
 /* Final timestamp of the last message that it was given: what such a read has seen, but for those that wait. */
 kv_timestamp engine_cursor(const struct engine *engine);
+
+/* Changes of keys by their index, behind everything that was delivered before them has executed: `last` and `first` of *watch are filled in.
+ * `delivered`: length of the group's delivered sequence, as far as this engine was given it or loaded. from 0: what would be next, and
+ * no changes. False: nobody can watch this machine, or what was loaded unfinished has to be finished first. */
+bool engine_changes(const struct engine *engine, uint64_t delivered, struct machine_watch *watch,
+                    struct kv_buffer *ret_bytes, struct machine_changes *ret);
 
 /* A parked read is not wanted any more. */
 void engine_drop_read(struct engine *engine, uint64_t token);

@@ -154,11 +154,23 @@ static enum wire_verdict engine_deliver_judge(struct engine *engine,
     KV_UNREACHABLE();
 }
 
-void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_timestamp timestamp)
+/* Positions without a hole, as far back as `begun`. */
+static void engine_deliver_count(struct engine *engine, uint64_t position)
 {
+    const uint64_t next = engine->delivered + 1;
+    if (position != 0 && (engine->begun == 0 || position != next)) {
+        engine->begun = position;
+    }
+    engine->delivered = position > next ? position : next;
+}
+
+void engine_on_deliver(struct engine *engine, const struct engine_event *event)
+{
+    struct wire_entry *entry = event->entry;
+    const kv_timestamp timestamp = event->timestamp;
     KV_ASSERT(kv_timestamp_compare(timestamp, engine->cursor) > 0);
     engine->cursor = timestamp;
-    engine->delivered++;
+    engine_deliver_count(engine, event->position);
     struct engine_reply reply = {.id = entry->id, .timestamp = timestamp, .index = entry->index};
     struct engine_session *session = engine_deliver_session(engine, entry, timestamp);
     struct engine_record *record;
@@ -176,7 +188,8 @@ void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_times
                                             .destinations = entry->destinations,
                                             .timestamp = timestamp,
                                             .id = entry->id,
-                                            .floor = entry->floor};
+                                            .floor = entry->floor,
+                                            .position = event->position};
     if (engine_open(engine, wire_entry_body(entry), &context)) {
         engine_deliver_opened(engine, entry, session, &reply, refusal, known);
         return;

@@ -107,7 +107,10 @@ struct engine {
     struct machine machine;
     struct engine_sessions sessions;
     kv_timestamp cursor; /* final timestamp of the last delivery */
-    uint64_t delivered;  /* counted since this engine began: orders runs and reads */
+    uint64_t
+        delivered; /* position of the last delivery, or counted since this engine began: orders runs and reads */
+    uint64_t
+        begun; /* position of the first delivery since then; 0: none, or positions are not told */
 
     struct engine_run *by_id;        /* uthash: messages to several groups */
     struct engine_run_list expected; /* EXPECTED, oldest first */
@@ -159,7 +162,7 @@ static inline bool engine_job_may_go_out(const struct engine *engine)
 
 /* ---- engine_deliver.c ---- */
 
-void engine_on_deliver(struct engine *engine, struct wire_entry *entry, kv_timestamp timestamp);
+void engine_on_deliver(struct engine *engine, const struct engine_event *event);
 
 /* ---- engine_run.c ---- */
 

@@ -39,6 +39,7 @@ void engine_clear(struct engine *engine)
     engine_sessions_clear(&engine->sessions);
     engine->cursor = (kv_timestamp){0};
     engine->delivered = 0;
+    engine->begun = 0;
     engine->gate = (struct engine_gate){.at = KV_INSTANT_NEVER};
     engine->cut = (struct engine_cut){.state = ENGINE_CUT_NONE};
     engine->dispatched = 0;

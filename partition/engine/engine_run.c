@@ -119,6 +119,7 @@ void engine_run_open(struct engine *engine, struct engine_run *run)
         .timestamp = run->timestamp,
         .id = run->id,
         .floor = run->entry == NULL ? 0 : run->entry->floor,
+        .position = engine->begun != 0 && run->position >= engine->begun ? run->position : 0,
         .read = run->local,
     };
     const bool opened = engine_open(engine, run->body, &context);

@@ -26,6 +26,8 @@ struct machine_context {
         timestamp; /* final; versions are made of it. Of a read: the cursor of the member */
     kv_message_id id;
     uint64_t floor; /* that the message carries */
+    uint64_t
+        position; /* in the group's delivered sequence; 0: not known, of what was loaded unfinished */
     bool read; /* it is not a message: it runs here, on the state as it is, and changes nothing */
 };
 
@@ -76,6 +78,22 @@ struct machine_dispatch {
     kv_group_set destinations;
     uint64_t floor; /* of the message that asked for it */
     kv_slice body;  /* borrows until the machine's next change */
+};
+
+/* Changes that somebody wants to see. Everything delivered at positions from `first` to `last` has executed since this machine was
+ * made or loaded, and perhaps something behind. */
+struct machine_watch {
+    kv_slice prefix; /* of keys */
+    uint64_t from;   /* index (wire/message_watch.h) */
+    uint64_t first, last;
+    size_t bytes_max; /* beyond it there is at most one change in the answer */
+};
+
+struct machine_changes {
+    bool gap; /* `from` is below `first`: there may have been changes that are not here any more */
+    uint64_t first; /* index from which on nothing is missing */
+    uint64_t next;  /* where to go on */
+    uint32_t count;
 };
 
 /* Stores of a machine at most. */
@@ -138,6 +156,9 @@ struct machine_ops {
     /* Replace the content by one that was saved with rows (bases NULL), or by one saved without them and the bases of its stores,
      * in their order. STATUS_CORRUPT leaves the machine empty. Either way it uses no base of before any more. */
     enum status (*load)(void *state, kv_slice bytes, const struct store_base *bases);
+    /* Append those changes (wire_changes_append) by their index, as far as they are still known. NULL: nobody can watch. */
+    void (*changes)(const void *state, const struct machine_watch *watch,
+                    struct kv_buffer *ret_bytes, struct machine_changes *ret);
     /* Forget whatever belongs to clients: sessions, and commands that are run for them. Keys and places stay. */
     void (*renew)(void *state);
     void (*destroy)(void *state);

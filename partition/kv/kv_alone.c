@@ -23,7 +23,7 @@ static void alone_single(struct kv_machine *machine, struct wire_answer *ret)
         ret->row_count = 1;
     }
     if (outcome.changed) {
-        store_put(machine->rows, command->keys[0], outcome.after.value, machine->context.timestamp);
+        kv_put_row(machine, command->keys[0], outcome.after.value, machine->context.timestamp);
     }
 }
 
@@ -68,7 +68,7 @@ static void alone_several(struct kv_machine *machine, struct wire_answer *ret)
 static void alone_delete(struct kv_machine *machine, struct wire_answer *ret)
 {
     const kv_slice key = machine->command.keys[0];
-    if (store_remove(machine->rows, key)) {
+    if (kv_remove_row(machine, key)) {
         return;
     }
     struct kv_state unused;

@@ -125,8 +125,8 @@ void kv_branch_apply(struct kv_machine *machine, uint32_t i)
         return;
     }
     if (pending->state.present) {
-        store_put(machine->rows, key, pending->state.value, pending->state.version);
+        kv_put_row(machine, key, pending->state.value, pending->state.version);
     } else {
-        (void)store_remove(machine->rows, key);
+        (void)kv_remove_row(machine, key);
     }
 }

@@ -44,7 +44,11 @@ static void add_votes(struct kv_machine *machine, const struct machine_vote *vot
 static void take_in(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version)
 {
     /* [P1] It is not here; another group that votes against the rules could make it come twice, and then the later one is it. */
-    store_put(machine->rows, key, value, version);
+    if (kv_timestamp_compare(version, machine->context.timestamp) == 0) {
+        kv_put_row(machine, key, value, version);
+    } else { /* as it was elsewhere */
+        store_put(machine->rows, key, value, version);
+    }
     kv_moved_drop(&machine->moved, key);
 }
 
@@ -73,7 +77,7 @@ static void execute_key(struct kv_machine *machine, uint32_t i)
     const kv_slice key = command->keys[i];
     if (command->op == WIRE_OP_DELETE) {
         if ((duties & WIRE_DUTY_OWNER) != 0) {
-            (void)store_remove(machine->rows, key);
+            (void)kv_remove_row(machine, key);
         }
         if ((duties & WIRE_DUTY_HOME) != 0) {
             kv_drop_stub(machine, key);
@@ -155,6 +159,8 @@ static void execute_move(struct kv_machine *machine)
             const struct kv_state *state = &machine->pending[i].state;
             if (exists) {
                 take_in(machine, key, state->value, state->version);
+            } else if (machine->tally.keys[i].present) {
+                kv_note_removed(machine, key); /* while it was on its way */
             }
         } else if ((duties & WIRE_DUTY_OWNER) != 0 && is_target(machine)) {
             kv_branch_apply(machine, i);
@@ -283,9 +289,9 @@ static void execute_returned(struct kv_machine *machine, const struct machine_vo
         const kv_slice key = machine->command.keys[item->key];
         const unsigned duties = duties_here(machine, item->key);
         if ((duties & WIRE_DUTY_OWNER) != 0 && item->has_value) {
-            store_put(machine->rows, key, item->value, item->version);
+            kv_put_row(machine, key, item->value, item->version);
         } else if ((duties & WIRE_DUTY_OWNER) != 0 && !item->present) {
-            (void)store_remove(machine->rows, key);
+            (void)kv_remove_row(machine, key);
         }
         if ((duties & WIRE_DUTY_HOME) != 0 && !item->present) {
             kv_drop_stub(machine, key);

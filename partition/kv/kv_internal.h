@@ -4,13 +4,14 @@
  * 1. kv_machine.c is the vtable; kv_alone.c runs commands to this partition alone, kv_read.c reads.
  * 2. kv_step.c says what a guard or a step does to one value, kv_branch.c runs a list of them on the keys that are here.
  * 3. kv_vote.c votes on a command to several groups, kv_execute.c carries it out.
- * 4. kv_places.c knows which keys of this home are elsewhere, kv_moved.c remembers where keys went. kv_number.c is decimal
- *    text, kv_save.c bytes. */
+ * 4. kv_places.c knows which keys of this home are elsewhere, kv_moved.c remembers where keys went, kv_changes.c what they
+ *    became. kv_number.c is decimal text, kv_save.c bytes. */
 #ifndef KV_KV_KV_INTERNAL_H
 #define KV_KV_KV_INTERNAL_H
 
 #include "multicast/base/assert.h"
 #include "partition/kv/kv_arena.h"
+#include "partition/kv/kv_changes.h"
 #include "partition/kv/kv_machine.h"
 #include "partition/store/store.h"
 #include "partition/kv/kv_moved.h"
@@ -53,7 +54,8 @@ struct kv_machine {
     struct store *rows; /* the keys that are here */
     struct store
         *stubs; /* keys of this home that are elsewhere; the value is the partition's number */
-    struct kv_moved moved; /* hints; not part of the state */
+    struct kv_moved moved;     /* hints; not part of the state */
+    struct kv_changes changes; /* for those who watch; not part of the state */
     kv_group_id group;
     uint32_t partitions;
 
@@ -128,6 +130,14 @@ bool kv_read(struct kv_machine *machine, struct wire_answer *ret);
 void kv_read_scan(const struct kv_machine *machine, struct wire_answer *ret);
 
 /* ---- kv_places.c ---- */
+
+/* A key gets another value, or goes, by the command that is open: in the rows, and for those who watch. A move is no such change. False:
+ * it was not there. */
+void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version);
+bool kv_remove_row(struct kv_machine *machine, kv_slice key);
+
+/* For those who watch only: it was never among the rows here. */
+void kv_note_removed(struct kv_machine *machine, kv_slice key);
 
 /* [P2] What this partition says of a key: it has it, knows it to be absent, or neither. */
 enum kv_presence { KV_OWNED, KV_ABSENT, KV_ELSEWHERE };

@@ -127,6 +127,7 @@ static void kv_machine_clear(struct kv_machine *machine)
     store_clear(machine->rows, /* base */ NULL);
     store_clear(machine->stubs, /* base */ NULL);
     kv_moved_clear(&machine->moved);
+    kv_changes_clear(&machine->changes);
 }
 
 static enum status kv_machine_load(void *state, kv_slice bytes, const struct store_base *bases)
@@ -138,6 +139,13 @@ static enum status kv_machine_load(void *state, kv_slice bytes, const struct sto
         return STATUS_CORRUPT;
     }
     return STATUS_OK;
+}
+
+static void kv_machine_changes(const void *state, const struct machine_watch *watch,
+                               struct kv_buffer *ret_bytes, struct machine_changes *ret)
+{
+    const struct kv_machine *machine = state;
+    kv_changes_read(&machine->changes, watch, ret_bytes, ret);
 }
 
 static void kv_machine_renew(void *state)
@@ -166,6 +174,7 @@ static const struct machine_ops kv_machine_ops = {
     .stores = kv_machine_stores,
     .save = kv_machine_save,
     .load = kv_machine_load,
+    .changes = kv_machine_changes,
     .renew = kv_machine_renew,
     .destroy = kv_machine_destroy,
 };

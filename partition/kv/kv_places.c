@@ -42,6 +42,27 @@ struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key)
     return place;
 }
 
+void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version)
+{
+    store_put(machine->rows, key, value, version);
+    kv_changes_add(&machine->changes, machine->context.position, version, key, &value);
+}
+
+void kv_note_removed(struct kv_machine *machine, kv_slice key)
+{
+    kv_changes_add(&machine->changes, machine->context.position, machine->context.timestamp, key,
+                   /* value */ NULL);
+}
+
+bool kv_remove_row(struct kv_machine *machine, kv_slice key)
+{
+    if (!store_remove(machine->rows, key)) {
+        return false;
+    }
+    kv_note_removed(machine, key);
+    return true;
+}
+
 void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group)
 {
     const uint8_t value = (uint8_t)group.value;

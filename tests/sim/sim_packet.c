@@ -80,6 +80,8 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_BACKUP_REPLY:
     case WIRE_MESSAGE_WORKERS_REQUEST:
     case WIRE_MESSAGE_WORKERS_REPLY:
+    case WIRE_MESSAGE_WATCH_REQUEST:
+    case WIRE_MESSAGE_WATCH_REPLY:
     case WIRE_MESSAGE_REFUSAL:
         KV_UNREACHABLE(); /* conversations of real connections: the simulator has none */
     }

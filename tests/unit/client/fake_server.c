@@ -37,7 +37,8 @@ struct fake_server {
     pthread_mutex_t mutex; /* over script, counts and stopped */
     int wake;
     bool stopped;
-    char script[128];
+    char script[128], watch_script[128];
+    uint32_t watched; /* letters of it that are used up */
     struct fake_counts counts;
     uint64_t clock;
     uint32_t partitions;
@@ -299,6 +300,53 @@ static void fake_on_oracle(struct fake_server *server, const struct net_route *r
                                    .body = kv_buffer_slice(&server->body)});
 }
 
+static void fake_changes(struct fake_server *server, uint64_t from)
+{
+    kv_buffer_clear(&server->body);
+    for (uint64_t index = from; index < from + 2; index++) {
+        wire_changes_append(
+            &server->body,
+            &(struct wire_change){.index = index,
+                                  .kind = index % 2 == 0 ? WIRE_CHANGE_PUT : WIRE_CHANGE_DELETED,
+                                  .version = {{index * 10}, {1}},
+                                  .key = kv_slice_of_text("k"),
+                                  .value = kv_slice_of_text(index % 2 == 0 ? "v" : "")});
+    }
+}
+
+static void fake_on_watch(struct fake_server *server, const struct net_route *route,
+                          kv_group_id group, const struct wire_watch_request *request)
+{
+    struct wire_message reply = {.kind = WIRE_MESSAGE_WATCH_REPLY, .group = group};
+    struct wire_watch_reply *told = &reply.as.watch_reply;
+    const char letter = request->from == 0 ? 'b' : server->watch_script[server->watched];
+    *told = (struct wire_watch_reply){
+        .number = request->number, .state = WIRE_WATCH_CHANGES, .next = request->from + 2};
+    server->watched += request->from != 0 && letter != '\0' ? 1 : 0;
+    if (letter == '\0' || letter == 'd') {
+        return;
+    }
+    if (letter == 's') {
+        told->number++;
+        fake_send(server, route, &reply);
+        told->number--;
+    }
+    if (letter == 'c' || letter == 's' || letter == 'o' || letter == 'f') {
+        fake_changes(server, letter == 'o' ? request->from - 2 : request->from);
+        told->changes = kv_buffer_slice(&server->body);
+        told->next += letter == 'f' ? 0 : 100;
+    } else if (letter == 'g') {
+        told->state = WIRE_WATCH_GAP;
+        told->first = request->from + 100;
+    } else {
+        told->state = letter == 'l'   ? WIRE_WATCH_LATER
+                      : letter == 'h' ? WIRE_WATCH_NOT_HERE
+                                      : WIRE_WATCH_NONE;
+        told->next = letter == 'b' ? wire_watch_index(1) : request->from + 5;
+    }
+    fake_send(server, route, &reply);
+}
+
 static void fake_on_message(struct fake_server *server, const struct net_route *route,
                             const struct wire_message *message)
 {
@@ -317,6 +365,9 @@ static void fake_on_message(struct fake_server *server, const struct net_route *
         } else {
             fake_on_partition(server, route, message->group, &message->as.request);
         }
+        return;
+    case WIRE_MESSAGE_WATCH_REQUEST:
+        fake_on_watch(server, route, message->group, &message->as.watch_request);
         return;
     case WIRE_MESSAGE_STATUS_REQUEST:
         reply.kind = WIRE_MESSAGE_STATUS_REPLY;
@@ -414,6 +465,14 @@ void fake_server_script(struct fake_server *server, const char *script)
 {
     (void)pthread_mutex_lock(&server->mutex);
     (void)snprintf(server->script, sizeof server->script, "%s", script);
+    (void)pthread_mutex_unlock(&server->mutex);
+}
+
+void fake_server_watch(struct fake_server *server, const char *script)
+{
+    (void)pthread_mutex_lock(&server->mutex);
+    (void)snprintf(server->watch_script, sizeof server->watch_script, "%s", script);
+    server->watched = 0;
     (void)pthread_mutex_unlock(&server->mutex);
 }
 

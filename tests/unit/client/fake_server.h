@@ -24,6 +24,11 @@ const char *fake_server_address(const struct fake_server *server);
 
 void fake_server_script(struct fake_server *server, const char *script);
 
+/* How questions of watches are answered, one letter each; at the end of the script, not at all:
+ *   c two changes of "k"   n none, but five indexes further   g nothing is known before 100 further   l later   h not here   d drop
+ *   s an answer to another question, and then c   o changes that were asked for before   f two changes, of three that there are */
+void fake_server_watch(struct fake_server *server, const char *script);
+
 struct fake_counts {
     uint32_t frames, requests, executed, opened, ended, transfers;
 };

@@ -522,6 +522,80 @@ static void leadership_is_handed_over_or_not(void **state)
     assert_int_equal(kv_transfer_leader(rig->client, 7, 0, 20000), KV_INVALID);
 }
 
+/* ---- Watches ---- */
+
+/* The next one, which is due soon. */
+static kv_change next_change(kv_watch *watch, kv_change_kind kind, uint64_t index)
+{
+    kv_change change;
+    assert_true(kv_watch_next(watch, 20000, &change));
+    assert_int_equal(change.kind, kind);
+    assert_int_equal(change.group, 1);
+    assert_int_equal(change.index, index);
+    return change;
+}
+
+static uint64_t position_of(const kv_watch *watch)
+{
+    kv_watch_position position;
+    assert_int_equal(kv_watch_positions(watch, &position, 1), 1);
+    assert_int_equal(position.group, 1);
+    return position.index;
+}
+
+static void a_watch_gives_each_change_once_whatever_nodes_say(void **state)
+{
+    struct rig *rig = *state;
+    kv_watch *watch = NULL, *second = NULL;
+    kv_change change;
+    fake_server_watch(rig->server, "cnlhosnf");
+    assert_int_equal(kv_watch_open(rig->client, text("k"), NULL, 0, 20000, &watch), KV_OK);
+    assert_int_equal(kv_watch_open(rig->client, text("k"), NULL, 0, 20000, &second), KV_BUSY);
+    assert_null(second);
+    assert_int_equal(position_of(watch), 1024);
+    change = next_change(watch, KV_CHANGE_PUT, 1024);
+    assert_bytes(change.key, "k");
+    assert_bytes(change.value, "v");
+    assert_int_equal(change.version, 10240);
+    assert_int_equal(change.version_group, 1);
+    assert_int_equal(position_of(watch), 1025);
+    change = next_change(watch, KV_CHANGE_DELETED, 1025);
+    assert_int_equal(change.value.size, 0);
+    assert_int_equal(position_of(watch), 1126); /* all that came has been taken */
+    assert_int_equal(kv_put(rig->client, text("k"), text("v")), KV_OK); /* beside it */
+    (void)next_change(watch, KV_CHANGE_DELETED, 1131);
+    (void)next_change(watch, KV_CHANGE_PUT, 1132);
+    assert_int_equal(position_of(watch), 1233);
+    (void)next_change(watch, KV_CHANGE_PUT, 1238);
+    (void)next_change(watch, KV_CHANGE_DELETED, 1239);
+    assert_int_equal(position_of(watch), 1240);
+    assert_false(kv_watch_next(watch, 10, &change));
+    kv_watch_close(&watch);
+    assert_null(watch);
+    kv_watch_close(&watch);
+}
+
+static void a_watch_goes_on_from_a_position_and_tells_of_gaps(void **state)
+{
+    struct rig *rig = *state;
+    const kv_watch_position from = {1, 5000}, nowhere = {2, 5000};
+    kv_watch *watch = NULL;
+    fake_server_watch(rig->server, "gcc");
+    assert_int_equal(kv_watch_open(rig->client, text(""), &nowhere, 1, 20000, &watch), KV_INVALID);
+    assert_null(watch);
+    assert_int_equal(kv_watch_open(rig->client, text(""), &from, 1, 20000, &watch), KV_OK);
+    const kv_change gap = next_change(watch, KV_CHANGE_GAP, 5000);
+    assert_int_equal(gap.first, 5100);
+    assert_int_equal(position_of(watch), 5100);
+    (void)next_change(watch, KV_CHANGE_PUT, 5100);
+    kv_watch_close(&watch);
+    /* One that was not taken comes again. */
+    const kv_watch_position again = {1, 5101};
+    assert_int_equal(kv_watch_open(rig->client, text(""), &again, 1, 20000, &watch), KV_OK);
+    (void)next_change(watch, KV_CHANGE_DELETED, 5101);
+    kv_watch_close(&watch);
+}
+
 static void statuses_have_names_and_counters_are_json(void **state)
 {
     struct rig *rig = *state;
@@ -559,6 +633,8 @@ int main(void)
         TEST(the_example_of_the_documentation_runs),
         TEST(nodes_tell_their_status),
         TEST(leadership_is_handed_over_or_not),
+        TEST(a_watch_gives_each_change_once_whatever_nodes_say),
+        TEST(a_watch_goes_on_from_a_position_and_tells_of_gaps),
         TEST(statuses_have_names_and_counters_are_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

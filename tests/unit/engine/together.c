@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* together: see the header. */
 #include "tests/unit/engine/together.h"
+#include "tests/unit/engine/together_watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +85,7 @@ void together_close(struct together **closed)
             wire_entry_drop(&together->logs[g].entries[i]);
         }
         kv_free(together->logs[g].entries);
+        kv_buffer_close(&together->watchers[g].seen);
     }
     for (uint32_t i = 0; i < together->message_count; i++) {
         wire_entry_drop(&together->messages[i]);
@@ -285,6 +287,7 @@ static void step(struct together *together, struct together_member *member,
     for (uint32_t i = 0; i < effects->send_count; i++) {
         send(together, member, &effects->sends[i]);
     }
+    together_watch_step(together, member);
     KV_ASSERT(event.leads || (effects->append_count == 0 && effects->submit_count == 0));
     for (uint32_t i = 0; i < effects->append_count; i++) {
         append_remote(together, member->group.value, &effects->appends[i]);
@@ -308,11 +311,13 @@ bool together_apply(struct together *together, struct together_member *member)
         return false;
     }
     struct wire_entry *entry = log->entries[member->applied++];
+    member->delivered += entry->kind == WIRE_ENTRY_REMOTE ? 0 : 1;
     step(together, member,
          (struct engine_event){.kind = entry->kind == WIRE_ENTRY_REMOTE ? ENGINE_EVENT_REMOTE
                                                                         : ENGINE_EVENT_DELIVER,
                                .entry = entry,
-                               .timestamp = entry->timestamp});
+                               .timestamp = entry->timestamp,
+                               .position = member->delivered});
     return true;
 }
 

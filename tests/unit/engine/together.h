@@ -23,6 +23,13 @@ struct together_member {
     struct machine machine;
     struct engine_effects effects;
     uint32_t applied; /* entries of the log */
+    uint64_t delivered;
+};
+
+/* Of a partition's changes (together_watch.h). */
+struct together_watcher {
+    uint64_t next;
+    struct kv_buffer seen;
 };
 
 /* One group's answer to a message. */
@@ -67,6 +74,8 @@ struct together {
     struct reference *reference; /* that has run everything ordered so far */
     uint64_t clock;
     kv_instant now;
+    struct together_watcher watchers[TOGETHER_GROUPS];
+    uint32_t watched; /* changes that the last check has found */
     uint32_t submits; /* commands that the oracle has asked to have ordered */
     struct wire_command command;
     struct wire_answer answer;

@@ -8,6 +8,7 @@
 #include "oracle/oracle_machine.h"
 #include "tests/reference/reference_places.h"
 #include "tests/unit/engine/together.h"
+#include "tests/unit/engine/together_watch.h"
 
 void together_check_members(struct together *together)
 {
@@ -167,4 +168,5 @@ void together_check(struct together *together)
     together_check_members(together);
     check_answers(together);
     check_keys(together);
+    together->watched = together_watch_check(together);
 }

@@ -731,6 +731,49 @@ kv_status kv_transfer_leader(kv_client *client, uint32_t group, uint32_t node, u
     return KV_OK;
 }
 
+/* ---- Watches: of what has been put in `fake`, and nothing more ---- */
+
+struct kv_watch {
+    uint32_t taken;
+    kv_watch_position from;
+};
+
+kv_status kv_watch_open(kv_client *client, kv_bytes prefix, const kv_watch_position *positions,
+                        uint32_t count, uint64_t timeout_ms, kv_watch **ret)
+{
+    (void)client;
+    (void)prefix;
+    (void)timeout_ms;
+    *ret = calloc(1, sizeof(**ret));
+    (*ret)->from = count > 0 ? positions[count - 1] : (kv_watch_position){1, 1024};
+    return KV_OK;
+}
+
+bool kv_watch_next(kv_watch *watch, int timeout_ms, kv_change *ret)
+{
+    (void)timeout_ms;
+    if (watch->taken == fake.change_count) {
+        return false;
+    }
+    *ret = fake.changes[watch->taken++];
+    watch->from = (kv_watch_position){ret->group, ret->index + 1};
+    return true;
+}
+
+uint32_t kv_watch_positions(const kv_watch *watch, kv_watch_position *ret, uint32_t capacity)
+{
+    if (capacity > 0) {
+        ret[0] = watch->from;
+    }
+    return 1;
+}
+
+void kv_watch_close(kv_watch **watch)
+{
+    free(*watch);
+    *watch = NULL;
+}
+
 /* ---- Backups: a fake cluster makes none; tests/system/backup.sh has a real one ---- */
 
 kv_status kv_backup_prepare(kv_client *client, uint64_t timeout_ms)

@@ -12,6 +12,7 @@
 
 #define FAKE_NODES_MAX   8
 #define FAKE_MEMBERS_MAX 24
+#define FAKE_CHANGES_MAX 4
 
 struct fake {
     kv_status next_status;    /* other than KV_OK: the next operation ends with it, untouched */
@@ -35,6 +36,8 @@ struct fake {
     uint32_t partition_seen; /* of the last operation */
     uint32_t submissions;
     bool partitions_known; /* a partition that does not exist is refused when it is submitted */
+    uint32_t change_count;
+    kv_change changes[FAKE_CHANGES_MAX]; /* what watches see */
     uint32_t transfer_group, transfer_node;
 };
 extern struct fake fake;

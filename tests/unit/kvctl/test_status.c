@@ -216,10 +216,44 @@ static void workers_are_shown_and_set_on_all_nodes_or_on_one(void **state)
     got = run("workers", "-o", "json");
     json_t *json = json_line(got.out, 0);
     assert_int_equal(json_array_size(json_object_get(json, "nodes")), 3);
-    json_decref(json);
     assert_int_equal(run("workers", "65").code, 2);
     assert_int_equal(run("workers", "many").code, 2);
     assert_int_equal(run("workers", "1", "none").code, 2);
+}
+
+static void a_watch_prints_a_line_for_each_change_and_where_to_go_on(void **state)
+{
+    (void)state;
+    fake.change_count = 3;
+    fake.changes[0] = (kv_change){.kind = KV_CHANGE_PUT,
+                                  .group = 1,
+                                  .index = 1024,
+                                  .version = 77,
+                                  .version_group = 1,
+                                  .key = kv_bytes_of("k", 1),
+                                  .value = kv_bytes_of("v\0", 2)};
+    fake.changes[1] = (kv_change){.kind = KV_CHANGE_GAP, .group = 2, .index = 2048, .first = 4096};
+    fake.changes[2] = (kv_change){.kind = KV_CHANGE_DELETED,
+                                  .group = 2,
+                                  .index = 4096,
+                                  .version = 78,
+                                  .key = kv_bytes_of("k", 1)};
+    struct captured got = run("watch", "k", "--count", "2", "--encoding", "escape");
+    assert_int_equal(got.code, 0);
+    assert_string_equal(got.out, "1:1024\tput\tk\t77\tv\\x00\n2:4096\tdeleted\tk\t78\n");
+    assert_non_null(strstr(got.err, "watch: begins; --from 1:1024\n"));
+    assert_non_null(strstr(got.err, "gap: group 2: changes from 2048 to before 4096"));
+    assert_non_null(strstr(got.err, "watch: ends; --from 2:4097\n"));
+    got = run("watch", "--from", "1:7,2:9", "-o", "json", "--timeout", "1ms");
+    assert_int_equal(got.code, 5);
+    json_t *json = json_line(got.out, 0);
+    assert_string_equal(json_string_value(json_object_get(json, "positions")), "2:9");
+    json = json_line(got.out, 2);
+    assert_string_equal(json_string_value(json_object_get(json, "event")), "gap");
+    assert_int_equal(json_integer_value(json_object_get(json, "first")), 4096);
+    assert_int_equal(run("watch", "--from", "1:2;2:3").code, 2);
+    assert_int_equal(run("watch", "--from", "0:2").code, 2);
+    assert_int_equal(run("watch", "--from", "1:2,").code, 2);
 }
 
 int main(void)
@@ -234,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup(the_size_of_a_group_comes_from_the_cluster_file, set_up),
         cmocka_unit_test_setup(silence_of_all_nodes_is_a_cluster_that_is_not_healthy, set_up),
         cmocka_unit_test_setup(workers_are_shown_and_set_on_all_nodes_or_on_one, set_up),
+        cmocka_unit_test_setup(a_watch_prints_a_line_for_each_change_and_where_to_go_on, set_up),
         cmocka_unit_test_setup(a_transfer_waits_until_the_other_node_leads, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

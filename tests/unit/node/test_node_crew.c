@@ -63,9 +63,9 @@ static enum node_admission app_admit(void *state, const struct wire_request *req
 }
 
 static void app_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
-                        kv_timestamp timestamp)
+                        kv_timestamp timestamp, uint64_t position)
 {
-    (void)state, (void)port, (void)entry, (void)timestamp;
+    (void)state, (void)port, (void)entry, (void)timestamp, (void)position;
 }
 
 static void app_read(void *state, const struct node_port *port, uint64_t token, kv_slice body)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "multicast/wire/packer.h"
 #include "tests/unit/wire/wire_forge.h"
 #include "tests/unit/wire/wire_random.h"
 
@@ -322,6 +323,40 @@ static bool workers_told(uint64_t workers, uint64_t task)
     return accepted();
 }
 
+/* With one change behind another in it; fields of it that the codec must look at. */
+static bool changes_accepted(uint64_t index, uint64_t kind, unsigned key, unsigned value)
+{
+    static const uint8_t bytes[KV_VALUE_BYTES_MAX + 1];
+    struct kv_buffer changes = {0};
+    wire_changes_append(
+        &changes,
+        &(struct wire_change){.index = 7, .kind = WIRE_CHANGE_PUT, .key = kv_slice_of(bytes, 1)});
+    wire_forge_pack(&changes, "auuuu", 6, index, kind, UINT64_C(1), UINT64_C(1));
+    wire_pack_bytes(&changes, kv_slice_of(bytes, key));
+    wire_pack_bytes(&changes, kv_slice_of(bytes, value));
+    begin(WIRE_MESSAGE_WATCH_REPLY, 5);
+    wire_forge_pack(&body, "uuuu", UINT64_C(1), (uint64_t)WIRE_WATCH_CHANGES, UINT64_C(1),
+                    UINT64_C(1));
+    wire_pack_bytes(&body, kv_buffer_slice(&changes));
+    kv_buffer_close(&changes);
+    return accepted();
+}
+
+static void changes_ascend_and_are_of_keys(void **state)
+{
+    (void)state;
+    assert_true(changes_accepted(8, WIRE_CHANGE_PUT, 1, 1));
+    assert_true(changes_accepted(8, WIRE_CHANGE_PUT, KV_KEY_BYTES_MAX, KV_VALUE_BYTES_MAX));
+    assert_true(changes_accepted(8, WIRE_CHANGE_DELETED, 1, 0));
+    assert_false(changes_accepted(7, WIRE_CHANGE_PUT, 1, 1));
+    assert_false(changes_accepted(8, 0, 1, 1));
+    assert_false(changes_accepted(8, WIRE_CHANGE_DELETED + 1, 1, 0));
+    assert_false(changes_accepted(8, WIRE_CHANGE_DELETED, 1, 1));
+    assert_false(changes_accepted(8, WIRE_CHANGE_PUT, 0, 1));
+    assert_false(changes_accepted(8, WIRE_CHANGE_PUT, KV_KEY_BYTES_MAX + 1, 1));
+    assert_false(changes_accepted(8, WIRE_CHANGE_PUT, 1, KV_VALUE_BYTES_MAX + 1));
+}
+
 static void workers_are_bounded_and_what_is_said_of_them_is_known(void **state)
 {
     (void)state;
@@ -416,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_message_is_for_a_group_that_can_exist),
         cmocka_unit_test(a_welcome_is_bounded_in_every_list_and_text),
         cmocka_unit_test(a_status_is_bounded_in_members_and_their_roles_are_known),
+        cmocka_unit_test(changes_ascend_and_are_of_keys),
         cmocka_unit_test(workers_are_bounded_and_what_is_said_of_them_is_known),
         cmocka_unit_test(refusals_and_hellos_are_in_range),
         cmocka_unit_test(a_bool_is_a_bool_and_a_text_is_no_binary),

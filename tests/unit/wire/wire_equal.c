@@ -246,6 +246,17 @@ static bool equal_workers_request(const struct wire_workers_request *a,
     return SAME(change) && SAME(workers);
 }
 
+static bool equal_watch_request(const struct wire_watch_request *a,
+                                const struct wire_watch_request *b)
+{
+    return SAME(number) && SAME_BYTES(prefix) && SAME(from) && SAME(bytes);
+}
+
+static bool equal_watch_reply(const struct wire_watch_reply *a, const struct wire_watch_reply *b)
+{
+    return SAME(number) && SAME(state) && SAME(first) && SAME(next) && SAME_BYTES(changes);
+}
+
 static bool equal_checkpoint_request(const struct wire_checkpoint_request *a,
                                      const struct wire_checkpoint_request *b)
 {

@@ -41,7 +41,9 @@ static void drop_entries(struct wire_random *random)
 
 void wire_random_close(struct wire_random *random)
 {
+    kv_buffer_close(&random->changes);
     drop_entries(random);
+    kv_buffer_close(&random->changes);
     kv_free(random->pool);
     kv_free(random->entries);
     kv_free(random->nodes);
@@ -299,6 +301,27 @@ static void random_status_reply(struct wire_random *random, struct wire_status_r
     }
 }
 
+static kv_slice random_changes(struct wire_random *random)
+{
+    const uint64_t count = wire_random_number(random, 8);
+    kv_buffer_clear(&random->changes);
+    for (uint64_t i = 0; i < count; i++) {
+        struct wire_change change = {.index = i + 1 == count ? UINT64_MAX : i + 1,
+                                     .kind =
+                                         any_bool(random) ? WIRE_CHANGE_PUT : WIRE_CHANGE_DELETED,
+                                     .version = any_timestamp(random),
+                                     .key = wire_random_bytes(random, KV_KEY_BYTES_MAX)};
+        if (change.key.size == 0) {
+            continue;
+        }
+        if (change.kind == WIRE_CHANGE_PUT) {
+            change.value = wire_random_bytes(random, 1000);
+        }
+        wire_changes_append(&random->changes, &change);
+    }
+    return kv_buffer_slice(&random->changes);
+}
+
 void wire_random_message(struct wire_random *random, enum wire_message_kind kind,
                          struct wire_message *ret)
 {
@@ -462,6 +485,22 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
         return;
     case WIRE_MESSAGE_WORKERS_REPLY:
         random_workers(random, &ret->as.workers_reply);
+        return;
+    case WIRE_MESSAGE_WATCH_REQUEST:
+        ret->as.watch_request =
+            (struct wire_watch_request){.number = any64(random),
+                                        .prefix = wire_random_bytes(random, KV_KEY_BYTES_MAX),
+                                        .from = any64(random),
+                                        .bytes = (uint32_t)wire_random_number(random, UINT32_MAX)};
+        return;
+    case WIRE_MESSAGE_WATCH_REPLY:
+        ret->as.watch_reply =
+            (struct wire_watch_reply){.number = any64(random),
+                                      .state = (enum wire_watch_state)kv_prng_between(
+                                          &random->prng, WIRE_WATCH_CHANGES, WIRE_WATCH_LATER),
+                                      .first = any64(random),
+                                      .next = any64(random),
+                                      .changes = random_changes(random)};
         return;
     case WIRE_MESSAGE_CHECKPOINT_REQUEST:
         ret->as.checkpoint_request.detail = (uint8_t)wire_random_number(random, UINT8_MAX);

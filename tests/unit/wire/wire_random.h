@@ -21,6 +21,7 @@ struct wire_random {
     struct wire_node *nodes;
     struct wire_group *groups;
     struct wire_member_status *members;
+    struct kv_buffer changes;
 };
 
 void wire_random_init(struct wire_random *random, uint64_t seed);
