@@ -427,8 +427,8 @@ void kv_backup_drop(kv_client *client, uint64_t cut);
 /* ---- Watching ----
  *
  * A watch gives every change of the keys with a prefix once, across failures and changes of leaders: those of each partition in the order
- * in which that partition's log has them. Between partitions there is no order; of one key `version` ascends, also when it moves, which is
- * no change. A kv_client has one watch at a time, and may do anything else beside it; close the watch first. */
+ * in which that partition's log has them. Between partitions there is no order; of two changes of a key that has moved (which is no change)
+ * the one with the greater `version` is later. A kv_client has one watch at a time, and may do anything else beside it; close the watch first. */
 
 typedef struct kv_watch kv_watch;
 

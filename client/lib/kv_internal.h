@@ -87,8 +87,9 @@ struct kv_client {
     struct kv_call *free_calls;
     struct kv_held *held; /* locks that it has: kv_lock.c */
     struct kv_listener *listener;
-    struct kv_listener *watcher;       /* of changes; NULL: none */
-    struct kv_buffer piece;            /* of an image */
+    struct kv_listener *watcher; /* of changes; NULL: none */
+    uint64_t watch_questions; /* of all watches: an answer to an earlier one is no answer to this */
+    struct kv_buffer piece;   /* of an image */
     kv_node_id imagers[KV_GROUPS_MAX]; /* who had the last piece of a group's; none: not known */
     kv_cluster_id cluster;             /* 0: not known yet */
     uint64_t timeout_ms;

@@ -42,7 +42,6 @@ struct kv_watch {
     struct kv_listener listener;
     kv_client *client;
     struct kv_buffer prefix;
-    uint64_t numbers;
     uint32_t turn; /* the group that is looked at first */
     uint32_t group_count;
     struct watch_group groups[KV_GROUPS_MAX];
@@ -79,11 +78,11 @@ static void ask(kv_watch *watch, struct watch_group *group)
     question->from = KV_NODE_NONE;
     question->to = group->node;
     question->as.watch_request =
-        (struct wire_watch_request){.number = ++watch->numbers,
+        (struct wire_watch_request){.number = ++watch->client->watch_questions,
                                     .prefix = kv_buffer_slice(&watch->prefix),
                                     .from = group->position,
                                     .bytes = WIRE_WATCH_BYTES_MAX};
-    group->number = watch->numbers;
+    group->number = watch->client->watch_questions;
     group->until_us = kv_now_us() + WATCH_ANSWER_US;
     (void)kv_ask(watch->client, group->node, question);
 }
@@ -173,10 +172,9 @@ static void hear(struct kv_listener *listener, uint32_t slot, const struct wire_
     }
 }
 
-/* Ask whoever has to be asked; returns when to look again. */
-static uint64_t step(kv_watch *watch)
+/* Ask whoever has to be asked. */
+static void step(kv_watch *watch)
 {
-    uint64_t wake_us = UINT64_MAX;
     for (uint32_t i = 0; i < watch->group_count; i++) {
         struct watch_group *group = &watch->groups[i];
         if (group->left.size > 0 || group->gap) {
@@ -186,15 +184,23 @@ static uint64_t step(kv_watch *watch)
             group->silent = true;
             ask_another(watch, group);
         }
-        if (group->gap) {
-            return 0;
-        }
-        if (group->number == 0 && group->until_us <= kv_now_us()) {
+        if (!group->gap && group->number == 0 && group->until_us <= kv_now_us()) {
             ask(watch, group);
         }
-        wake_us = group->until_us < wake_us ? group->until_us : wake_us;
     }
-    return wake_us;
+}
+
+/* When a step has something to do: at once, if something was heard since the last one. */
+static uint64_t next_step_us(const kv_watch *watch)
+{
+    uint64_t next_us = UINT64_MAX;
+    for (uint32_t i = 0; i < watch->group_count; i++) {
+        const struct watch_group *group = &watch->groups[i];
+        if (group->left.size == 0 && !group->gap && group->until_us < next_us) {
+            next_us = group->until_us;
+        }
+    }
+    return next_us;
 }
 
 /* ---- Opening ---- */
@@ -244,8 +250,9 @@ kv_status kv_watch_open(kv_client *client, kv_bytes prefix, const kv_watch_posit
     client->watcher = &watch->listener;
     kv_status status = takes_positions(watch, positions, count) ? KV_OK : KV_INVALID;
     while (status == KV_OK && !has_begun(watch)) {
-        const uint64_t wake_us = step(watch);
+        step(watch);
         kv_turn(client);
+        const uint64_t wake_us = next_step_us(watch);
         if (!has_begun(watch) && kv_now_us() >= until_us) {
             kv_set_error(client, "not every partition has said where it is");
             status = KV_UNAVAILABLE;
@@ -330,8 +337,12 @@ bool kv_watch_next(kv_watch *watch, int timeout_ms, kv_change *ret)
     }
     const uint64_t until_us =
         timeout_ms < 0 ? UINT64_MAX : kv_now_us() + (uint64_t)timeout_ms * 1000;
-    while (!take(watch, ret)) {
-        const uint64_t wake_us = step(watch);
+    for (;;) {
+        kv_turn(client); /* what has come counts before anybody is called silent */
+        if (take(watch, ret)) {
+            return true;
+        }
+        step(watch);
         kv_turn(client);
         if (take(watch, ret)) {
             return true;
@@ -339,9 +350,9 @@ bool kv_watch_next(kv_watch *watch, int timeout_ms, kv_change *ret)
         if (kv_now_us() >= until_us) {
             return false;
         }
+        const uint64_t wake_us = next_step_us(watch);
         kv_wait(client, wake_us < until_us ? wake_us : until_us);
     }
-    return true;
 }
 
 uint32_t kv_watch_positions(const kv_watch *watch, kv_watch_position *ret, uint32_t capacity)

@@ -222,8 +222,9 @@ static bool application_changes(const void *state, uint64_t position,
     struct machine_watch watch = {
         .prefix = watching->prefix, .from = watching->from, .bytes_max = watching->bytes};
     struct machine_changes changes;
-    if (!engine_changes(application->engine, position, &watch, ret_bytes, &changes)) {
-        return false;
+    if (application->health != STATUS_OK || engine_status(application->engine) != STATUS_OK ||
+        !engine_changes(application->engine, position, &watch, ret_bytes, &changes)) {
+        return false; /* what a damaged store was told is void */
     }
     *ret = (struct node_changes){.gap = changes.gap, .first = changes.first, .next = changes.next};
     return true;
