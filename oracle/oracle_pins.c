@@ -171,6 +171,13 @@ bool oracle_exec_fits(const struct wire_command *command, kv_slice body)
     return body.size + command->key_count + WIRE_BODY_FIXED_BYTES_MAX <= KV_BODY_BYTES_MAX;
 }
 
+/* What may be kept. Under a token it names its owners already. */
+static bool is_kept(const struct wire_command *command, kv_slice asked)
+{
+    return wire_command_has_token(command) ? asked.size <= KV_BODY_BYTES_MAX
+                                           : oracle_exec_fits(command, asked);
+}
+
 static bool has_room(const struct oracle_pins *pins, kv_slice asked)
 {
     return HASH_COUNT(pins->by_id) < ORACLE_EXECS_MAX &&
@@ -189,20 +196,19 @@ static void exec_begin(struct oracle_machine *machine, kv_slice asked)
 
 enum wire_verdict oracle_exec_begin(struct oracle_machine *machine)
 {
-    if (!has_room(&machine->pins, machine->body)) {
-        return WIRE_VERDICT_PINNED;
-    }
-    if (!wire_command_has_token(&machine->command)) {
-        exec_begin(machine, machine->body);
-        return WIRE_VERDICT_OK;
-    }
     struct kv_buffer addressed = {0};
-    const bool held = oracle_lease_address(machine, &addressed);
-    if (held) {
-        exec_begin(machine, kv_buffer_slice(&addressed));
+    const bool token = wire_command_has_token(&machine->command);
+    if (token && !oracle_lease_address(machine, &addressed)) {
+        kv_buffer_close(&addressed);
+        return WIRE_VERDICT_LOCK_LOST;
+    }
+    const kv_slice asked = token ? kv_buffer_slice(&addressed) : machine->body; /* what is kept */
+    const bool room = has_room(&machine->pins, asked);
+    if (room) {
+        exec_begin(machine, asked);
     }
     kv_buffer_close(&addressed);
-    return held ? WIRE_VERDICT_OK : WIRE_VERDICT_LOCK_LOST;
+    return room ? WIRE_VERDICT_OK : WIRE_VERDICT_PINNED;
 }
 
 /* As a client asked, or, under a token, with the owners that it has. */
@@ -227,7 +233,7 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     struct wire_command *command = &machine->dispatch;
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
-        wire_command_decode(asked, command) != STATUS_OK || !oracle_exec_fits(command, asked) ||
+        wire_command_decode(asked, command) != STATUS_OK || !is_kept(command, asked) ||
         !has_room(&machine->pins, asked) || !exec_is_sound(machine, command)) {
         return false;
     }

@@ -35,7 +35,7 @@ void client_try_again(struct client *client, struct client_operation *operation,
     KV_ASSERT(operation->role == CLIENT_ROLE_USER);
     KV_ASSERT(!client_is_in_doubt(operation));
     const bool failed_exec = no && operation->exec;
-    const bool used_up = failed_exec || operation->id.attempt == KV_ATTEMPT_MAX;
+    const bool used_up = failed_exec || operation->id.attempt >= KV_ATTEMPT_LAST;
     if (operation->session != NULL && used_up) {
         client_settle(client, operation);
     } else if (operation->session != NULL) {

@@ -45,7 +45,7 @@ static void client_check_attempt(const struct client *client,
               (oracle ? kv_group_set_of(KV_GROUP_ORACLE).bits : operation->destinations.bits));
     KV_ASSERT((operation->session != NULL || operation->role == CLIENT_ROLE_OPEN) ==
               client_is_ordered(operation));
-    KV_ASSERT(operation->id.attempt <= KV_ATTEMPT_MAX);
+    KV_ASSERT(operation->id.attempt <= KV_ATTEMPT_LAST);
     const enum status status = wire_command_decode(client_body_of(operation), scratch);
     KV_ASSERT(status == STATUS_OK && scratch->op == operation->op);
     KV_ASSERT(wire_op_reads_everything(scratch->op) ||

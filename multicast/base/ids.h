@@ -56,6 +56,7 @@ typedef struct {
  * for which time (placement rule D2). */
 #define KV_ATTEMPT_DISPATCH_SHIFT 16
 #define KV_ATTEMPT_MAX            0xffffu /* no client's: the oracle's own (kv_message_id_is_own) */
+#define KV_ATTEMPT_LAST           (KV_ATTEMPT_MAX - 1) /* a client's */
 #define KV_ATTEMPT_OWN            (UINT32_C(1) << KV_ATTEMPT_DISPATCH_SHIFT | KV_ATTEMPT_MAX)
 
 /* A set of groups: bit g stands for group g. */

@@ -74,7 +74,7 @@ static void bench_keep_request(struct bench *bench, const struct client_send *se
     const struct wire_request *request = &send->as.request;
     assert_int_equal(wire_command_decode(request->body, &command), STATUS_OK);
     assert_true(kv_group_set_has(request->destinations, send->group));
-    assert_true(request->id.attempt <= KV_ATTEMPT_MAX);
+    assert_true(request->id.attempt <= KV_ATTEMPT_LAST);
     if (request->mode == WIRE_REQUEST_ORDERED) {
         bench_check_id(bench, request);
     } else {

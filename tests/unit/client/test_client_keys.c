@@ -310,7 +310,7 @@ static void attempts_that_are_used_up_go_on_under_another_sequence(void **state)
     struct bench *bench = *state;
     struct bench_send send = submit(bench, 1, WIRE_OP_MOVE, 2, UINT64_C(1000000) * SECOND);
     const uint64_t sequence = send.id.sequence;
-    for (uint32_t attempt = 0; attempt <= KV_ATTEMPT_MAX; attempt++) {
+    for (uint32_t attempt = 0; attempt <= KV_ATTEMPT_LAST; attempt++) {
         assert_int_equal(send.id.attempt, attempt);
         ANSWER(bench, &send, DEFERRED, DEFERRED, DEFERRED, DEFERRED);
         bench_advance(bench, CLIENT_PAUSE_US_MAX);
