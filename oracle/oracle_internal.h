@@ -13,6 +13,7 @@
 
 #include "multicast/base/assert.h"
 #include "multicast/base/hash_table.h"
+#include "oracle/oracle_leases.h"
 #include "oracle/oracle_machine.h"
 #include "partition/store/store.h"
 #include "partition/engine/state_bytes.h"
@@ -35,16 +36,7 @@ uint64_t oracle_hash(const void *data, size_t size);
 #define ORACLE_EXECS_MAX      1024
 #define ORACLE_EXEC_BYTES_MAX (64 * 1024 * 1024)
 
-/* A holder or waiter as text. */
-#define ORACLE_LEASE_TEXT_BYTES 96
-
 /* ---- Sessions ---- */
-
-/* As the bytes of a hash key: without padding. */
-struct oracle_session_key {
-    uint64_t clock;
-    uint64_t group;
-};
 
 /* An open session. */
 struct oracle_session {
@@ -132,37 +124,6 @@ struct oracle_pins {
     uint64_t alarms;     /* executions that had to be dispatched again */
 };
 
-/* ---- Leases ---- */
-
-/* A lock, as the oracle knows it: what a client renews, and what ends when it does not. [locks.md]
- *
- *   WAITING -> HELD -> gone    [oracle_leases.c: granted everywhere; revoked] */
-struct oracle_lease {
-    struct oracle_session_key key; /* the token */
-    kv_session_id session;         /* whose client asked */
-    bool held;                     /* else it waits: only to be shown, no part of the state */
-    bool unlocked;                 /* its end was asked for: no renewal counts any more */
-    uint64_t renewals;
-    uint64_t since; /* ordered time, as this member has executed it: of the last change of `held` */
-    uint64_t left;  /* us that it lasts; as this member has executed it, so no part of the state */
-    kv_timestamp armed;     /* TICKs that began to measure before this was delivered do not count */
-    uint64_t number;        /* of the REVOKE that is wanted; 0: none */
-    struct kv_buffer asked; /* the LOCK, with owners */
-    struct kv_buffer body;  /* of the REVOKE */
-    UT_hash_handle hh;
-};
-
-struct oracle_leases {
-    struct oracle_lease *by_token; /* uthash */
-    uint32_t held;
-    uint64_t now;                           /* ordered time, us: all TICKs together */
-    kv_timestamp seen;                      /* the largest timestamp that was opened here */
-    uint64_t digest;                        /* sum of hashes over those that are held */
-    struct kv_buffer tick;                  /* the body of the last one that was handed on */
-    uint8_t variable[KV_KEY_BYTES_MAX + 1]; /* of the token that is open: longer than any key */
-    char (*texts)[ORACLE_LEASE_TEXT_BYTES]; /* of the rows of an answer; NULL: none was asked for */
-};
-
 struct oracle_machine {
     uint32_t partitions;
     struct oracle_leases leases;
@@ -237,35 +198,6 @@ enum machine_outcome oracle_exec_end(struct oracle_machine *machine, enum wire_v
 bool oracle_is_pinned(const struct oracle_machine *machine, kv_slice key);
 bool oracle_next_dispatch(struct oracle_machine *machine, uint64_t after,
                           struct machine_dispatch *ret);
-
-/* ---- oracle_leases.c ---- */
-
-void oracle_leases_clear(struct oracle_leases *leases);
-void oracle_leases_close(struct oracle_leases *leases);
-
-/* The variable that commands about one token share, so that they have their turns in the order of their deliveries. */
-void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footprint *ret);
-
-/* The EXEC that is open, under a token: as it is sent to the owners that the lock's keys have for as long as it is held. False: it is not
- * held, or not of these keys, or the command would concern a place. The command that is open is another one then. */
-bool oracle_lease_address(struct oracle_machine *machine, struct kv_buffer *ret);
-
-enum wire_verdict oracle_lease_vote(struct oracle_machine *machine);
-
-/* LOCK or REVOKE has executed with this verdict. */
-void oracle_lease_execute(struct oracle_machine *machine, enum wire_verdict verdict);
-
-/* UNLOCK, KEEPALIVE or TICK. */
-void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret);
-
-/* The REVOKE with the lowest number between the two. */
-bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t before,
-                       struct machine_dispatch *ret);
-bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, kv_timestamp since,
-                       struct machine_dispatch *ret);
-void oracle_lease_read(struct oracle_machine *machine, struct wire_answer *ret);
-void oracle_leases_save(const struct oracle_leases *leases, struct kv_buffer *ret);
-bool oracle_leases_load(struct oracle_machine *machine, struct state_reader *reader);
 
 /* ---- oracle_vote.c ---- */
 

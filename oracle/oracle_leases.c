@@ -12,6 +12,12 @@
 
 #include "oracle/oracle_internal.h"
 
+/* What a lease begins with. */
+static bool begins(enum wire_op op)
+{
+    return op == WIRE_OP_LOCK || op == WIRE_OP_SESSION_BEGIN;
+}
+
 static struct oracle_session_key key_of(kv_timestamp token)
 {
     return (struct oracle_session_key){token.clock.value, token.group.value};
@@ -57,16 +63,39 @@ static struct oracle_lease *lease_new(struct oracle_leases *leases, kv_timestamp
     return lease;
 }
 
+/* Its end is wanted no more. */
+static void lease_stay(struct oracle_leases *leases, struct oracle_lease *lease)
+{
+    if (!lease->ending) {
+        return;
+    }
+    if (lease->number != 0) {
+        TAILQ_REMOVE(&leases->sent, lease, link);
+        leases->sent_count--;
+    } else {
+        TAILQ_REMOVE(&leases->ending, lease, link);
+    }
+    lease->ending = false;
+    lease->number = 0;
+}
+
 static void lease_free(struct oracle_leases *leases, struct oracle_lease *lease)
 {
     if (lease->held) {
         leases->digest -= lease_hash(lease);
         leases->held--;
     }
+    lease_stay(leases, lease);
     HASH_DELETE(hh, leases->by_token, lease);
     kv_buffer_close(&lease->asked);
     kv_buffer_close(&lease->body);
     kv_free(lease);
+}
+
+void oracle_leases_init(struct oracle_leases *leases)
+{
+    TAILQ_INIT(&leases->ending);
+    TAILQ_INIT(&leases->sent);
 }
 
 void oracle_leases_clear(struct oracle_leases *leases)
@@ -89,18 +118,18 @@ void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footp
 {
     struct oracle_leases *leases = &machine->leases;
     const kv_timestamp token =
-        machine->command.op == WIRE_OP_LOCK ? machine->context.timestamp : machine->command.token;
+        begins(machine->command.op) ? machine->context.timestamp : machine->command.token;
     const struct oracle_session_key key = key_of(token);
     memcpy(leases->variable, &key, sizeof(key));
-    if (machine->command.op != WIRE_OP_LOCK) {
+    if (!begins(machine->command.op)) {
         ret->count = 0; /* [L6] others may wait at the oracle for the keys that it holds */
     }
     ret->variables[ret->count++] = (struct machine_variable){
         .key = kv_slice_of(leases->variable, sizeof(leases->variable)), .write = true};
 }
 
-static const struct wire_command *lease_lock(struct oracle_machine *machine,
-                                             const struct oracle_lease *lease)
+static const struct wire_command *lease_asked(struct oracle_machine *machine,
+                                              const struct oracle_lease *lease)
 {
     const enum status status =
         wire_command_decode(kv_buffer_slice(&lease->asked), &machine->dispatch);
@@ -115,7 +144,7 @@ bool oracle_lease_address(struct oracle_machine *machine, struct kv_buffer *ret)
     if (lease == NULL || !lease->held) {
         return false;
     }
-    const struct wire_command *lock = lease_lock(machine, lease);
+    const struct wire_command *lock = lease_asked(machine, lease);
     for (uint32_t i = 0; i < command->key_count; i++) {
         uint32_t at = 0;
         while (at < lock->key_count && !kv_slice_equal(lock->keys[at], command->keys[i])) {
@@ -148,20 +177,19 @@ static void lease_hold(struct oracle_machine *machine, struct oracle_lease *leas
     leases->digest += lease_hash(lease);
 }
 
-/* The command that is decoded is its LOCK. */
 static void lease_extend(struct oracle_machine *machine, struct oracle_lease *lease,
-                         const struct wire_command *lock)
+                         const struct wire_command *asked)
 {
-    lease->left = (uint64_t)lock->ttl_ms * 1000;
+    lease->left = (uint64_t)asked->ttl_ms * 1000;
     lease->armed = machine->leases.seen;
-    lease->number = 0;
+    lease_stay(&machine->leases, lease);
 }
 
 enum wire_verdict oracle_lease_vote(struct oracle_machine *machine)
 {
     const struct wire_command *command = &machine->command;
     struct oracle_leases *leases = &machine->leases;
-    if (command->op == WIRE_OP_LOCK) {
+    if (begins(command->op)) {
         if (lease_find(leases, machine->context.timestamp) == NULL) {
             (void)lease_new(leases, machine->context.timestamp, machine->context.id.session,
                             machine->body);
@@ -180,7 +208,7 @@ enum wire_verdict oracle_lease_vote(struct oracle_machine *machine)
 void oracle_lease_execute(struct oracle_machine *machine, enum wire_verdict verdict)
 {
     struct oracle_leases *leases = &machine->leases;
-    if (machine->command.op == WIRE_OP_LOCK) {
+    if (begins(machine->command.op)) {
         struct oracle_lease *lease = lease_find(leases, machine->context.timestamp);
         if (verdict != WIRE_VERDICT_OK) {
             if (lease != NULL) {
@@ -202,9 +230,11 @@ void oracle_lease_execute(struct oracle_machine *machine, enum wire_verdict verd
     }
 }
 
-static void want_revoke(struct oracle_machine *machine, struct oracle_lease *lease)
+static void lease_end(struct oracle_leases *leases, struct oracle_lease *lease)
 {
-    lease->number = ++machine->pins.dispatched;
+    lease_stay(leases, lease); /* an end that no renewal beats is another message */
+    lease->ending = true;
+    TAILQ_INSERT_TAIL(&leases->ending, lease, link);
 }
 
 /* [T2] Whether time that was measured from there on counts. */
@@ -213,13 +243,13 @@ static bool is_armed(const struct oracle_lease *lease, kv_timestamp since)
     return kv_timestamp_compare(since, lease->armed) >= 0;
 }
 
-static void pass_time(struct oracle_machine *machine, struct oracle_lease *lease, uint64_t us)
+static void pass_time(struct oracle_leases *leases, struct oracle_lease *lease, uint64_t us)
 {
     if (lease->left > us) {
         lease->left -= us;
     } else {
         lease->left = 0;
-        want_revoke(machine, lease);
+        lease_end(leases, lease);
     }
 }
 
@@ -231,8 +261,8 @@ void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
     if (command->op == WIRE_OP_TICK) {
         leases->now += (uint64_t)command->number;
         for (lease = leases->by_token; lease != NULL; lease = lease->hh.next) {
-            if (lease->held && lease->number == 0 && is_armed(lease, command->token)) {
-                pass_time(machine, lease, (uint64_t)command->number);
+            if (lease->held && !lease->ending && is_armed(lease, command->token)) {
+                pass_time(leases, lease, (uint64_t)command->number);
             }
         }
         return;
@@ -245,33 +275,45 @@ void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
     leases->digest -= lease_hash(lease);
     if (command->op == WIRE_OP_UNLOCK) {
         lease->unlocked = true;
-        want_revoke(machine, lease);
+        lease_end(leases, lease);
     } else {
         lease->renewals++;
-        lease_extend(machine, lease, lease_lock(machine, lease));
+        lease_extend(machine, lease, lease_asked(machine, lease));
     }
     leases->digest += lease_hash(lease);
 }
 
 /* ---- What the oracle says itself ---- */
 
+/* Numbers are given when there is room, so that they ascend with what is handed on. */
+void oracle_leases_send(struct oracle_machine *machine)
+{
+    struct oracle_leases *leases = &machine->leases;
+    struct oracle_lease *lease;
+    while (leases->sent_count < ORACLE_ENDS_MAX && (lease = TAILQ_FIRST(&leases->ending)) != NULL) {
+        TAILQ_REMOVE(&leases->ending, lease, link);
+        lease->number = ++machine->pins.dispatched;
+        TAILQ_INSERT_TAIL(&leases->sent, lease, link);
+        leases->sent_count++;
+    }
+}
+
 bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t before,
                        struct machine_dispatch *ret)
 {
-    struct oracle_leases *leases = &machine->leases;
-    struct oracle_lease *lease, *next = NULL;
-    for (lease = leases->by_token; lease != NULL; lease = lease->hh.next) {
-        if (lease->number > after && lease->number < before &&
-            (next == NULL || lease->number < next->number)) {
-            next = lease;
+    struct oracle_lease *next;
+    TAILQ_FOREACH(next, &machine->leases.sent, link)
+    {
+        if (next->number > after) {
+            break;
         }
     }
-    if (next == NULL) {
+    if (next == NULL || next->number >= before) {
         return false;
     }
     struct wire_command *revoke = &machine->dispatch;
-    (void)lease_lock(machine, next);
-    revoke->op = WIRE_OP_REVOKE;
+    const bool lock = lease_asked(machine, next)->op == WIRE_OP_LOCK;
+    revoke->op = lock ? WIRE_OP_REVOKE : WIRE_OP_SESSION_END;
     revoke->token = token_of(next);
     revoke->no_wait = revoke->shared = false;
     revoke->ttl_ms = 0;
@@ -307,42 +349,104 @@ bool oracle_lease_tick(struct oracle_machine *machine, uint64_t us, kv_timestamp
 
 /* ---- Questions ---- */
 
-/* "held write 1234.1 of 5678, age 12 ms, 9988 ms left"; numbers only, in the order of kvctl's columns. */
+/* Bytes of a row's text that are its key's, if that is one of those texts. */
+#define KEY_TEXT_BYTES 24
+
+/* "held write 1234.1 5678 12 9988": the state, the mode, the token, who asked, age and what is left in ms. A session's: "5678 12 9988". */
 static kv_slice lease_text(const struct oracle_leases *leases, const struct oracle_lease *lease,
-                           const struct wire_command *lock, char *text)
+                           const struct wire_command *asked, char *text)
 {
-    const uint64_t left = lease->held ? lease->left / 1000 : 0;
-    const int size =
-        snprintf(text, ORACLE_LEASE_TEXT_BYTES, "%s %s %llu.%u %llu %llu %llu",
-                 lease->held ? "held" : "waits", lock->shared ? "read" : "write",
-                 (unsigned long long)lease->key.clock, (unsigned)lease->key.group,
-                 (unsigned long long)lease->session.registered.clock.value,
-                 (unsigned long long)(leases->now - lease->since) / 1000, (unsigned long long)left);
+    const size_t room = ORACLE_LEASE_TEXT_BYTES - KEY_TEXT_BYTES;
+    size_t size = 0;
+    if (asked->op == WIRE_OP_LOCK) {
+        size = (size_t)snprintf(text, room, "%s %s %llu.%u ", lease->held ? "held" : "waits",
+                                asked->shared ? "read" : "write",
+                                (unsigned long long)lease->key.clock, (unsigned)lease->key.group);
+    }
+    size += (size_t)snprintf(text + size, room - size, "%llu %llu %llu",
+                             (unsigned long long)lease->session.registered.clock.value,
+                             (unsigned long long)(leases->now - lease->since) / 1000,
+                             (unsigned long long)(lease->held ? lease->left / 1000 : 0));
+    return kv_slice_of(text, size);
+}
+
+static kv_slice token_text(struct oracle_session_key key, char text[KEY_TEXT_BYTES])
+{
+    const int size = snprintf(text, KEY_TEXT_BYTES, "%llu.%u", (unsigned long long)key.clock,
+                              (unsigned)key.group);
     return kv_slice_of(text, (size_t)size);
+}
+
+/* A row for the answer, with room for its text; NULL: there is none left. */
+static struct wire_row *next_row(struct oracle_machine *machine, struct wire_answer *ret,
+                                 char **ret_text)
+{
+    if (ret->row_count == machine->command.limit) {
+        ret->more = true;
+        return NULL;
+    }
+    *ret_text = machine->leases.texts[ret->row_count];
+    struct wire_row *row = &ret->rows[ret->row_count++];
+    *row = (struct wire_row){.present = true};
+    return row;
+}
+
+/* Keys borrow from the lease, which does not change before the answer is encoded. */
+static void read_lock(struct oracle_machine *machine, const struct oracle_lease *lease,
+                      const struct wire_command *lock, struct wire_answer *ret)
+{
+    char *text;
+    for (uint32_t i = 0; i < lock->key_count; i++) {
+        struct wire_row *row = next_row(machine, ret, &text);
+        if (row == NULL) {
+            return;
+        }
+        row->key = lock->keys[i];
+        row->value = lease_text(&machine->leases, lease, lock, text + KEY_TEXT_BYTES);
+    }
+}
+
+static void read_session(struct oracle_machine *machine, const struct oracle_lease *lease,
+                         const struct wire_command *begin, struct wire_answer *ret)
+{
+    char *text;
+    struct wire_row *row = lease->held ? next_row(machine, ret, &text) : NULL;
+    if (row != NULL) {
+        row->key = token_text(lease->key, text);
+        row->value = lease_text(&machine->leases, lease, begin, text + KEY_TEXT_BYTES);
+    }
+}
+
+static void read_clients(struct oracle_machine *machine, struct wire_answer *ret)
+{
+    const struct oracle_session *session = machine->sessions.by_id;
+    for (; session != NULL && !ret->more; session = session->by_id.next) {
+        char *text;
+        struct wire_row *row = next_row(machine, ret, &text);
+        if (row != NULL) {
+            row->key = token_text(session->id, text);
+        }
+    }
 }
 
 void oracle_lease_read(struct oracle_machine *machine, struct wire_answer *ret)
 {
     struct oracle_leases *leases = &machine->leases;
-    const uint32_t limit = machine->command.limit;
+    const bool locks = machine->command.op == WIRE_OP_LOCKS;
     if (leases->texts == NULL) {
         leases->texts = kv_alloc_zero(KV_SCAN_ROWS_MAX, sizeof(*leases->texts));
     }
-    for (const struct oracle_lease *lease = leases->by_token; lease != NULL;
+    for (const struct oracle_lease *lease = leases->by_token; lease != NULL && !ret->more;
          lease = lease->hh.next) {
-        const struct wire_command *lock = lease_lock(machine, lease);
-        for (uint32_t i = 0; i < lock->key_count; i++) {
-            if (ret->row_count == limit) {
-                ret->more = true;
-                return;
-            }
-            char *text = leases->texts[ret->row_count];
-            /* The key borrows from the lease, which does not change before the answer is encoded. */
-            ret->rows[ret->row_count++] =
-                (struct wire_row){.key = lock->keys[i],
-                                  .value = lease_text(leases, lease, lock, text),
-                                  .present = true};
+        const struct wire_command *asked = lease_asked(machine, lease);
+        if (locks && asked->op == WIRE_OP_LOCK) {
+            read_lock(machine, lease, asked, ret);
+        } else if (!locks && asked->op == WIRE_OP_SESSION_BEGIN) {
+            read_session(machine, lease, asked, ret);
         }
+    }
+    if (!locks) {
+        read_clients(machine, ret);
     }
 }
 
@@ -380,7 +484,7 @@ static bool lease_load(struct oracle_machine *machine, struct state_reader *read
         session.registered.group.value >= KV_GROUPS_MAX || lease_find(leases, token) != NULL ||
         unlocked > 1 || renewals > INT64_MAX / 4 ||
         wire_command_decode(asked, &machine->dispatch) != STATUS_OK ||
-        machine->dispatch.op != WIRE_OP_LOCK || machine->dispatch.exec ||
+        !begins(machine->dispatch.op) || machine->dispatch.exec ||
         !wire_command_fits(&machine->dispatch,
                            wire_command_destinations(&machine->dispatch, machine->partitions),
                            false, machine->partitions)) {
@@ -392,7 +496,7 @@ static bool lease_load(struct oracle_machine *machine, struct state_reader *read
     lease_hold(machine, lease);
     lease_extend(machine, lease, &machine->dispatch); /* longer than it was, never shorter */
     if (lease->unlocked) {
-        want_revoke(machine, lease);
+        lease_end(leases, lease);
     }
     return true;
 }

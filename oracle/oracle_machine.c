@@ -23,10 +23,13 @@ static void oracle_machine_open_session(struct oracle_machine *machine, struct w
 
 static void oracle_machine_close_session(struct oracle_machine *machine, struct wire_answer *ret)
 {
-    struct oracle_session *session =
-        oracle_session_by_id(&machine->sessions, machine->context.id.session);
+    const kv_session_id id = wire_command_has_token(&machine->command)
+                                 ? (kv_session_id){machine->command.token}
+                                 : machine->context.id.session;
+    struct oracle_session *session = oracle_session_by_id(&machine->sessions, id);
     if (session == NULL) {
-        ret->verdict = WIRE_VERDICT_SESSION_UNKNOWN;
+        ret->verdict = wire_command_has_token(&machine->command) ? WIRE_VERDICT_SESSION_ENDED
+                                                                 : WIRE_VERDICT_SESSION_UNKNOWN;
         return;
     }
     oracle_session_close(&machine->sessions, session);
@@ -35,13 +38,14 @@ static void oracle_machine_close_session(struct oracle_machine *machine, struct 
 static bool is_question(enum wire_op op)
 {
     return op == WIRE_OP_MAP || op == WIRE_OP_WHERE || op == WIRE_OP_PARTITIONS ||
-           op == WIRE_OP_HISTORY || op == WIRE_OP_LOCKS;
+           op == WIRE_OP_HISTORY || op == WIRE_OP_LOCKS || op == WIRE_OP_SESSIONS;
 }
 
-/* Commands about a lock: they stand in the line of its token. */
-static bool is_about_lock(enum wire_op op)
+/* Commands about a lock or a session: they stand in the line of its token. */
+static bool is_about_lease(enum wire_op op)
 {
-    return wire_op_is_lock(op) || op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE;
+    return wire_op_is_lock(op) || wire_op_is_session(op) || op == WIRE_OP_UNLOCK ||
+           op == WIRE_OP_KEEPALIVE;
 }
 
 /* What an EXEC or a WHERE touches: all of its keys. */
@@ -78,7 +82,8 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
         (command->exec && !oracle_exec_fits(command, body))) {
         return false;
     }
-    const bool own = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE;
+    const bool own = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE ||
+                     command->op == WIRE_OP_SESSION_END || command->op == WIRE_OP_EXPIRE;
     if (own != kv_message_id_is_own(context->id)) {
         return false; /* nobody else says so */
     }
@@ -91,10 +96,12 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     } else {
         take_all_keys(command, command->exec, ret);
     }
-    if (is_about_lock(command->op)
-            ? !command->exec
-            : wire_command_has_token(command) && command->op != WIRE_OP_TICK) {
+    if (is_about_lease(command->op) ? !command->exec : wire_command_is_inside(command)) {
         oracle_lease_footprint(machine, ret);
+    }
+    if (command->op == WIRE_OP_TICK) {
+        ret->passes_us = (uint64_t)command->number;
+        ret->since = command->token;
     }
     return true;
 }
@@ -118,6 +125,10 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
         ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
         return MACHINE_DONE;
     }
+    if (machine->command.op == WIRE_OP_SESSION_CLOSE) {
+        oracle_machine_close_session(machine, ret);
+        return MACHINE_DONE;
+    }
     if (kv_group_set_count(machine->context.destinations) > 1) {
         return oracle_execute_shared(machine, votes, count, ret);
     }
@@ -127,8 +138,6 @@ static enum machine_outcome oracle_machine_execute(void *state, const struct mac
     }
     if (machine->command.op == WIRE_OP_SESSION_OPEN) {
         oracle_machine_open_session(machine, ret);
-    } else if (machine->command.op == WIRE_OP_SESSION_CLOSE) {
-        oracle_machine_close_session(machine, ret);
     } else if (machine->command.op == WIRE_OP_UNLOCK || machine->command.op == WIRE_OP_KEEPALIVE ||
                machine->command.op == WIRE_OP_TICK) {
         oracle_lease_alone(machine, ret);
@@ -144,8 +153,10 @@ static bool oracle_machine_read(void *state, struct wire_answer *ret)
     return true;
 }
 
-static bool oracle_machine_dispatch(void *state, uint64_t after, struct machine_dispatch *ret)
+static bool oracle_machine_dispatch(void *state, uint64_t time_us, uint64_t after,
+                                    struct machine_dispatch *ret)
 {
+    (void)time_us; /* its leases have their own reckoning [T7] */
     return oracle_next_dispatch(state, after, ret);
 }
 
@@ -244,6 +255,7 @@ struct machine oracle_machine_new(uint32_t partitions, uint32_t sessions_max)
     machine->sessions.max = sessions_max == 0 ? KV_SESSIONS_MAX : sessions_max;
     oracle_places_init(&machine->places);
     oracle_pins_init(&machine->pins);
+    oracle_leases_init(&machine->leases);
     return (struct machine){.ops = &oracle_machine_ops, .state = machine};
 }
 

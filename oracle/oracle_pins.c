@@ -291,6 +291,7 @@ bool oracle_next_dispatch(struct oracle_machine *machine, uint64_t after,
                           struct machine_dispatch *ret)
 {
     const struct oracle_exec *exec, *next = NULL;
+    oracle_leases_send(machine);
     if (after >= machine->pins.dispatched) {
         return false; /* the usual case */
     }

@@ -72,7 +72,7 @@ void oracle_read(struct oracle_machine *machine, struct wire_answer *ret)
         read_where(machine, ret);
     } else if (machine->command.op == WIRE_OP_PARTITIONS) {
         read_partitions(machine, ret);
-    } else if (machine->command.op == WIRE_OP_LOCKS) {
+    } else if (machine->command.op == WIRE_OP_LOCKS || machine->command.op == WIRE_OP_SESSIONS) {
         oracle_lease_read(machine, ret);
     } else {
         KV_ASSERT(machine->command.op == WIRE_OP_HISTORY);

@@ -9,14 +9,25 @@ static bool concerns(const struct oracle_machine *machine, uint32_t i)
                                machine->partitions) != 0;
 }
 
+/* Whether the oracle runs it in a client's name: then the pins are its own. */
+static bool is_for_client(kv_message_id id)
+{
+    return kv_message_id_is_execution(id) && !kv_message_id_is_own(id);
+}
+
+static bool has_lease(enum wire_op op)
+{
+    return wire_op_is_lock(op) || wire_op_is_session(op);
+}
+
 enum wire_verdict oracle_vote(struct oracle_machine *machine)
 {
     const struct wire_command *command = &machine->command;
     const bool per_key = wire_op_is_per_key(command->op);
-    const bool execution = kv_message_id_is_execution(machine->context.id);
+    const bool execution = is_for_client(machine->context.id);
     enum wire_verdict verdict = WIRE_VERDICT_OK;
     placement_vote_begin(&machine->own);
-    if (wire_op_is_lock(command->op)) {
+    if (has_lease(command->op)) {
         return oracle_lease_vote(machine);
     }
     for (uint32_t i = 0; i < command->key_count; i++) {
@@ -119,12 +130,12 @@ enum machine_outcome oracle_execute_shared(struct oracle_machine *machine,
 {
     add_votes(machine, votes, count);
     enum wire_verdict verdict = placement_verdict(&machine->tally);
-    if (wire_op_is_lock(machine->command.op)) {
+    if (has_lease(machine->command.op)) {
         oracle_lease_execute(machine, verdict);
     }
     if (verdict != WIRE_VERDICT_OK) {
         placement_answer_no(&machine->tally, verdict, ret);
-    } else if (wire_op_is_lock(machine->command.op)) {
+    } else if (has_lease(machine->command.op)) {
         answer_places(machine, ret);
     } else if (wire_op_is_per_key(machine->command.op)) {
         place_keys(machine);
@@ -137,6 +148,5 @@ enum machine_outcome oracle_execute_shared(struct oracle_machine *machine,
             answer_places(machine, ret);
         }
     }
-    return kv_message_id_is_execution(machine->context.id) ? oracle_exec_end(machine, verdict)
-                                                           : MACHINE_DONE;
+    return is_for_client(machine->context.id) ? oracle_exec_end(machine, verdict) : MACHINE_DONE;
 }

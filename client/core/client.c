@@ -205,6 +205,7 @@ static void client_on_message(struct client *client, uint32_t slot,
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_REQUEST:
     case WIRE_MESSAGE_STATUS_REQUEST:

@@ -200,6 +200,7 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
         return answer->place_count == answer->row_count;
     case WIRE_OP_PARTITIONS:
     case WIRE_OP_LOCKS:
+    case WIRE_OP_SESSIONS:
         return true;
     case WIRE_OP_PUT:
     case WIRE_OP_PUT_IF_ABSENT:
@@ -214,12 +215,15 @@ static bool client_is_answer_sound(struct client *client, const struct client_op
     case WIRE_OP_MARK:
     case WIRE_OP_UNLOCK:
     case WIRE_OP_KEEPALIVE:
+    case WIRE_OP_SESSION_BEGIN:
+    case WIRE_OP_SESSION_CLOSE:
         return answer->row_count == 0;
     case WIRE_OP_SCAN: /* its parts are answered */
     case WIRE_OP_SESSION_OPEN:
-    case WIRE_OP_SESSION_CLOSE:
-    case WIRE_OP_REVOKE: /* the oracle's own */
+    case WIRE_OP_REVOKE: /* groups' own */
     case WIRE_OP_TICK:
+    case WIRE_OP_EXPIRE:
+    case WIRE_OP_SESSION_END:
         break;
     }
     KV_UNREACHABLE();
@@ -297,6 +301,7 @@ static void client_on_answered(struct client *client, struct client_operation *o
     case WIRE_VERDICT_OVERFLOW:
     case WIRE_VERDICT_TOO_LARGE:
     case WIRE_VERDICT_LOCKED:
+    case WIRE_VERDICT_SESSION_ENDED:
         client_on_verdict(client, operation, response->reply);
         return;
     case WIRE_VERDICT_LOCK_LOST:

@@ -179,7 +179,7 @@ void client_route(struct client *client, struct client_operation *operation,
                !client_loads_choose(client, operation)) {
         return; /* it waits for the oracle's word */
     }
-    if (operation->op == WIRE_OP_MARK) {
+    if (wire_command_goes_to_all(command)) {
         operation->destinations = wire_command_destinations(command, client->partitions);
         operation->recoded = false;
         operation->exec = false;

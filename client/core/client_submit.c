@@ -112,7 +112,8 @@ enum status client_on_submit(struct client *client, const struct client_submit *
     if (status != STATUS_OK) {
         return status;
     }
-    KV_ASSERT(command->op != WIRE_OP_SESSION_OPEN && command->op != WIRE_OP_SESSION_CLOSE);
+    KV_ASSERT(command->op != WIRE_OP_SESSION_OPEN &&
+              (command->op != WIRE_OP_SESSION_CLOSE || wire_command_has_token(command)));
     KV_ASSERT(!command->exec && command->owner_count == 0);
     KV_ASSERT(command->policy == WIRE_POLICY_EXCHANGE);
 

@@ -22,6 +22,7 @@ bool client_verdict_is_final(enum wire_verdict verdict)
     case WIRE_VERDICT_TOO_LARGE:
     case WIRE_VERDICT_LOCKED:
     case WIRE_VERDICT_LOCK_LOST:
+    case WIRE_VERDICT_SESSION_ENDED:
         return true;
     case WIRE_VERDICT_STALE:
     case WIRE_VERDICT_PINNED:

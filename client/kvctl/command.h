@@ -68,6 +68,12 @@ enum kvctl_exit kvctl_run_lock(const struct kvctl_command *command,
                                const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_unlock(const struct kvctl_command *command,
                                  const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_session_open(const struct kvctl_command *command,
+                                       const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_session_list(const struct kvctl_command *command,
+                                       const struct kvctl_options *options);
+enum kvctl_exit kvctl_run_session_end(const struct kvctl_command *command,
+                                      const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_locks(const struct kvctl_command *command,
                                 const struct kvctl_options *options);
 enum kvctl_exit kvctl_run_checkpoint(const struct kvctl_command *command,

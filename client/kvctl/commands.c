@@ -11,7 +11,8 @@
 
 #define CLIENT (KVCTL_BIT(ENDPOINTS) | KVCTL_BIT(CLUSTER) | KVCTL_BIT(TIMEOUT))
 #define UNDER  (KVCTL_BIT(TOKEN) | KVCTL_BIT(NO_WAIT))
-#define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL) | UNDER)
+#define LIFE   (KVCTL_BIT(TTL) | KVCTL_BIT(SESSION))
+#define WRITE  (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(LITERAL) | UNDER | LIFE)
 #define READ   (CLIENT | KVCTL_BIT(ENCODING) | KVCTL_BIT(STALE) | UNDER)
 #define SPREAD (KVCTL_BIT(POLICY) | KVCTL_BIT(ON))
 #define LOCAL  (KVCTL_BIT(DIR) | KVCTL_BIT(TIMEOUT))
@@ -46,7 +47,9 @@ static const struct kvctl_command commands[] = {
      "  date | kvctl put now -\n"
      "  kvctl put --literal handle @ada            the value is '@ada'\n"
      "  kvctl put -- -key -value                   both begin with '-'\n"
-     "  kvctl put --encoding hex 00ff 0a           key and value in hex\n"},
+     "  kvctl put --encoding hex 00ff 0a           key and value in hex\n"
+     "  kvctl put code:7 3141 --ttl 5m             gone in five minutes\n"
+     "  kvctl put node:7 here --session $KV_SESSION    gone with its session\n"},
     {"put-if-absent", "KEY VALUE", 2, 2, WRITE, KV_OP_PUT_IF_ABSENT, kvctl_run_data,
      "set a key that does not exist",
      "Exit code 4 if the key exists; the present value is told if it is small.\n"
@@ -73,8 +76,8 @@ static const struct kvctl_command commands[] = {
      "small), 3 if there is no such key.\n"
      "\n"
      "  kvctl cas state idle busy\n"},
-    {"incr", "KEY [BY]", 1, 2, CLIENT | KVCTL_BIT(ENCODING) | UNDER, KV_OP_INCR, kvctl_run_data,
-     "add to a decimal 64-bit number, print the sum",
+    {"incr", "KEY [BY]", 1, 2, CLIENT | KVCTL_BIT(ENCODING) | UNDER | LIFE, KV_OP_INCR,
+     kvctl_run_data, "add to a decimal 64-bit number, print the sum",
      "BY is 1 if it is left out and may be negative; an absent key counts as 0. Exit code 4 if the "
      "value is not a number, 8 if the "
      "sum does not fit.\n"
@@ -96,7 +99,7 @@ static const struct kvctl_command commands[] = {
      "All of them or none.\n" POLICY_TEXT "\n"
      "  kvctl mput a 1 b 2\n"
      "  kvctl mput a 1 b 2 --policy move --on 3\n"},
-    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD | UNDER, KV_OP_TXN,
+    {"txn", "[FILE|-]", 0, 1, CLIENT | KVCTL_BIT(ENCODING) | SPREAD | UNDER | LIFE, KV_OP_TXN,
      kvctl_run_txn, "run a transaction: if guards hold do these steps, else those",
      "Read from FILE or stdin as a whole first; all of it is done at one moment, or nothing. One "
      "guard or step per line; without 'if' there are only steps.\n"
@@ -237,6 +240,30 @@ static const struct kvctl_command commands[] = {
      "\n"
      "  kvctl locks\n"
      "  kvctl locks -o json\n"},
+    {"session open", "[-- COMMAND...]", 0, MANY, CLIENT | KVCTL_BIT(TTL), 0, kvctl_run_session_open,
+     "hold a session while a command runs",
+     "Keys that are put with --session last until it ends: when COMMAND has ended, or, if kvctl "
+     "dies, "
+     "by --ttl. $KV_SESSION is the session. Exit code that of COMMAND. Without COMMAND the session "
+     "is "
+     "printed, and ends by --ttl unless 'kvctl session end' comes first.\n"
+     "\n"
+     "  kvctl session open --ttl 5s -- sh -c 'kvctl put node:7 up --session $KV_SESSION; "
+     "./serve'\n"},
+    {"session list", "", 0, 0, CLIENT | KVCTL_BIT(LIMIT), KV_OP_SESSIONS, kvctl_run_session_list,
+     "print the sessions, and the clients",
+     "A line for each: first the sessions, with who opened it, its age, and the time that is left; "
+     "then the clients that are registered, each of which has its commands executed once. A client "
+     "that was killed stays in the list until 65536 others have come.\n"
+     "\n"
+     "  kvctl session list\n"
+     "  kvctl session list -o json\n"},
+    {"session end", "ID", 1, 1, CLIENT, 0, kvctl_run_session_end,
+     "end a session, or shut a client out",
+     "The keys of a session go at once. Of a client no command is executed any more that comes "
+     "behind, at any partition. Exit code 4 if there is no such session or client.\n"
+     "\n"
+     "  kvctl session end 1732700000000.0\n"},
     {"partition list", "", 0, 0, CLIENT, KV_OP_PARTITIONS, kvctl_run_partition_list,
      "print the partitions: how many keys, how many of them placed, who leads",
      "KEYS as its leader says (or the member that is ahead); PLACED, as the oracle counts, are "

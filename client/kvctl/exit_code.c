@@ -26,6 +26,7 @@ enum kvctl_exit kvctl_exit_of(kv_status status, bool is_write)
     case KV_NOT_A_NUMBER:
     case KV_LOCKED:
     case KV_LOCK_LOST:
+    case KV_SESSION_ENDED:
         return KVCTL_EXIT_CONDITION;
     case KV_OVERFLOW:
     case KV_TOO_LARGE:
@@ -60,6 +61,7 @@ bool kvctl_is_write(kv_op_code code)
     case KV_OP_SCAN:
     case KV_OP_MARK: /* it is ordered, and changes nothing */
     case KV_OP_LOCKS:
+    case KV_OP_SESSIONS:
     case KV_OP_KEEPALIVE:
         return false;
     case KV_OP_TXN:
@@ -74,6 +76,8 @@ bool kvctl_is_write(kv_op_code code)
     case KV_OP_MPUT:
     case KV_OP_LOCK:
     case KV_OP_UNLOCK:
+    case KV_OP_SESSION:
+    case KV_OP_CLIENT_END:
         return true;
     }
     return true;
@@ -99,6 +103,8 @@ const char *kvctl_hint(kv_status status)
         return "'kvctl locks' says who holds it";
     case KV_LOCK_LOST:
         return "another client may hold the key by now: take the lock again";
+    case KV_SESSION_ENDED:
+        return "'kvctl session list' says which there are";
     case KV_OK:
     case KV_NOT_FOUND:
     case KV_EXISTS:

@@ -134,6 +134,8 @@ void kvctl_completion_bash(FILE *file)
     print_seconds("leader", file);
     fprintf(file, "' ;;\n    partition) list='");
     print_seconds("partition", file);
+    fprintf(file, "' ;;\n    session) list='");
+    print_seconds("session", file);
     fprintf(file, "' ;;\n    completion) list='bash' ;;\n    *) list='");
     const char *last = "";
     for (uint32_t i = 0; i < count; i++) {

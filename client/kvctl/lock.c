@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lock: 'kvctl lock' holds keys while a command runs; 'kvctl unlock' and 'kvctl locks'. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "client/kvctl/held.h"
 #include "client/kvctl/report.h"
 #include "client/kvctl/request.h"
 #include "client/kvctl/target.h"
 #include "multicast/base/bytes.h"
-
-/* How often it is looked whether the command has ended; short, since others wait. */
-#define CHILD_LOOK_MS 20
-
-/* What a shell says of a command that cannot be run. */
-#define EXIT_NOT_RUN    127
-#define EXIT_SIGNAL     128
-
-#define TOKEN_BYTES_MAX 32
-
-static void token_text(kv_token token, char text[TOKEN_BYTES_MAX])
-{
-    snprintf(text, TOKEN_BYTES_MAX, "%" PRIu64 ".%u", token.clock, (unsigned)token.group % 1000);
-}
 
 /* The keys in front of "--", as bytes. */
 static enum kvctl_exit read_keys(const struct kvctl_options *options,
@@ -44,36 +27,6 @@ static enum kvctl_exit read_keys(const struct kvctl_options *options,
     return KVCTL_EXIT_OK;
 }
 
-/* Run the command while the lock is renewed. Returns its exit code. */
-static int run_child(const struct kvctl_options *options, kv_client *client, kv_token token,
-                     const char *const *words)
-{
-    char text[TOKEN_BYTES_MAX];
-    token_text(token, text);
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0) {
-        setenv("KV_LOCK_TOKEN", text, 1);
-        execvp(words[0], (char *const *)words);
-        fprintf(stderr, "kvctl: %s: %s\n", words[0], strerror(errno));
-        _exit(EXIT_NOT_RUN);
-    }
-    int status = 0;
-    bool told = false;
-    while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
-        (void)kv_client_run(client, CHILD_LOOK_MS);
-        if (!told && kv_lock_is_lost(client, token)) {
-            told = true;
-            kvctl_note(options, "lock: lost; what is done with its token has no effect any more");
-        }
-    }
-    if (child < 0) {
-        kvctl_note(options, "lock: no process could be made: %s", strerror(errno));
-        return EXIT_NOT_RUN;
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
-}
-
 static enum kvctl_exit hold(const struct kvctl_options *options, kv_client *client,
                             const kv_bytes *keys, uint32_t count, const char *const *words)
 {
@@ -88,12 +41,12 @@ static enum kvctl_exit hold(const struct kvctl_options *options, kv_client *clie
         return kvctl_fail_status(options, client, status, "lock");
     }
     if (words == NULL) {
-        char text[TOKEN_BYTES_MAX];
-        token_text(token, text);
+        char text[KVCTL_TOKEN_BYTES_MAX];
+        kvctl_token_text(token, text);
         printf("%s\n", text);
         return KVCTL_EXIT_OK;
     }
-    const int code = run_child(options, client, token, words);
+    const int code = kvctl_run_held(options, client, "lock", "KV_LOCK_TOKEN", token, words);
     if (kv_unlock(client, token) == KV_LOCK_LOST) {
         kvctl_note(options, "lock: it had ended before the command did");
     }
@@ -209,21 +162,7 @@ static void print_locks(const struct kvctl_options *options, const kv_result *re
 enum kvctl_exit kvctl_run_locks(const struct kvctl_command *command,
                                 const struct kvctl_options *options)
 {
-    const kv_op op = {.code = KV_OP_LOCKS, .limit = options->limit};
-    kv_client *client = NULL;
-    kv_result *result = NULL;
     (void)command;
-    enum kvctl_exit code = kvctl_connect_any(options, &client);
-    if (code == KVCTL_EXIT_OK) {
-        const kv_status status = kvctl_execute(&client, &op, &result);
-        if (status == KV_OK) {
-            print_locks(options, result);
-            code = kvctl_flush(options, KVCTL_EXIT_OK);
-        } else {
-            code = kvctl_fail_status(options, client, status, "locks");
-        }
-    }
-    kv_result_free(result);
-    kv_client_close(&client);
-    return code;
+    return kvctl_ask(options, &(kv_op){.code = KV_OP_LOCKS, .limit = options->limit}, "locks",
+                     print_locks);
 }

@@ -38,6 +38,9 @@ const char *kvctl_op_name(kv_op_code code)
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:
     case KV_OP_LOCKS:
+    case KV_OP_SESSION:
+    case KV_OP_SESSIONS:
+    case KV_OP_CLIENT_END:
         break;
     }
     return "";
@@ -313,11 +316,31 @@ static bool fields_parse(struct kvctl_operation *operation)
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:
     case KV_OP_LOCKS:
+    case KV_OP_SESSION:
+    case KV_OP_SESSIONS:
+    case KV_OP_CLIENT_END:
         return true;
     case KV_OP_HISTORY:
         return limit_parse(operation);
     }
     return false;
+}
+
+/* What a request that sets keys may have: {"ttl_ms": 1000} or {"session": "1732700000000.0"}. */
+static bool life_parse(struct kvctl_operation *operation)
+{
+    const json_t *session = json_object_get(operation->request, "session");
+    int64_t ttl_ms = 0;
+    if (session != NULL &&
+        (!json_is_string(session) ||
+         !kvctl_token_parse(json_string_value(session), &operation->op.session))) {
+        return REFUSE(operation, "\"session\" must be as in \"1732700000000.0\"");
+    }
+    if (!integer_parse(operation, "ttl_ms", 1, KVCTL_TTL_MS_MAX, &ttl_ms)) {
+        return false;
+    }
+    operation->op.ttl_ms = (uint32_t)ttl_ms;
+    return true;
 }
 
 /* What every request may have: {"stale": true, "timeout_ms": 500}. */
@@ -328,7 +351,8 @@ static bool common_parse(struct kvctl_operation *operation)
         return REFUSE(operation, "\"stale\" must be true or false");
     }
     operation->op.stale_ok = json_is_true(stale);
-    return integer_parse(operation, "timeout_ms", 1, KVCTL_TIME_MS_MAX, &operation->timeout_ms);
+    return integer_parse(operation, "timeout_ms", 1, KVCTL_TIME_MS_MAX, &operation->timeout_ms) &&
+           life_parse(operation);
 }
 
 bool kvctl_operation_parse(struct kvctl_operation *operation, const char *line, size_t size)

@@ -161,6 +161,9 @@ static json_t *result_json(kv_op_code code, const kv_result *result, enum kvctl_
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:
     case KV_OP_LOCKS:
+    case KV_OP_SESSION:
+    case KV_OP_SESSIONS:
+    case KV_OP_CLIENT_END:
         return json_true();
     }
     return json_null();

@@ -59,28 +59,34 @@ bool kvctl_integer_parse(const char *text, int64_t *ret)
     return true;
 }
 
-bool kvctl_time_parse(const char *text, uint64_t *ret_ms)
+static bool time_parse(const char *text, uint64_t max_ms, uint64_t *ret_ms)
 {
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}};
+    } units[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", KVCTL_TIME_MS_MAX}};
     if (!isdigit((unsigned char)text[0])) {
         return false;
     }
     char *end;
     errno = 0;
     const unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0 || number == 0 || number > KVCTL_TIME_MS_MAX) {
+    if (errno != 0 || number == 0 || number > max_ms) {
         return false;
     }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].unit) == 0 && number * units[i].ms <= KVCTL_TIME_MS_MAX) {
+        if (strcmp(end, units[i].unit) == 0 && number * units[i].ms <= max_ms) {
             *ret_ms = number * units[i].ms;
             return true;
         }
     }
     return false;
+}
+
+bool kvctl_time_parse(const char *text, uint64_t *ret_ms)
+{
+    return time_parse(text, KVCTL_TIME_MS_MAX, ret_ms);
 }
 
 bool kvctl_token_parse(const char *text, kv_token *ret)
@@ -202,8 +208,12 @@ static bool set_option(struct kvctl_options *options, enum kvctl_option option, 
         snprintf(form, FORM_BYTES_MAX, "the token of a lock, as in 1732700000000.1");
         return kvctl_token_parse(value, &options->token);
     }
+    if (option == KVCTL_OPTION_SESSION) {
+        snprintf(form, FORM_BYTES_MAX, "a session, as in 1732700000000.1");
+        return kvctl_token_parse(value, &options->session);
+    }
     snprintf(form, FORM_BYTES_MAX, "a time with its unit, as in 500ms, 5s or 2m");
-    return option == KVCTL_OPTION_TTL        ? kvctl_time_parse(value, &options->ttl_ms)
+    return option == KVCTL_OPTION_TTL        ? time_parse(value, KVCTL_TTL_MS_MAX, &options->ttl_ms)
            : option == KVCTL_OPTION_TIMEOUT  ? kvctl_time_parse(value, &options->timeout_ms)
            : option == KVCTL_OPTION_INTERVAL ? kvctl_time_parse(value, &options->interval_ms)
                                              : true; /* a switch: its bit says all */

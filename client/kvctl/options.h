@@ -38,7 +38,10 @@
     X(ON, "on", 0, "PARTITION", "the partition to create on, or where move and borrow execute")    \
     X(LEAST_LOADED, "least-loaded", 0, NULL, "create where the fewest placed keys live")           \
     X(TO, "to", 0, "PARTITION|NODE", "the partition to move to; the node that shall lead")         \
-    X(TTL, "ttl", 0, "TIME", "how long others wait when the holder dies; default: 10s")            \
+    X(TTL, "ttl", 0, "TIME",                                                                       \
+      "how long it lasts: a key (default: for ever), or a lock or session whose holder has died "  \
+      "(default: 10s); as in 500ms, 10s, 5m, 12h or 7d")                                           \
+    X(SESSION, "session", 0, "TOKEN", "the key lasts as long as this session, not longer")         \
     X(SHARED, "shared", 0, NULL, "for reading: others may share the keys")                         \
     X(NO_WAIT, "no-wait", 0, NULL, "end with exit code 4 instead of waiting for a lock")           \
     X(TOKEN, "token", 0, "TOKEN",                                                                  \
@@ -73,8 +76,9 @@ enum kvctl_output {
  * command. */
 #define KVCTL_ARGUMENTS_MAX 2056
 
-/* Longest --timeout and --interval: one day; beyond it someone has mistaken the unit. */
+/* Longest --timeout and --interval: one day; beyond it someone has mistaken the unit. And longest --ttl. */
 #define KVCTL_TIME_MS_MAX (24U * 3600U * 1000U)
+#define KVCTL_TTL_MS_MAX  (49U * KVCTL_TIME_MS_MAX)
 
 struct kvctl_options {
     uint64_t given; /* set of the options on the command line */
@@ -84,6 +88,7 @@ struct kvctl_options {
     uint64_t interval_ms; /* 0: the default */
     uint64_t ttl_ms;      /* 0: the default */
     kv_token token;       /* {0,0}: not given */
+    kv_token session;     /* the same */
     uint32_t behind;      /* arguments in front of "--" */
     const char *endpoints, *cluster, *prefix, *from, *directory, *name, *kvd; /* NULL: not given */
     uint32_t limit, count, on, to, nodes, partitions, replicas;               /* 0: not given */

@@ -230,6 +230,8 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     op->stale_ok = kvctl_given(request->options, KVCTL_BIT(STALE));
     op->no_wait = kvctl_given(request->options, KVCTL_BIT(NO_WAIT));
     op->token = request->options->token;
+    op->ttl_ms = (uint32_t)request->options->ttl_ms;
+    op->session = request->options->session;
     const char *inherited = getenv("KV_LOCK_TOKEN");
     if (op->token.clock == 0 && inherited != NULL && !op->stale_ok && !op->no_wait &&
         (request->command->options & KVCTL_BIT(TOKEN)) != 0 && op->code != KV_OP_SCAN &&
@@ -257,10 +259,13 @@ enum kvctl_exit kvctl_request_build(struct kvctl_request *request)
     case KV_OP_MARK:
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:
+    case KV_OP_SESSION:
+    case KV_OP_CLIENT_END:
         return KVCTL_EXIT_OK;
     case KV_OP_PARTITIONS:
     case KV_OP_HISTORY:
     case KV_OP_LOCKS:
+    case KV_OP_SESSIONS:
         op->limit = request->options->limit;
         return KVCTL_EXIT_OK;
     case KV_OP_GET:

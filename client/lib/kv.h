@@ -49,6 +49,7 @@ extern "C" {
     X(TOO_LARGE, 6, "a key, value or command exceeds its limit")                                   \
     X(LOCKED, 7, "a key is locked, and the command would not wait; not executed")                  \
     X(LOCK_LOST, 8, "the lock has ended, or does not hold the key; not executed")                  \
+    X(SESSION_ENDED, 9, "there is no such session, or it has ended; not executed")                 \
     X(INVALID, -1, "an argument is not valid")                                                     \
     X(UNAVAILABLE, -2, "no answer before the deadline; not executed")                              \
     X(IN_DOUBT, -3, "no answer before the deadline; may have been executed, or may yet be")        \
@@ -144,9 +145,12 @@ typedef enum kv_op_code {
     KV_OP_HISTORY,    /* the last changes of placement, newest first, up to limit */
     KV_OP_MARK,       /* a point in the order of all commands: see kv_backup_read */
     KV_OP_LOCK,       /* hold keys: kv_op.ttl_ms, shared, no_wait; see kv_lock */
-    KV_OP_UNLOCK,     /* end the lock kv_op.token */
-    KV_OP_KEEPALIVE,  /* the lock kv_op.token lasts for its ttl from now */
-    KV_OP_LOCKS       /* ask the oracle who holds keys, or waits for them, up to limit */
+    KV_OP_UNLOCK,     /* end the lock or session kv_op.token */
+    KV_OP_KEEPALIVE,  /* the lock or session kv_op.token lasts for its ttl from now */
+    KV_OP_LOCKS,      /* ask the oracle who holds keys, or waits for them, up to limit */
+    KV_OP_SESSION,    /* begin a session for keys: kv_op.ttl_ms; see kv_session_open */
+    KV_OP_SESSIONS,   /* ask the oracle which sessions and clients there are, up to limit */
+    KV_OP_CLIENT_END  /* no command of the client kv_op.token runs any more, at any partition */
 } kv_op_code;
 
 /* What a transaction asks of a key first. Values are compared as unsigned bytes. An absent key holds only ABSENT and NE, but
@@ -190,7 +194,7 @@ static inline kv_step kv_step_number(kv_step_code code, kv_bytes key, int64_t nu
     return step;
 }
 
-/* A lock. Tokens of the same key ascend: whoever sees a larger one knows that the smaller one is lost. {0,0}: none. */
+/* A lock or a session. Tokens of locks of the same key ascend: whoever sees a larger one knows that the smaller one is lost. {0,0}: none. */
 typedef struct kv_token {
     uint64_t clock;
     uint32_t group;
@@ -222,7 +226,8 @@ typedef struct kv_op {
     kv_token token;
     bool no_wait;     /* of commands on keys, and LOCK: KV_LOCKED instead of waiting for a lock */
     bool shared;      /* LOCK: for reading; others may share it */
-    uint32_t ttl_ms;  /* LOCK: how long it lasts without KEEPALIVE; 1 to a day */
+    uint32_t ttl_ms;  /* LOCK, SESSION: without KEEPALIVE; 1 to a day. Keys: 0: for ever */
+    kv_token session; /* the keys that are set last until this session ends; then no ttl_ms */
     kv_policy policy; /* GET to MPUT and TXN, on keys of several partitions */
     /* CREATE: partition; 0: the key's home. MOVE: partition. Policies MOVE and BORROW: where it is executed; 0: where most of the
      * keys are. */
@@ -301,6 +306,12 @@ kv_status kv_unlock(kv_client *client, kv_token token);
 /* Whether a lock of this client is lost, or may be for all that it knows: a hint. */
 bool kv_lock_is_lost(const kv_client *client, kv_token token);
 
+/* For keys that are to be gone with their owner (kv_op.session): renewed by kv_client_run until kv_session_close; KV_SESSION_ENDED:
+ * it had ended before. kv_session_is_lost: a hint, as above. */
+kv_status kv_session_open(kv_client *client, uint32_t ttl_ms, kv_token *ret);
+kv_status kv_session_close(kv_client *client, kv_token session);
+bool kv_session_is_lost(const kv_client *client, kv_token session);
+
 /* ---- Results ---- */
 
 /* Accessors take NULL for a result without anything in it, and any row number.
@@ -331,7 +342,7 @@ kv_place kv_result_place(const kv_result *result, uint32_t i);
 uint32_t kv_result_group(const kv_result *result);
 uint64_t kv_result_index(const kv_result *result);
 uint64_t kv_result_timestamp(const kv_result *result);
-kv_token kv_result_token(const kv_result *result);    /* LOCK */
+kv_token kv_result_token(const kv_result *result);    /* LOCK, SESSION */
 uint32_t kv_result_attempts(const kv_result *result); /* sendings it took, to all partitions */
 
 /* What it cost: partitions that took part, and whether the oracle did. */

@@ -356,12 +356,14 @@ static kv_status kv_read_fields(kv_client *client, const kv_op *op)
         return KV_OK;
     case KV_OP_HISTORY:
     case KV_OP_LOCKS:
+    case KV_OP_SESSIONS:
         client->command.limit = kv_limit_of(op);
         return KV_OK;
     case KV_OP_LOCK:
         client->command.shared = op->shared;
-        client->command.ttl_ms = op->ttl_ms;
         return kv_add_each(client, op, false);
+    case KV_OP_SESSION:
+    case KV_OP_CLIENT_END:
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:
         return KV_OK;
@@ -397,7 +399,8 @@ static kv_status kv_check_total(kv_client *client)
 static bool kv_read_lock(kv_client *client, const kv_op *op)
 {
     const enum wire_op code = client->command.op;
-    const bool about = op->code == KV_OP_UNLOCK || op->code == KV_OP_KEEPALIVE;
+    const bool about =
+        op->code == KV_OP_UNLOCK || op->code == KV_OP_KEEPALIVE || op->code == KV_OP_CLIENT_END;
     const bool under = (wire_op_is_access(code) || op->code == KV_OP_DELETE) &&
                        (op->policy == KV_POLICY_DEFAULT || op->policy == KV_POLICY_EXCHANGE);
     const bool waits =
@@ -412,14 +415,37 @@ static bool kv_read_lock(kv_client *client, const kv_op *op)
         kv_set_error(client, "this operation waits for no lock");
         return false;
     }
-    if (op->code == KV_OP_LOCK && (op->ttl_ms == 0 || op->ttl_ms > KV_LOCK_TTL_MS_MAX)) {
-        kv_set_error(client, "a lock lasts for 1 to %d ms without being renewed",
-                     KV_LOCK_TTL_MS_MAX);
-        return false;
-    }
     client->command.token.clock.value = op->token.clock;
     client->command.token.group.value = (uint16_t)op->token.group;
     client->command.no_wait = op->no_wait;
+    return true;
+}
+
+/* How long it lasts: a lock, a session, or the keys that are set. */
+static bool kv_read_life(kv_client *client, const kv_op *op)
+{
+    struct wire_command *command = &client->command;
+    if (op->code == KV_OP_LOCK || op->code == KV_OP_SESSION) {
+        command->ttl_ms = op->ttl_ms;
+        if (op->ttl_ms == 0 || op->ttl_ms > KV_LOCK_TTL_MS_MAX) {
+            kv_set_error(client, "it lasts for 1 to %d ms without being renewed",
+                         KV_LOCK_TTL_MS_MAX);
+            return false;
+        }
+        return true;
+    }
+    if (!wire_op_sets(command->op)) {
+        return true;
+    }
+    const bool has_session = op->session.clock != 0;
+    if ((has_session && op->ttl_ms != 0) || op->session.group >= KV_GROUPS_MAX ||
+        (op->session.group != 0 && !has_session)) {
+        kv_set_error(client, "keys last for a time or as long as a session, not both");
+        return false;
+    }
+    command->ttl_ms = op->ttl_ms;
+    command->session.clock.value = op->session.clock;
+    command->session.group.value = (uint16_t)op->session.group;
     return true;
 }
 
@@ -447,8 +473,11 @@ kv_status kv_read_op(kv_client *client, const kv_op *op)
         [KV_OP_UNLOCK] = WIRE_OP_UNLOCK,
         [KV_OP_KEEPALIVE] = WIRE_OP_KEEPALIVE,
         [KV_OP_LOCKS] = WIRE_OP_LOCKS,
+        [KV_OP_SESSION] = WIRE_OP_SESSION_BEGIN,
+        [KV_OP_SESSIONS] = WIRE_OP_SESSIONS,
+        [KV_OP_CLIENT_END] = WIRE_OP_SESSION_CLOSE,
     };
-    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_LOCKS) {
+    if ((unsigned)op->code < KV_OP_GET || (unsigned)op->code > KV_OP_CLIENT_END) {
         kv_set_error(client, "there is no operation %d", (int)op->code);
         return KV_INVALID;
     }
@@ -459,6 +488,7 @@ kv_status kv_read_op(kv_client *client, const kv_op *op)
     }
     client->reordered = false;
     wire_command_begin(&client->command, ops[op->code]);
-    const kv_status status = kv_read_lock(client, op) ? kv_read_fields(client, op) : KV_INVALID;
+    const bool valid = kv_read_lock(client, op) && kv_read_life(client, op);
+    const kv_status status = valid ? kv_read_fields(client, op) : KV_INVALID;
     return status == KV_OK ? kv_check_total(client) : status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kv_lock: locks of this client, and their renewal.
+/* kv_lock: locks and sessions of this client, and their renewal.
  *
- * A lock is renewed every third of its ttl, by whoever runs the client (kv_client_run). An answer LOCK_LOST, or none for a whole ttl,
+ * Each is renewed every third of its ttl, by whoever runs the client (kv_client_run). An answer LOCK_LOST, or none for a whole ttl,
  * means that it is lost; that matters to the caller only, since the cluster checks the token of every command. */
 #include <stdlib.h>
 
@@ -93,6 +93,20 @@ void kv_locks_close(kv_client *client)
     }
 }
 
+/* Renew it from now on. */
+static void kv_hold(kv_client *client, kv_token token, uint32_t ttl_ms)
+{
+    const uint64_t now = kv_now_us(), ttl_us = (uint64_t)ttl_ms * 1000;
+    struct kv_held *held = kv_alloc_zero(1, sizeof(*held));
+    *held = (struct kv_held){.client = client,
+                             .token = token,
+                             .ttl_us = ttl_us,
+                             .renew_at = now + ttl_us / LOCK_RENEWALS,
+                             .good_until = now + ttl_us,
+                             .next = client->held};
+    client->held = held;
+}
+
 kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
                   const kv_lock_options *options, kv_token *ret)
 {
@@ -109,15 +123,7 @@ kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
     const kv_status status = kv_execute(client, &op, &result);
     if (status == KV_OK) {
         *ret = kv_result_token(result);
-        struct kv_held *held = kv_alloc_zero(1, sizeof(*held));
-        const uint64_t now = kv_now_us();
-        *held = (struct kv_held){.client = client,
-                                 .token = *ret,
-                                 .ttl_us = (uint64_t)op.ttl_ms * 1000,
-                                 .renew_at = now + (uint64_t)op.ttl_ms * 1000 / LOCK_RENEWALS,
-                                 .good_until = now + (uint64_t)op.ttl_ms * 1000,
-                                 .next = client->held};
-        client->held = held;
+        kv_hold(client, *ret, op.ttl_ms);
     }
     kv_result_free(result);
     return status;
@@ -139,4 +145,31 @@ bool kv_lock_is_lost(const kv_client *client, kv_token token)
 {
     const struct kv_held *held = kv_held_find(client, token);
     return held == NULL || held->lost || kv_now_us() >= held->good_until;
+}
+
+/* ---- Sessions: a lease in the same way, on no keys ---- */
+
+kv_status kv_session_open(kv_client *client, uint32_t ttl_ms, kv_token *ret)
+{
+    kv_result *result = NULL;
+    const kv_op op = {.code = KV_OP_SESSION,
+                      .ttl_ms = ttl_ms == 0 ? KV_LOCK_TTL_MS_DEFAULT : ttl_ms};
+    const kv_status status = kv_execute(client, &op, &result);
+    if (status == KV_OK) {
+        *ret = kv_result_token(result);
+        kv_hold(client, *ret, op.ttl_ms);
+    }
+    kv_result_free(result);
+    return status;
+}
+
+kv_status kv_session_close(kv_client *client, kv_token session)
+{
+    const kv_status status = kv_unlock(client, session);
+    return status == KV_LOCK_LOST ? KV_SESSION_ENDED : status;
+}
+
+bool kv_session_is_lost(const kv_client *client, kv_token session)
+{
+    return kv_lock_is_lost(client, session);
 }

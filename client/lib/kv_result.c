@@ -29,6 +29,8 @@ static kv_status kv_status_of_verdict(enum wire_verdict verdict)
         return KV_LOCKED;
     case WIRE_VERDICT_LOCK_LOST:
         return KV_LOCK_LOST;
+    case WIRE_VERDICT_SESSION_ENDED:
+        return KV_SESSION_ENDED;
     case WIRE_VERDICT_STALE:
     case WIRE_VERDICT_PINNED:
     case WIRE_VERDICT_DEFERRED:

@@ -60,6 +60,9 @@
 /* Longest time that a lock lasts without being renewed: a day. */
 #define KV_LOCK_TTL_MS_MAX 86400000
 
+/* Longest ttl of a key: what 32 bits of milliseconds hold, 49 days. */
+#define KV_KEY_TTL_MS_MAX UINT32_MAX
+
 /* Commands of one session that are not yet covered by its floor: what a replica must remember for it. */
 #define KV_SESSION_OUTSTANDING_MAX 1024
 

@@ -111,7 +111,7 @@ void node_port_answer_read(const struct node_port *port, const struct node_read_
 void node_port_refuse_read(const struct node_port *port,
                            uint64_t token); /* the body is no valid read */
 
-/* A message of the kinds SIGNAL, SIGNAL_REQUEST or SIGNAL_ACK: to `to` if that is set, else to the leader of its group or to
+/* A message of the kinds SIGNAL, SIGNAL_REQUEST, SIGNAL_ACK or FORWARD: to `to` if that is set, else to the leader of its group or to
  * all of its members. Sender and speaker are filled in. It may be lost. */
 void node_port_send(const struct node_port *port, const struct wire_message *message,
                     bool everyone);

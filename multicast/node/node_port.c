@@ -53,7 +53,7 @@ void node_port_send(const struct node_port *port, const struct wire_message *mes
     struct wire_message sent = *message;
     KV_ASSERT(message->kind == WIRE_MESSAGE_SIGNAL ||
               message->kind == WIRE_MESSAGE_SIGNAL_REQUEST ||
-              message->kind == WIRE_MESSAGE_SIGNAL_ACK);
+              message->kind == WIRE_MESSAGE_SIGNAL_ACK || message->kind == WIRE_MESSAGE_FORWARD);
     sent.from = port->node->self;
     sent.as.signal.speaker = order_speaker(order); /* first in all of them (wire/message.h) */
     if (message->to.value != 0) {

@@ -258,6 +258,7 @@ void node_on_client(struct node *node, const struct net_route *route,
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REPLY:
     case WIRE_MESSAGE_STATUS_REPLY:

@@ -143,6 +143,7 @@ static bool on_peer(struct node *node, const struct wire_message *message)
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
         return on_application_message(node, member, message);
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:

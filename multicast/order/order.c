@@ -203,6 +203,7 @@ static bool on_own_message(struct order *order, const struct wire_message *messa
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
         return true; /* for the application, whose driver asks order_hear; nothing is ordered by them */
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:

@@ -292,6 +292,7 @@ static void raft_on_message(struct raft *raft, const struct wire_message *messag
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REQUEST:

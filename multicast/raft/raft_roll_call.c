@@ -53,6 +53,7 @@ bool raft_ignore_while_blank(struct raft *raft, const struct wire_message *messa
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
     case WIRE_MESSAGE_HELLO:
     case WIRE_MESSAGE_WELCOME:
     case WIRE_MESSAGE_REQUEST:

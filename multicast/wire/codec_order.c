@@ -188,3 +188,19 @@ void wire_read_signal_ack(struct wire_reader *reader, struct wire_signal_ack *re
     ret->speaker = read_speaker(reader);
     ret->id = wire_read_id(reader);
 }
+
+void wire_pack_forward(struct kv_buffer *packer, const struct wire_forward *message)
+{
+    pack_speaker(packer, &message->speaker);
+    wire_pack_id(packer, message->id);
+    wire_pack_uint(packer, message->destinations.bits);
+    wire_pack_bytes(packer, message->body);
+}
+
+void wire_read_forward(struct wire_reader *reader, struct wire_forward *ret)
+{
+    ret->speaker = read_speaker(reader);
+    ret->id = wire_read_id(reader);
+    ret->destinations.bits = wire_read_uint(reader, UINT64_MAX);
+    ret->body = wire_read_bytes(reader, KV_BODY_BYTES_MAX);
+}

@@ -134,6 +134,7 @@ void wire_command_begin(struct wire_command *command, enum wire_op op)
     command->no_wait = false;
     command->shared = false;
     command->ttl_ms = 0;
+    command->session = (kv_timestamp){0};
     command->guard_count = 0;
     command->branch_count[WIRE_BRANCH_THEN] = 0;
     command->branch_count[WIRE_BRANCH_ELSE] = 0;
@@ -142,6 +143,11 @@ void wire_command_begin(struct wire_command *command, enum wire_op op)
 bool wire_command_has_token(const struct wire_command *command)
 {
     return command->token.clock.value != 0;
+}
+
+bool wire_command_has_session(const struct wire_command *command)
+{
+    return command->session.clock.value != 0;
 }
 
 void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict)

@@ -37,15 +37,18 @@
       "bring keys to partition target; of each NOT_FOUND if there is none")                        \
     X(LOCK, lock, 14, 1, KV_COMMAND_KEYS_MAX, 0, false,                                            \
       "hold keys, for ttl_ms or until it is renewed; the token is its timestamp")                  \
-    X(UNLOCK, unlock, 15, 0, 0, 0, false, "oracle: end the lock of this token")                    \
+    X(UNLOCK, unlock, 15, 0, 0, 0, false, "oracle: end the lock or session of this token")         \
     X(KEEPALIVE, keepalive, 16, 0, 0, 0, false,                                                    \
-      "oracle: the lock of this token lasts for its ttl from now")                                 \
+      "oracle: the lock or session of this token lasts for its ttl from now")                      \
     X(REVOKE, revoke, 17, 1, KV_COMMAND_KEYS_MAX, 0, false,                                        \
       "by the oracle alone: a lock ends, unless it was renewed more than `number` times")          \
-    X(TICK, tick, 18, 0, 0, 0, false, "by the oracle alone: `number` us of ordered time")          \
+    X(TICK, tick, 18, 0, 0, 0, false, "by a group to itself: `number` us of ordered time")         \
+    X(EXPIRE, expire, 19, 1, 1, 0, false,                                                          \
+      "by a partition alone: a key goes, if its version is `token` and its life is over")          \
     X(SESSION_OPEN, session_open, 20, 0, 0, 0, false,                                              \
-      "oracle: register a session; its id is the timestamp")                                       \
-    X(SESSION_CLOSE, session_close, 21, 0, 0, 0, false, "oracle: end the session of this message") \
+      "oracle: register a client; the id of its messages is the timestamp")                        \
+    X(SESSION_CLOSE, session_close, 21, 0, 0, 0, false,                                            \
+      "oracle: the client of this message is gone; to all groups: the one of `token`")             \
     X(MAP, map, 22, 0, 0, 0, true, "oracle: bucket map version and partitions")                    \
     X(WHERE, where, 23, 1, KV_COMMAND_KEYS_MAX, 0, true,                                           \
       "oracle: the partition that each key is in, if it exists")                                   \
@@ -55,6 +58,14 @@
       "oracle: the last changes of placement, newest first; limit rows")                           \
     X(LOCKS, locks, 26, 0, 0, 0, true,                                                             \
       "oracle: a row for each key that is locked, by its holders; limit rows")                     \
+    X(SESSION_BEGIN, session_begin, 27, 0, 0, 0, false,                                            \
+      "to all groups: a session for keys, for ttl_ms or until it is renewed; its timestamp is "    \
+      "the token")                                                                                 \
+    X(SESSION_END, session_end, 28, 0, 0, 0, false,                                                \
+      "by the oracle alone, to all groups: it ends, unless it was renewed more than `number` "     \
+      "times")                                                                                     \
+    X(SESSIONS, sessions, 29, 0, 0, 0, true,                                                       \
+      "oracle: a row for each session, then one for each client; limit rows")                      \
     X(MARK, mark, 30, 0, 0, 0, false,                                                              \
       "to all groups: a cut between what stands before it and what behind; changes nothing")
 
@@ -143,14 +154,18 @@ struct wire_command {
     uint8_t owners[KV_COMMAND_KEYS_MAX];
     uint32_t value_count;                 /* key_count * values per key */
     kv_slice values[KV_COMMAND_KEYS_MAX]; /* at most KV_VALUE_BYTES_MAX each */
-    int64_t number; /* INCR: what to add; TICK: us; REVOKE: renewals that it knows of; else 0 */
-    uint32_t limit; /* SCAN, HISTORY, LOCKS: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
-    /* [locks.md] The lock that it is about, or under which it runs: then it touches only keys that this one holds. {0,0}: none.
-     * TICK: what its leader had delivered when it began to measure. */
+    int64_t
+        number; /* INCR: what to add; TICK: us; REVOKE, SESSION_END: renewals that it knows of; else 0 */
+    uint32_t limit; /* SCAN, HISTORY, LOCKS, SESSIONS: rows wanted, 1..KV_SCAN_ROWS_MAX; else 0 */
+    /* [locks.md] The lock or session that it is about, or the lock under which it runs: then it touches only keys that this one
+     * holds. {0,0}: none. TICK: what its leader had delivered when it began to measure. EXPIRE: a version. SESSION_CLOSE: a client. */
     kv_timestamp token;
-    bool no_wait;    /* LOCKED, rather than wait for a lock */
-    bool shared;     /* LOCK: others may share the keys for reading */
-    uint32_t ttl_ms; /* LOCK: 1..KV_LOCK_TTL_MS_MAX; else 0 */
+    bool no_wait; /* LOCKED, rather than wait for a lock */
+    bool shared;  /* LOCK: others may share the keys for reading */
+    /* LOCK, SESSION_BEGIN: 1..KV_LOCK_TTL_MS_MAX. Of a command that sets keys: how long what it sets lasts; 0: for ever. Else 0. */
+    uint32_t ttl_ms;
+    kv_timestamp
+        session; /* what it sets lasts as long as this session; EXPIRE: it has ended; {0,0}: none */
     /* TXN, else 0: the guards, then the steps of each branch; together 1..KV_TXN_STEPS_MAX. Each key is named by one at least. */
     uint32_t guard_count;
     uint32_t branch_count[WIRE_BRANCHES];
@@ -175,7 +190,8 @@ struct wire_command {
     X(PINNED, 12, "the oracle is about to run another command on the key: not moved now")          \
     X(DEFERRED, 13, "the message had no room for this key: it needs another one")                  \
     X(LOCKED, 14, "a key is locked, and the command would not wait")                               \
-    X(LOCK_LOST, 15, "the lock has ended, or does not hold the key")
+    X(LOCK_LOST, 15, "the lock has ended, or does not hold the key")                               \
+    X(SESSION_ENDED, 16, "the session that keys were to be bound to has ended")
 
 enum wire_verdict {
 #define X(NAME, number, text) WIRE_VERDICT_##NAME = number,
@@ -234,6 +250,9 @@ void wire_command_mark_uses(struct wire_command *command);
 
 /* Whether it runs under a token or is about one. */
 bool wire_command_has_token(const struct wire_command *command);
+
+/* Whether what it sets is bound to a session. */
+bool wire_command_has_session(const struct wire_command *command);
 
 /* An answer without rows and places. Both structs hold arrays for the largest case, so nobody clears them. */
 void wire_answer_begin(struct wire_answer *answer, enum wire_verdict verdict);

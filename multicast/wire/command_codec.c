@@ -7,7 +7,7 @@
  *   placement  [exec, policy, target, owners] or nil, if all of that is zero; owners: one byte per key, or none
  *   txn        [guards, then, [step ...]] or nil; how many of the steps are guards and the first branch
  *   step       [kind, key, operand ...]
- *   lock       [token clock, token group, no wait, shared, ttl]
+ *   lock       [token clock, token group, no wait, shared, ttl, session clock, session group]
  *   answer     [verdict, number, [[key, value or nil] ...], more, hint]             without places
  *              [verdict, number, [[key, value or nil] ...], more, hint, [place ...]]
  *   place      [key, verdict, group, version clock, version group]
@@ -24,7 +24,7 @@
 #define COMMAND_FIELDS      5
 #define COMMAND_FIELDS_ALL  7
 #define COMMAND_FIELDS_LOCK 8
-#define LOCK_FIELDS         5
+#define LOCK_FIELDS         7
 #define PLACEMENT_FIELDS    4
 #define TXN_FIELDS          3
 #define STEP_FIELDS         2 /* without operands */
@@ -84,8 +84,9 @@ static bool keys_differ(const struct wire_command *command)
 static bool numbers_fit(const struct wire_command *command)
 {
     const bool limited = command->op == WIRE_OP_SCAN || command->op == WIRE_OP_HISTORY ||
-                         command->op == WIRE_OP_LOCKS;
-    const bool counts = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE;
+                         command->op == WIRE_OP_LOCKS || command->op == WIRE_OP_SESSIONS;
+    const bool counts = command->op == WIRE_OP_TICK || command->op == WIRE_OP_REVOKE ||
+                        command->op == WIRE_OP_SESSION_END;
     return (command->number == 0 || command->op == WIRE_OP_INCR ||
             (counts && command->number > 0)) &&
            (limited ? command->limit >= 1 : command->limit == 0);
@@ -94,12 +95,25 @@ static bool numbers_fit(const struct wire_command *command)
 static bool has_lock(const struct wire_command *command)
 {
     return wire_command_has_token(command) || command->no_wait || command->shared ||
-           command->ttl_ms != 0;
+           command->ttl_ms != 0 || wire_command_has_session(command);
 }
 
 static bool has_tail(const struct wire_command *command)
 {
     return has_lock(command) || command->op == WIRE_OP_TXN;
+}
+
+/* How long something lasts: a lock, a session, or what a command sets. */
+static bool life_fits(const struct wire_command *command)
+{
+    const bool has_session = wire_command_has_session(command);
+    if (command->op == WIRE_OP_LOCK || command->op == WIRE_OP_SESSION_BEGIN) {
+        return command->ttl_ms >= 1 && command->ttl_ms <= KV_LOCK_TTL_MS_MAX && !has_session;
+    }
+    const bool sets = wire_op_sets(command->op);
+    return (command->ttl_ms == 0 || (sets && !has_session)) &&
+           (has_session ? sets || command->op == WIRE_OP_EXPIRE
+                        : command->session.group.value == 0);
 }
 
 /* Keys that are held stay where they are, so a command under a token brings none anywhere. */
@@ -108,15 +122,14 @@ static bool lock_fits(const struct wire_command *command)
     const enum wire_op op = command->op;
     const bool on_keys = wire_op_is_access(op) || wire_op_is_per_key(op);
     const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
-                       op == WIRE_OP_TICK;
+                       op == WIRE_OP_TICK || op == WIRE_OP_EXPIRE || op == WIRE_OP_SESSION_END;
     const bool under =
         (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
+    const bool may_have = about || under || op == WIRE_OP_SESSION_CLOSE;
     const bool has_token = wire_command_has_token(command);
-    return (has_token ? about || under : !about && command->token.group.value == 0) &&
+    return (has_token ? may_have : !about && command->token.group.value == 0) &&
            (!command->no_wait || (!has_token && (on_keys || op == WIRE_OP_LOCK))) &&
-           (!command->shared || op == WIRE_OP_LOCK) &&
-           (op == WIRE_OP_LOCK ? command->ttl_ms >= 1 && command->ttl_ms <= KV_LOCK_TTL_MS_MAX
-                               : command->ttl_ms == 0);
+           (!command->shared || op == WIRE_OP_LOCK) && life_fits(command);
 }
 
 static bool has_placement(const struct wire_command *command)
@@ -232,6 +245,8 @@ static void pack_lock(struct kv_buffer *packer, const struct wire_command *comma
     wire_pack_bool(packer, command->no_wait);
     wire_pack_bool(packer, command->shared);
     wire_pack_uint(packer, command->ttl_ms);
+    wire_pack_uint(packer, command->session.clock.value);
+    wire_pack_uint(packer, command->session.group.value);
 }
 
 void wire_command_encode(const struct wire_command *command, struct kv_buffer *ret)
@@ -383,7 +398,9 @@ static void read_lock(struct wire_reader *reader, struct wire_command *ret)
     ret->token.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
     ret->no_wait = wire_read_bool(reader);
     ret->shared = wire_read_bool(reader);
-    ret->ttl_ms = (uint32_t)wire_read_uint(reader, KV_LOCK_TTL_MS_MAX);
+    ret->ttl_ms = (uint32_t)wire_read_uint(reader, KV_KEY_TTL_MS_MAX);
+    ret->session.clock.value = wire_read_uint(reader, UINT64_MAX);
+    ret->session.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
     wire_reader_require(reader, has_lock(ret)); /* else the field is not there */
 }
 

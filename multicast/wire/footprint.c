@@ -33,6 +33,10 @@ bool wire_op_is_access(enum wire_op op)
     case WIRE_OP_LOCKS:
     case WIRE_OP_LOCK:
     case WIRE_OP_REVOKE:
+    case WIRE_OP_EXPIRE:
+    case WIRE_OP_SESSION_BEGIN:
+    case WIRE_OP_SESSION_END:
+    case WIRE_OP_SESSIONS:
     case WIRE_OP_MARK:
         return false;
     }
@@ -41,12 +45,31 @@ bool wire_op_is_access(enum wire_op op)
 
 bool wire_op_is_per_key(enum wire_op op)
 {
-    return op == WIRE_OP_CREATE || op == WIRE_OP_DELETE || op == WIRE_OP_MOVE;
+    return op == WIRE_OP_CREATE || op == WIRE_OP_DELETE || op == WIRE_OP_MOVE ||
+           op == WIRE_OP_EXPIRE;
+}
+
+bool wire_op_sets(enum wire_op op)
+{
+    return op == WIRE_OP_CREATE ||
+           (wire_op_is_access(op) && op != WIRE_OP_GET && op != WIRE_OP_MGET);
+}
+
+bool wire_op_is_session(enum wire_op op)
+{
+    return op == WIRE_OP_SESSION_BEGIN || op == WIRE_OP_SESSION_END;
 }
 
 bool wire_op_is_lock(enum wire_op op)
 {
     return op == WIRE_OP_LOCK || op == WIRE_OP_REVOKE;
+}
+
+bool wire_command_is_inside(const struct wire_command *command)
+{
+    return wire_command_has_token(command) &&
+           (wire_op_is_access(command->op) || command->op == WIRE_OP_DELETE ||
+            command->op == WIRE_OP_REVOKE);
 }
 
 bool wire_op_reads_everything(enum wire_op op)
@@ -76,6 +99,7 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i)
     case WIRE_OP_LOCK:
         return command->shared ? WIRE_USE_READ : WIRE_USE_WRITE;
     case WIRE_OP_DELETE:
+    case WIRE_OP_EXPIRE:
         return WIRE_USE_WRITE | WIRE_USE_REMOVE;
     case WIRE_OP_TXN:
         return command->uses[i];
@@ -88,6 +112,9 @@ unsigned wire_command_use(const struct wire_command *command, uint32_t i)
     case WIRE_OP_KEEPALIVE:
     case WIRE_OP_TICK:
     case WIRE_OP_LOCKS:
+    case WIRE_OP_SESSION_BEGIN:
+    case WIRE_OP_SESSION_END:
+    case WIRE_OP_SESSIONS:
     case WIRE_OP_MARK:
         break;
     }
@@ -138,6 +165,10 @@ static enum wire_step_kind step_of(enum wire_op op)
     case WIRE_OP_LOCKS:
     case WIRE_OP_LOCK:
     case WIRE_OP_REVOKE:
+    case WIRE_OP_EXPIRE:
+    case WIRE_OP_SESSION_BEGIN:
+    case WIRE_OP_SESSION_END:
+    case WIRE_OP_SESSIONS:
     case WIRE_OP_MARK:
         break;
     }
@@ -253,10 +284,16 @@ static kv_group_set all_groups(uint32_t partitions)
     return (kv_group_set){UINT64_MAX >> (KV_GROUPS_MAX - 1 - partitions)};
 }
 
+bool wire_command_goes_to_all(const struct wire_command *command)
+{
+    return command->op == WIRE_OP_MARK || wire_op_is_session(command->op) ||
+           (command->op == WIRE_OP_SESSION_CLOSE && wire_command_has_token(command));
+}
+
 kv_group_set wire_command_destinations(const struct wire_command *command, uint32_t partitions)
 {
     kv_group_set set = {0};
-    if (command->op == WIRE_OP_MARK) {
+    if (wire_command_goes_to_all(command)) {
         return all_groups(partitions);
     }
     if (command->exec) {
@@ -309,27 +346,39 @@ static bool is_partition(kv_group_id group, uint32_t partitions)
     return group.value >= 1 && group.value <= partitions;
 }
 
+/* A message without keys, or one by which the oracle is to run a command. `execution`: of a group in its own name. */
+static bool fits_oracle(const struct wire_command *command, bool on_keys, kv_group_set destinations,
+                        bool execution)
+{
+    if (command->op == WIRE_OP_TICK) {
+        return execution && kv_group_set_count(destinations) == 1;
+    }
+    const bool only_read = wire_op_reads_everything(command->op) || command->op == WIRE_OP_LOCKS ||
+                           command->op == WIRE_OP_SESSIONS;
+    const bool own = command->op == WIRE_OP_REVOKE || command->op == WIRE_OP_EXPIRE;
+    return destinations.bits == kv_group_set_of(KV_GROUP_ORACLE).bits && !execution &&
+           (command->exec ? on_keys && !own : !only_read);
+}
+
 bool wire_command_fits(const struct wire_command *command, kv_group_set destinations,
                        bool execution, uint32_t partitions)
 {
     const kv_group_set oracle = kv_group_set_of(KV_GROUP_ORACLE);
     const bool on_keys = wire_op_is_access(command->op) || wire_op_is_per_key(command->op) ||
                          wire_op_is_lock(command->op);
+    const bool expires = command->op == WIRE_OP_EXPIRE;
     if (command->target.value != 0 && !is_partition(command->target, partitions)) {
         return false;
     }
-    if (command->op == WIRE_OP_MARK) {
-        return destinations.bits == all_groups(partitions).bits && !execution;
+    if (wire_command_goes_to_all(command)) {
+        return destinations.bits == all_groups(partitions).bits &&
+               execution == (command->op == WIRE_OP_SESSION_END);
     }
     if (!on_keys || command->exec) {
-        const bool for_oracle =
-            command->exec ? on_keys && command->op != WIRE_OP_REVOKE
-                          : !wire_op_reads_everything(command->op) && command->op != WIRE_OP_LOCKS;
-        return destinations.bits == oracle.bits && for_oracle &&
-               execution == (command->op == WIRE_OP_TICK);
+        return fits_oracle(command, on_keys, destinations, execution);
     }
-    if (command->op == WIRE_OP_REVOKE && !execution) {
-        return false; /* nobody but the oracle */
+    if ((command->op == WIRE_OP_REVOKE || expires) && !execution) {
+        return false; /* nobody but a group itself */
     }
     for (uint32_t i = 0; i < command->owner_count; i++) {
         if (!is_partition((kv_group_id){command->owners[i]}, partitions)) {
@@ -337,16 +386,16 @@ bool wire_command_fits(const struct wire_command *command, kv_group_set destinat
         }
     }
     if (command->owner_count == 0) {
-        return !execution && !wire_op_is_lock(command->op) &&
+        return execution == expires && !wire_op_is_lock(command->op) &&
                kv_group_set_count(destinations) == 1 && destinations.bits != oracle.bits &&
                fits_alone(command, destinations, partitions);
     }
     kv_group_set wanted = wire_command_destinations(command, partitions);
-    if (wire_command_has_token(command) && !wire_op_is_lock(command->op) &&
+    if (wire_command_is_inside(command) && !wire_op_is_lock(command->op) &&
         kv_group_set_has(wanted, KV_GROUP_ORACLE)) {
         return false; /* a key that is held keeps its place [locks.md, L6] */
     }
-    if (execution) {
+    if (execution && !expires) {
         wanted.bits |= oracle.bits;
     }
     return wanted.bits == destinations.bits && kv_group_set_count(destinations) > 1;

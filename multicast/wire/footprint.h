@@ -22,12 +22,21 @@ enum wire_duty {
 unsigned wire_command_use(const struct wire_command *command, uint32_t i);
 
 /* Commands that read and write keys where they are: GET, PUT, PUT_IF_ABSENT, CAS, INCR, APPEND, MGET, MPUT, TXN. A policy
- * concerns only these. CREATE, DELETE and MOVE give a verdict for each key; a NO to one of them does not touch the others. */
+ * concerns only these. CREATE, DELETE, MOVE and EXPIRE give a verdict for each key; a NO to one of them does not touch the others. */
 bool wire_op_is_access(enum wire_op op);
 bool wire_op_is_per_key(enum wire_op op);
 
+/* Commands that may give keys a value: it can have a ttl, or be bound to a session. */
+bool wire_op_sets(enum wire_op op);
+
+/* SESSION_BEGIN and SESSION_END: to all groups [locks.md, K1]. */
+bool wire_op_is_session(enum wire_op op);
+
 /* LOCK and REVOKE: to the owners of their keys and the oracle [locks.md, L1]. */
 bool wire_op_is_lock(enum wire_op op);
+
+/* Whether it has its place inside of the lock of its token [locks.md, L4, L5]. */
+bool wire_command_is_inside(const struct wire_command *command);
 
 /* What is always a read, never ordered: it has no queues to wait in, so it waits for whatever was delivered before it. */
 bool wire_op_reads_everything(enum wire_op op);
@@ -49,8 +58,9 @@ unsigned wire_command_duties(const struct wire_command *command, uint32_t i, kv_
 bool wire_command_writes(const struct wire_command *command, uint32_t i, kv_group_id group,
                          kv_group_set destinations, uint32_t partitions);
 
-/* The groups of a command that has owners for all its keys, whoever is concerned with one of them; of a MARK all there are. {0}: of one
- * with `exec`. */
+/* The groups of a command that has owners for all its keys, whoever is concerned with one of them; of one that goes to all
+ * groups all there are. {0}: of one with `exec`. */
+bool wire_command_goes_to_all(const struct wire_command *command);
 kv_group_set wire_command_destinations(const struct wire_command *command, uint32_t partitions);
 
 /* Whether a message with this body may go to exactly these groups. An `execution` is dispatched by the oracle, which is then

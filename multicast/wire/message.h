@@ -40,6 +40,8 @@
     X(SIGNAL, signal, 16, LEADER, MEMBER, "a group's vote on a message whose turn has come there") \
     X(SIGNAL_REQUEST, signal_request, 17, LEADER, MEMBER, "what is your group's vote on it")       \
     X(SIGNAL_ACK, signal_ack, 18, LEADER, MEMBER, "this group needs that vote no more")            \
+    X(FORWARD, forward, 19, LEADER, LEADER,                                                        \
+      "a message of this group's own, to be ordered by the oracle first")                          \
     X(HELLO, hello, 20, CLIENT, NODE, "opens a conversation: versions and cluster")                \
     X(WELCOME, welcome, 21, NODE, CLIENT, "answers it: limits, nodes, groups")                     \
     X(REQUEST, request, 22, CLIENT, NODE, "a command or a read for one group")                     \

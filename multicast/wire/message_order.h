@@ -97,4 +97,13 @@ struct wire_signal_ack {
     kv_message_id id;
 };
 
+/* [docs/protocol/locks.md, K6] What has the oracle among its destinations enters the order there (decision 0006), so a group that
+ * wants it asks the oracle's leader; repeated until it is delivered. */
+struct wire_forward {
+    struct wire_speaker speaker;
+    kv_message_id id; /* a group's own */
+    kv_group_set destinations;
+    kv_slice body;
+};
+
 #endif

@@ -114,6 +114,7 @@ uint64_t engine_digest(const struct engine *engine)
         sessions->digest,
         sessions->floor.registered.clock.value,
         sessions->floor.registered.group.value,
+        engine->clock.now_us,
     };
     return engine_hash(parts, sizeof(parts));
 }

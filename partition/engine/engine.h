@@ -68,7 +68,7 @@ struct engine;
 enum engine_event_kind {
     ENGINE_EVENT_DELIVER, /* `entry`, `timestamp`: the next message of the delivered sequence */
     ENGINE_EVENT_REMOTE,  /* `entry`: a REMOTE entry of the group's log is committed */
-    ENGINE_EVENT_MESSAGE, /* `message`: SIGNAL, SIGNAL_REQUEST or SIGNAL_ACK of another group */
+    ENGINE_EVENT_MESSAGE, /* `message`: SIGNAL, SIGNAL_REQUEST, SIGNAL_ACK or FORWARD of another group */
     ENGINE_EVENT_READ, /* `token`, `body`: a linearizable read; all that it must see is delivered */
     ENGINE_EVENT_WORKED, /* `token`, `job`: its work has been done; results come in any order */
     ENGINE_EVENT_TICK    /* time has passed, or the member's role may have changed */

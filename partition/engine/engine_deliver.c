@@ -78,6 +78,7 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->timestamp = reply->timestamp;
     run->index = reply->index;
     run->position = engine->delivered;
+    run->time_us = engine->clock.now_us;
     run->destinations = entry->destinations;
     run->refusal = refusal;
     run->has_session = has_session;
@@ -164,6 +165,23 @@ static void engine_deliver_count(struct engine *engine, uint64_t position)
     engine->delivered = position > next ? position : next;
 }
 
+/* [locks.md, K4] A TICK counts if its leader had been given the last but one when it began to measure: so at most two TICKs that are
+ * delivered behind a command can tell of time from before it. */
+static void engine_deliver_time(struct engine *engine, kv_timestamp timestamp)
+{
+    const struct machine_footprint *footprint = &engine->footprint;
+    struct engine_clock *clock = &engine->clock;
+    engine->time_sent = false;
+    if (kv_timestamp_compare(footprint->since, clock->before_last) < 0) {
+        return;
+    }
+    clock->now_us += footprint->passes_us < MACHINE_TIME_COUNTED_US_MAX
+                         ? footprint->passes_us
+                         : MACHINE_TIME_COUNTED_US_MAX;
+    clock->before_last = clock->last;
+    clock->last = timestamp;
+}
+
 void engine_on_deliver(struct engine *engine, const struct engine_event *event)
 {
     struct wire_entry *entry = event->entry;
@@ -189,9 +207,18 @@ void engine_on_deliver(struct engine *engine, const struct engine_event *event)
                                             .timestamp = timestamp,
                                             .id = entry->id,
                                             .floor = entry->floor,
-                                            .position = event->position};
+                                            .position = event->position,
+                                            .time_us = engine->clock.now_us};
     if (engine_open(engine, wire_entry_body(entry), &context)) {
+        const kv_session_id ends =
+            refusal == WIRE_VERDICT_OK ? engine->footprint.ends : (kv_session_id){0};
+        if (engine->footprint.passes_us > 0) {
+            engine_deliver_time(engine, timestamp);
+        }
         engine_deliver_opened(engine, entry, session, &reply, refusal, known);
+        if (!kv_session_is_none(ends)) {
+            engine_session_end(&engine->sessions, ends, timestamp);
+        }
         return;
     }
     engine_expected_drop(engine, entry->id);

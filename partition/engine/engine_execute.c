@@ -72,6 +72,7 @@ static bool engine_open_read(struct engine *engine, kv_slice body)
     const struct machine_context context = {.group = engine->group,
                                             .destinations = kv_group_set_of(engine->group),
                                             .timestamp = engine->cursor,
+                                            .time_us = engine->clock.now_us,
                                             .read = true};
     return engine_open(engine, body, &context);
 }

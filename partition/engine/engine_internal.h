@@ -98,8 +98,15 @@ struct engine_run {
     bool inside_waits; /* it has a token, and not its turn inside */
     bool releases, mere;
     uint64_t job;      /* WORKING: its number */
+    uint64_t time_us;  /* at its delivery */
     uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;
+};
+
+/* Ordered time [locks.md, K4]: the sum of the TICKs that counted, and when the last two of them were delivered. */
+struct engine_clock {
+    uint64_t now_us;
+    kv_timestamp last, before_last;
 };
 
 struct engine {
@@ -107,6 +114,7 @@ struct engine {
     struct machine machine;
     struct engine_sessions sessions;
     kv_timestamp cursor; /* final timestamp of the last delivery */
+    struct engine_clock clock;
     uint64_t
         delivered; /* position of the last delivery, or counted since this engine began: orders runs and reads */
     uint64_t
@@ -139,6 +147,7 @@ struct engine {
     uint32_t dispatch_retries;
     kv_instant time_from, time_at;  /* a leader's measure of time for its machine; NEVER: none */
     kv_timestamp time_since;        /* the cursor at time_from */
+    bool time_sent;                 /* the last TICK has not come back */
     struct engine_effects *effects; /* of the running step */
 
     struct kv_buffer answer_bytes;
@@ -244,6 +253,9 @@ void engine_owe(struct engine *engine, struct engine_run *run, kv_group_id group
 void engine_send_signal(struct engine *engine, struct engine_run *run, struct engine_owed *owed,
                         bool everyone, kv_node_id to);
 void engine_send_request(struct engine *engine, const struct engine_run *run, kv_group_id group);
+
+/* Have the oracle's leader order it. */
+void engine_send_forward(struct engine *engine, const struct machine_dispatch *dispatch);
 
 /* Put another group's vote into the log, if this member leads and has not done so. */
 void engine_maybe_append(struct engine *engine, struct engine_run *run,

@@ -42,7 +42,8 @@ enum engine_judgement engine_judge(const struct engine_sessions *sessions,
                                    uint64_t floor, struct engine_record **ret)
 {
     *ret = NULL;
-    if (session == NULL && !engine_session_is_new(sessions, id.session)) {
+    const bool ended = session != NULL && session->floor == ENGINE_SESSION_ENDED;
+    if (ended || (session == NULL && !engine_session_is_new(sessions, id.session))) {
         return ENGINE_JUDGED_SESSION_UNKNOWN;
     }
     if (session != NULL && session->floor > floor) {

@@ -38,6 +38,7 @@ void engine_clear(struct engine *engine)
     KV_ASSERT(engine->queues == NULL && engine->run_count == 0 && TAILQ_EMPTY(&engine->ready));
     engine_sessions_clear(&engine->sessions);
     engine->cursor = (kv_timestamp){0};
+    engine->clock = (struct engine_clock){0};
     engine->delivered = 0;
     engine->begun = 0;
     engine->gate = (struct engine_gate){.at = KV_INSTANT_NEVER};
@@ -48,6 +49,7 @@ void engine_clear(struct engine *engine)
     engine->dispatch_at = KV_INSTANT_NEVER;
     engine->time_from = KV_INSTANT_NEVER;
     engine->time_at = KV_INSTANT_NEVER;
+    engine->time_sent = false;
     /* No bytes are no state: whether the machine refuses them or takes them, it is empty
      * afterwards. */
     (void)engine->machine.ops->load(engine->machine.state, kv_slice_of(NULL, 0), /* bases */ NULL);
@@ -105,7 +107,7 @@ static bool engine_load_record(struct engine *engine, struct engine_session *ses
     return true;
 }
 
-/* Sessions come by ascending last delivery: `before` is the one of the session before. */
+/* Sessions come in the order of their last deliveries: `before` is the one of the session before. */
 static bool engine_load_session(struct engine *engine, struct state_reader *reader,
                                 kv_timestamp *before)
 {
@@ -116,7 +118,7 @@ static bool engine_load_session(struct engine *engine, struct state_reader *read
     const kv_timestamp last = state_read_timestamp(reader);
     const uint32_t records = state_read_u32(reader);
     if (reader->failed || kv_session_is_none(id) || engine_session_find(sessions, id) != NULL ||
-        kv_timestamp_compare(last, *before) <= 0 ||
+        kv_timestamp_compare(last, *before) < 0 || /* one may end another */
         kv_timestamp_compare(last, engine->cursor) > 0 || records > KV_SESSION_OUTSTANDING_MAX) {
         return false;
     }
@@ -139,6 +141,9 @@ static bool engine_load_sessions(struct engine *engine, uint32_t magic, struct s
         return false;
     }
     engine->cursor = state_read_timestamp(reader);
+    engine->clock.now_us = state_read_u64(reader);
+    engine->clock.last = state_read_timestamp(reader);
+    engine->clock.before_last = state_read_timestamp(reader);
     const kv_timestamp floor = state_read_timestamp(reader);
     const uint32_t count = state_read_u32(reader);
     if (reader->failed || count > engine->sessions.max) {
@@ -227,7 +232,8 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
                                             .destinations = run->destinations,
                                             .timestamp = run->timestamp,
                                             .id = run->id,
-                                            .floor = run->entry->floor};
+                                            .floor = run->entry->floor,
+                                            .time_us = run->time_us};
     if (!engine_open(engine, run->body, &context)) {
         return false;
     }
@@ -320,6 +326,7 @@ static bool engine_load_run(struct engine *engine, struct state_reader *reader)
     const uint8_t flags = state_read_u8(reader);
     const kv_timestamp timestamp = state_read_timestamp(reader);
     const uint64_t index = state_read_u64(reader);
+    const uint64_t time_us = state_read_u64(reader);
     kv_message_id id;
     id.session.registered = state_read_timestamp(reader);
     id.sequence = state_read_u64(reader);
@@ -341,6 +348,7 @@ static bool engine_load_run(struct engine *engine, struct state_reader *reader)
     run->answers = (flags & ENGINE_SAVED_ANSWERS) != 0;
     run->timestamp = timestamp;
     run->index.value = index;
+    run->time_us = time_us;
     run->destinations.bits = destinations;
     kv_buffer_append(&run->no, no.data, no.size);
     return engine_load_votes(engine, run, reader) &&

@@ -120,6 +120,7 @@ void engine_run_open(struct engine *engine, struct engine_run *run)
         .id = run->id,
         .floor = run->entry == NULL ? 0 : run->entry->floor,
         .position = engine->begun != 0 && run->position >= engine->begun ? run->position : 0,
+        .time_us = run->time_us,
         .read = run->local,
     };
     const bool opened = engine_open(engine, run->body, &context);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* engine_save: the state as bytes, with or without the rows of the machine's stores.
  *
- *   u32 magic "KVE2", without rows "KVH2"  u16 group  u64+u16 cursor  u64+u16 session floor
+ *   u32 magic "KVE3", without rows "KVH3"  u16 group  u64+u16 cursor
+ *   u64 ordered time  u64+u16 last TICK  u64+u16 the one before  u64+u16 session floor
  *   u32 sessions, then for each, oldest delivery first:
  *     u64+u16 id  u64 floor  u64+u16 last delivery
  *     u32 records, then for each by ascending sequence:
  *       u64 sequence  u32 attempt  u8 verdict (0: it runs)  u8 complete  u64+u16 timestamp  u64 index
  *       u64 bytes of newer answers  u32 size  answer
  *   u32 runs, then for each, those that hold locks first, then those that wait, in the order of delivery:
- *     u8 state  u8 refusal  u8 verdict  u8 flags  u64+u16 timestamp  u64 index
+ *     u8 state  u8 refusal  u8 verdict  u8 flags  u64+u16 timestamp  u64 index  u64 time
  *     u64+u16 session  u64 sequence  u32 attempt  u64 destinations  u32 size  entry  u32 size  own NO
  *     u8 votes of others, each: u16 group  u8 flags  u8 verdict  u32 size  payload
  *     u8 votes for others, each: the same
@@ -97,6 +98,7 @@ static void engine_save_run(const struct engine_run *run, struct kv_buffer *scra
                                   (run->known ? ENGINE_SAVED_KNOWN : 0u)));
     state_write_timestamp(ret, run->timestamp);
     state_write_u64(ret, run->index.value);
+    state_write_u64(ret, run->time_us);
     state_write_timestamp(ret, run->id.session.registered);
     state_write_u64(ret, run->id.sequence);
     state_write_u32(ret, run->id.attempt);
@@ -135,6 +137,9 @@ static void engine_save_state(const struct engine *engine, bool rows, struct kv_
     state_write_u32(ret, rows ? ENGINE_SAVE_MAGIC : ENGINE_SAVE_MAGIC_HEAD);
     state_write_u16(ret, engine->group.value);
     state_write_timestamp(ret, engine->cursor);
+    state_write_u64(ret, engine->clock.now_us);
+    state_write_timestamp(ret, engine->clock.last);
+    state_write_timestamp(ret, engine->clock.before_last);
     state_write_timestamp(ret, sessions->floor.registered);
     state_write_u32(ret, sessions->count);
     const struct engine_session *session;

@@ -5,9 +5,9 @@
 
 #include "partition/engine/engine_internal.h"
 
-#define ENGINE_SAVE_MAGIC UINT32_C(0x3245564b) /* "KVE2" */
+#define ENGINE_SAVE_MAGIC UINT32_C(0x3345564b) /* "KVE3" */
 #define ENGINE_SAVE_MAGIC_HEAD                                                                     \
-    UINT32_C(0x3248564b) /* "KVH2": without the rows of the machine's stores */
+    UINT32_C(0x3348564b) /* "KVH3": without the rows of the machine's stores */
 
 /* Flags of a run. */
 #define ENGINE_SAVED_HAS_SESSION 1u

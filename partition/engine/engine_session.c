@@ -104,3 +104,15 @@ void engine_session_touch(struct engine_sessions *sessions, struct engine_sessio
     TAILQ_REMOVE(&sessions->by_age, session, by_age);
     TAILQ_INSERT_TAIL(&sessions->by_age, session, by_age);
 }
+
+void engine_session_end(struct engine_sessions *sessions, kv_session_id id, kv_timestamp timestamp)
+{
+    struct engine_session *session = engine_session_find(sessions, id);
+    if (session == NULL && !engine_session_is_new(sessions, id)) {
+        return; /* it was forgotten: that is as good */
+    }
+    if (session == NULL) {
+        session = engine_session_add(sessions, id);
+    }
+    engine_session_touch(sessions, session, ENGINE_SESSION_ENDED, timestamp);
+}

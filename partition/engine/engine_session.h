@@ -61,9 +61,12 @@ struct engine_session_key {
     uint64_t group;
 };
 
+/* The floor of a client that was ended: no sequence is above it. */
+#define ENGINE_SESSION_ENDED UINT64_MAX
+
 struct engine_session {
     struct engine_session_key key;
-    uint64_t floor;    /* E2 */
+    uint64_t floor;    /* E2; ENGINE_SESSION_ENDED: nothing of it runs any more */
     kv_timestamp last; /* final timestamp of its last delivery: its age */
     uint64_t hash;     /* its share in the digest, its records' excluded */
     struct engine_records records;
@@ -102,6 +105,9 @@ struct engine_session *engine_session_add(struct engine_sessions *sessions, kv_s
  * youngest. */
 void engine_session_touch(struct engine_sessions *sessions, struct engine_session *session,
                           uint64_t floor, kv_timestamp timestamp);
+
+/* A client ends, whether it is in the table or not: it stays there, as the youngest, with nothing above its floor. */
+void engine_session_end(struct engine_sessions *sessions, kv_session_id id, kv_timestamp timestamp);
 
 kv_session_id engine_session_id(const struct engine_session *session);
 

@@ -5,7 +5,8 @@
  *    same vote to every member, and is what an acknowledgement says.
  * 2. A message that is not running here and whose timestamp the cursor has passed is finished: its votes are acknowledged
  *    without a record of it.
- * 3. SIGNAL_REQUEST asks for a vote, SIGNAL_ACK ends the duty to keep one. */
+ * 3. SIGNAL_REQUEST asks for a vote, SIGNAL_ACK ends the duty to keep one.
+ * 4. FORWARD has the oracle's leader order something of this group's own, which it may not begin itself. */
 #include "partition/engine/engine_internal.h"
 
 struct engine_signal *engine_signal_of(struct engine_run *run, kv_group_id group)
@@ -244,6 +245,30 @@ static void engine_on_signal_ack(struct engine *engine, const struct wire_messag
     engine_run_maybe_forget(engine, run);
 }
 
+void engine_send_forward(struct engine *engine, const struct machine_dispatch *dispatch)
+{
+    struct wire_forward *forward =
+        &engine_signal_send(engine, WIRE_MESSAGE_FORWARD, KV_GROUP_ORACLE, true, KV_NODE_NONE)
+             ->as.forward;
+    forward->id = dispatch->id;
+    forward->destinations = dispatch->destinations;
+    forward->body = dispatch->body;
+}
+
+/* [K6] What it means is not looked at: it must hold at its turn, whoever wants it. */
+static void engine_on_forward(struct engine *engine, const struct wire_message *message)
+{
+    const struct wire_forward *forward = &message->as.forward;
+    if (!engine->leads || !kv_message_id_is_own(forward->id) ||
+        !kv_group_set_has(forward->destinations, engine->group) ||
+        kv_group_set_count(forward->destinations) < 2 ||
+        engine_run_find(engine, forward->id) != NULL) {
+        return;
+    }
+    *engine_emit_submit(engine) = (struct machine_dispatch){
+        .id = forward->id, .destinations = forward->destinations, .body = forward->body};
+}
+
 void engine_on_message(struct engine *engine, const struct wire_message *message)
 {
     if (message->kind == WIRE_MESSAGE_SIGNAL) {
@@ -252,6 +277,8 @@ void engine_on_message(struct engine *engine, const struct wire_message *message
         engine_on_signal_request(engine, message);
     } else if (message->kind == WIRE_MESSAGE_SIGNAL_ACK) {
         engine_on_signal_ack(engine, message);
+    } else if (message->kind == WIRE_MESSAGE_FORWARD) {
+        engine_on_forward(engine, message);
     }
 }
 

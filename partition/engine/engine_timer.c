@@ -140,6 +140,7 @@ void engine_on_role(struct engine *engine, bool leads)
     engine->dispatch_at = KV_INSTANT_NEVER;
     engine->time_from =
         KV_INSTANT_NEVER; /* [locks.md, T2] what another leader has measured is not this one's */
+    engine->time_sent = false;
 }
 
 /* [locks.md, T1-T3] What is lost of it, and what passes while nobody leads, makes leases longer. */
@@ -158,16 +159,30 @@ void engine_maybe_time(struct engine *engine)
         engine->time_since = engine->cursor;
     }
     uint64_t us = engine->now.us - engine->time_from.us;
-    if (us >= ENGINE_TIME_US) {
+    if (us >= ENGINE_TIME_US && (!engine->time_sent || us >= ENGINE_TIME_US_MAX)) {
         us = us < ENGINE_TIME_US_MAX ? us : ENGINE_TIME_US_MAX;
         if (ops->tick(engine->machine.state, us, engine->time_since, &tick)) {
-            tick.id = (kv_message_id){.sequence = engine->now.us, .attempt = KV_ATTEMPT_OWN};
+            tick.id = (kv_message_id){.sequence = engine->now.us * KV_GROUPS_MAX +
+                                                  engine->group.value, /* of no other group */
+                                      .attempt = KV_ATTEMPT_OWN};
             *engine_emit_submit(engine) = tick;
+            engine->time_sent = true;
         }
         engine->time_from = engine->now;
         engine->time_since = engine->cursor;
     }
-    engine->time_at = kv_instant_add(engine->time_from, ENGINE_TIME_US);
+    engine->time_at = kv_instant_add(engine->time_from,
+                                     engine->time_sent && us >= ENGINE_TIME_US
+                                         ? ENGINE_TIME_US_MAX
+                                         : ENGINE_TIME_US); /* or when the last one comes back */
+}
+
+/* What goes to the oracle, too, is ordered there first (decision 0006). */
+static bool engine_is_begun_elsewhere(const struct engine *engine,
+                                      const struct machine_dispatch *dispatch)
+{
+    return !kv_group_equal(engine->group, KV_GROUP_ORACLE) &&
+           kv_group_set_has(dispatch->destinations, KV_GROUP_ORACLE);
 }
 
 void engine_maybe_dispatch(struct engine *engine)
@@ -178,11 +193,17 @@ void engine_maybe_dispatch(struct engine *engine)
     }
     const bool all = engine->dispatched == 0;
     bool any = false;
-    while (engine->machine.ops->dispatch(engine->machine.state, engine->dispatched, &dispatch)) {
+    while (engine->machine.ops->dispatch(engine->machine.state, engine->clock.now_us,
+                                         engine->dispatched, &dispatch)) {
         engine->dispatched = dispatch.number;
-        if (engine_run_find(engine, dispatch.id) == NULL) {
+        if (engine_run_find(engine, dispatch.id) != NULL) {
+            continue;
+        }
+        any = true;
+        if (engine_is_begun_elsewhere(engine, &dispatch)) {
+            engine_send_forward(engine, &dispatch);
+        } else {
             *engine_emit_submit(engine) = dispatch;
-            any = true;
         }
     }
     if (any) {

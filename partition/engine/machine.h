@@ -18,6 +18,10 @@
 #include "multicast/wire/command.h"
 #include "partition/store/store.h"
 
+/* So much of a TICK counts as ordered time at most: what can be told of time from before a command is small (K4), and a leader that was
+ * stopped does not count its sleep. */
+#define MACHINE_TIME_COUNTED_US_MAX 200000
+
 /* What a command is told about itself. */
 struct machine_context {
     kv_group_id group; /* where it runs */
@@ -28,6 +32,7 @@ struct machine_context {
     uint64_t floor; /* that the message carries */
     uint64_t
         position; /* in the group's delivered sequence; 0: not known, of what was loaded unfinished */
+    uint64_t time_us; /* ordered time at its delivery: the same at every member [locks.md, K4] */
     bool read; /* it is not a message: it runs here, on the state as it is, and changes nothing */
 };
 
@@ -40,7 +45,8 @@ struct machine_variable {
 /* What a command touches, and whose votes it needs. */
 struct machine_footprint {
     uint32_t count; /* a variable that comes twice comes in the same mode */
-    struct machine_variable variables[KV_COMMAND_KEYS_MAX + 1]; /* the keys, and a lock's own */
+    struct machine_variable
+        variables[KV_COMMAND_KEYS_MAX + 1]; /* the keys, and a lock's or a session's own */
     bool
         cuts; /* a mark: the state between what stands before it and what behind is wanted (engine_cut) */
     bool everything; /* a read of a range: it waits for whatever was delivered before it */
@@ -52,6 +58,10 @@ struct machine_footprint {
     bool releases;      /* executed with OK it ends the lock of `token` */
     bool no_wait;       /* it is LOCKED if it would have to wait for a lock */
     kv_timestamp token; /* it runs inside of this lock, and takes no other places; {0,0}: none */
+    kv_session_id
+        ends; /* no message of this client runs any more that is delivered behind; {0}: none */
+    uint64_t passes_us; /* so much time has passed at this group, since `since` was delivered */
+    kv_timestamp since;
     bool computes; /* `take` is to be asked; set by every open of a machine that has that slot */
     kv_group_set awaits;  /* groups whose votes are needed to execute */
     kv_group_set tells;   /* groups that get this group's vote at its turn */
@@ -97,7 +107,7 @@ struct machine_changes {
 };
 
 /* Stores of a machine at most. */
-#define MACHINE_STORES_MAX 2
+#define MACHINE_STORES_MAX 4
 
 /* Where a machine keeps rows. */
 struct machine_store {
@@ -138,9 +148,9 @@ struct machine_ops {
 
     /* Run a read-only command without changing anything, its digest included. False: it is not read-only. */
     bool (*read)(void *state, struct wire_answer *ret);
-    /* What it wants to have run on other groups and has not executed here: the first one behind number `after`. False: there is
-     * none. NULL: there never is. */
-    bool (*dispatch)(void *state, uint64_t after, struct machine_dispatch *ret);
+    /* What it wants to have run in its own or a client's name and has not executed here: the first one behind number `after`; `time_us`: of
+     * the last delivery. False: there is none. NULL: there never is. */
+    bool (*dispatch)(void *state, uint64_t time_us, uint64_t after, struct machine_dispatch *ret);
     /* Whether it wants to be told how time passes; if so, and `us` is not 0, a command to this group alone that says that `us` have
      * passed, since a moment at which this member had been given what is up to `since`. NULL: it never does. */
     bool (*tick)(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret);

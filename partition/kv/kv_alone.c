@@ -23,7 +23,8 @@ static void alone_single(struct kv_machine *machine, struct wire_answer *ret)
         ret->row_count = 1;
     }
     if (outcome.changed) {
-        kv_put_row(machine, command->keys[0], outcome.after.value, machine->context.timestamp);
+        kv_put_row(machine, command->keys[0], outcome.after.value, machine->context.timestamp,
+                   &outcome.after.bond);
     }
 }
 
@@ -83,13 +84,19 @@ static void alone_delete(struct kv_machine *machine, struct wire_answer *ret)
 void kv_alone_execute(struct kv_machine *machine, struct wire_answer *ret)
 {
     const struct wire_command *command = &machine->command;
-    if (command->op == WIRE_OP_DELETE && command->key_count == 1) {
+    const enum wire_verdict verdict = kv_lives_vote(machine);
+    if (verdict != WIRE_VERDICT_OK) {
+        wire_answer_begin(ret, verdict);
+    } else if (command->op == WIRE_OP_DELETE && command->key_count == 1) {
         alone_delete(machine, ret);
     } else if (wire_op_is_per_key(command->op)) {
         (void)kv_vote(machine);
         placement_tally_begin(&machine->tally, command);
         placement_tally_add(&machine->tally, WIRE_VERDICT_OK, &machine->own);
         kv_execute_keys(machine);
+        if (command->op == WIRE_OP_EXPIRE) {
+            kv_expires_done(machine);
+        }
         placement_answer_keys(&machine->tally, machine->context.timestamp, ret);
     } else if (command->op == WIRE_OP_TXN || command->op == WIRE_OP_MGET ||
                command->op == WIRE_OP_MPUT) {

@@ -125,7 +125,8 @@ void kv_branch_apply(struct kv_machine *machine, uint32_t i)
         return;
     }
     if (pending->state.present) {
-        kv_put_row(machine, key, pending->state.value, pending->state.version);
+        kv_put_row(machine, key, pending->state.value, pending->state.version,
+                   &pending->state.bond);
     } else {
         (void)kv_remove_row(machine, key);
     }

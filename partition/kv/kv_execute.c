@@ -41,13 +41,15 @@ static void add_votes(struct kv_machine *machine, const struct machine_vote *vot
 
 /* ---- CREATE, DELETE, MOVE ---- */
 
-static void take_in(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version)
+static void take_in(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version,
+                    const struct kv_bond *bond)
 {
     /* [P1] It is not here; another group that votes against the rules could make it come twice, and then the later one is it. */
     if (kv_timestamp_compare(version, machine->context.timestamp) == 0) {
-        kv_put_row(machine, key, value, version);
+        kv_put_row(machine, key, value, version, bond);
     } else { /* as it was elsewhere */
         store_put(machine->rows, key, value, version);
+        kv_bind(machine, key, version, bond);
     }
     kv_moved_drop(&machine->moved, key);
 }
@@ -55,6 +57,7 @@ static void take_in(struct kv_machine *machine, kv_slice key, kv_slice value, kv
 static void let_go(struct kv_machine *machine, kv_slice key)
 {
     (void)store_remove(machine->rows, key);
+    kv_bind(machine, key, machine->context.timestamp, &KV_BOND_NONE);
     kv_moved_put(&machine->moved, key, machine->command.target, machine->context.timestamp);
 }
 
@@ -75,7 +78,7 @@ static void execute_key(struct kv_machine *machine, uint32_t i)
     const struct placement_key *known = &machine->tally.keys[i];
     const unsigned duties = duties_here(machine, i);
     const kv_slice key = command->keys[i];
-    if (command->op == WIRE_OP_DELETE) {
+    if (command->op == WIRE_OP_DELETE || command->op == WIRE_OP_EXPIRE) {
         if ((duties & WIRE_DUTY_OWNER) != 0) {
             (void)kv_remove_row(machine, key);
         }
@@ -89,8 +92,10 @@ static void execute_key(struct kv_machine *machine, uint32_t i)
     }
     if ((duties & WIRE_DUTY_TARGET) != 0) {
         const bool created = command->op == WIRE_OP_CREATE;
+        const struct kv_bond bond =
+            created ? machine->given : kv_bond_received(machine, &known->bond);
         take_in(machine, key, created ? command->values[i] : known->value,
-                created ? machine->context.timestamp : known->version);
+                created ? machine->context.timestamp : known->version, &bond);
     }
     if ((duties & WIRE_DUTY_HOME) != 0) {
         follow_stub(machine, i, true);
@@ -139,7 +144,8 @@ static void run_for_all(struct kv_machine *machine, struct placement_branch *ret
             kv_branch_lend(machine, i,
                            &(struct kv_state){.present = key->present,
                                               .value = key->value,
-                                              .version = key->version});
+                                              .version = key->version,
+                                              .bond = kv_bond_received(machine, &key->bond)});
         }
     }
     kv_branch_run(machine, branch, NULL, false, tally->rows[branch], ret);
@@ -158,7 +164,7 @@ static void execute_move(struct kv_machine *machine)
         if ((duties & WIRE_DUTY_TARGET) != 0) {
             const struct kv_state *state = &machine->pending[i].state;
             if (exists) {
-                take_in(machine, key, state->value, state->version);
+                take_in(machine, key, state->value, state->version, &state->bond);
             } else if (machine->tally.keys[i].present) {
                 kv_note_removed(machine, key); /* while it was on its way */
             }
@@ -227,6 +233,7 @@ void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buf
         item->has_value = pending->state.present && (duties & WIRE_DUTY_OWNER) != 0;
         item->value = item->has_value ? pending->state.value : (kv_slice){0};
         item->version = pending->state.version;
+        item->bond = kv_bond_sent(machine, &pending->state.bond);
     }
     if (machine->executed && kv_group_equal(to, KV_GROUP_ORACLE)) {
         for (uint32_t s = 0; s < wire_command_steps(command, branch); s++) {
@@ -289,7 +296,8 @@ static void execute_returned(struct kv_machine *machine, const struct machine_vo
         const kv_slice key = machine->command.keys[item->key];
         const unsigned duties = duties_here(machine, item->key);
         if ((duties & WIRE_DUTY_OWNER) != 0 && item->has_value) {
-            kv_put_row(machine, key, item->value, item->version);
+            const struct kv_bond bond = kv_bond_received(machine, &item->bond);
+            kv_put_row(machine, key, item->value, item->version, &bond);
         } else if ((duties & WIRE_DUTY_OWNER) != 0 && !item->present) {
             (void)kv_remove_row(machine, key);
         }
@@ -338,6 +346,9 @@ void kv_execute(struct kv_machine *machine, const struct machine_vote *votes, ui
             placement_answer_keys(&machine->tally, machine->context.timestamp, ret);
         } else {
             placement_answer_no(&machine->tally, machine->tally.verdict, ret);
+        }
+        if (command->op == WIRE_OP_EXPIRE) {
+            kv_expires_done(machine);
         }
     } else if (wire_op_is_lock(command->op)) {
         const enum wire_verdict verdict = placement_verdict(&machine->tally);

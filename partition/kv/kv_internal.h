@@ -5,13 +5,15 @@
  * 2. kv_step.c says what a guard or a step does to one value, kv_branch.c runs a list of them on the keys that are here.
  * 3. kv_vote.c votes on a command to several groups, kv_execute.c carries it out.
  * 4. kv_places.c knows which keys of this home are elsewhere, kv_moved.c remembers where keys went, kv_changes.c what they
- *    became. kv_number.c is decimal text, kv_save.c bytes. */
+ *    became, kv_bonds.c which of them do not last, kv_expire.c which of those are to go. kv_number.c is decimal text, kv_save.c bytes. */
 #ifndef KV_KV_KV_INTERNAL_H
 #define KV_KV_KV_INTERNAL_H
 
 #include "multicast/base/assert.h"
 #include "partition/kv/kv_arena.h"
+#include "partition/kv/kv_bonds.h"
 #include "partition/kv/kv_changes.h"
+#include "partition/kv/kv_expire.h"
 #include "partition/kv/kv_machine.h"
 #include "partition/store/store.h"
 #include "partition/kv/kv_moved.h"
@@ -31,6 +33,7 @@ struct kv_state {
     bool present;
     kv_slice value;
     kv_timestamp version;
+    struct kv_bond bond; /* what it is bound to */
 };
 
 /* What one step does. */
@@ -56,13 +59,17 @@ struct kv_machine {
         *stubs; /* keys of this home that are elsewhere; the value is the partition's number */
     struct kv_moved moved;     /* hints; not part of the state */
     struct kv_changes changes; /* for those who watch; not part of the state */
+    struct kv_bonds bonds;
+    struct kv_expires expires; /* what this member wants as a leader; not part of the state */
     kv_group_id group;
     uint32_t partitions;
 
     struct machine_context context; /* of the command that is open */
     struct wire_command command;
-    bool stale;                     /* the vote given last is a NO */
-    bool executed;                  /* it has been done */
+    struct kv_bond given;                           /* what it binds the keys to that it sets */
+    uint8_t session_variable[KV_KEY_BYTES_MAX + 1]; /* of the session that it is about */
+    bool stale;                                     /* the vote given last is a NO */
+    bool executed;                                  /* it has been done */
     bool mine[KV_COMMAND_KEYS_MAX]; /* this partition is the owner that the command names */
     struct placement_vote own;      /* the vote of this group */
     struct placement_vote others;   /* scratch for decoding those of others */
@@ -70,7 +77,9 @@ struct kv_machine {
     struct placement_tally tally;
     struct kv_pending pending[KV_COMMAND_KEYS_MAX];
     struct placement_result results[WIRE_BRANCHES][KV_TXN_STEPS_MAX];
-    struct kv_arena arena; /* values that are being put together */
+    struct kv_arena arena;        /* values that are being put together */
+    struct wire_command dispatch; /* scratch: an EXPIRE or a TICK */
+    struct kv_buffer ticked;      /* the body of the last TICK */
 };
 
 /* ---- kv_step.c ---- */
@@ -133,8 +142,13 @@ void kv_read_scan(const struct kv_machine *machine, struct wire_answer *ret);
 
 /* A key gets another value, or goes, by the command that is open: in the rows, and for those who watch. A move is no such change. False:
  * it was not there. */
-void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version);
+void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version,
+                const struct kv_bond *bond);
 bool kv_remove_row(struct kv_machine *machine, kv_slice key);
+
+/* The bond of a row that stays as it is. */
+void kv_bind(struct kv_machine *machine, kv_slice key, kv_timestamp version,
+             const struct kv_bond *bond);
 
 /* For those who watch only: it was never among the rows here. */
 void kv_note_removed(struct kv_machine *machine, kv_slice key);
@@ -151,6 +165,23 @@ bool kv_has_stub(const struct kv_machine *machine, kv_slice key);
 void kv_set_stub(struct kv_machine *machine, kv_slice key, kv_group_id group);
 void kv_drop_stub(struct kv_machine *machine, kv_slice key);
 kv_group_id kv_home_of(const struct kv_machine *machine, kv_slice key);
+
+/* ---- kv_lives.c ---- */
+
+/* What the command that is open binds keys to, and the session's own queue if it is about one or binds to one. [K3] */
+void kv_lives_open(struct kv_machine *machine, struct machine_footprint *footprint);
+
+/* OK, or that there is no such session (any more). */
+enum wire_verdict kv_lives_vote(const struct kv_machine *machine);
+
+/* SESSION_BEGIN or SESSION_END; the oracle's vote. */
+void kv_lives_execute(struct kv_machine *machine, const struct machine_vote *votes, uint32_t count,
+                      struct wire_answer *ret);
+
+/* A bond as another partition needs it, whose ordered time is another: what is left of it; and back. */
+struct placement_bond kv_bond_sent(const struct kv_machine *machine, const struct kv_bond *bond);
+struct kv_bond kv_bond_received(const struct kv_machine *machine,
+                                const struct placement_bond *bond);
 
 /* ---- kv_number.c ---- */
 

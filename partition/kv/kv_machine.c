@@ -39,8 +39,12 @@ static bool kv_machine_open(void *state, const struct machine_context *context, 
     if (context->read) {
         return opens_read(machine, ret);
     }
-    if (kv_session_is_none(context->id.session)) {
-        return false; /* only a registration comes without one, and that goes to the oracle */
+    const bool ticks = command->op == WIRE_OP_TICK;
+    const bool own = ticks || command->op == WIRE_OP_EXPIRE || command->op == WIRE_OP_REVOKE ||
+                     command->op == WIRE_OP_SESSION_END;
+    if (kv_session_is_none(context->id.session) != ticks ||
+        kv_message_id_is_own(context->id) != own) {
+        return false; /* a registration goes to the oracle; and nobody else says so */
     }
     if (command->exec ||
         !wire_command_fits(command, context->destinations, kv_message_id_is_execution(context->id),
@@ -48,13 +52,14 @@ static bool kv_machine_open(void *state, const struct machine_context *context, 
         return false;
     }
     placement_footprint(command, context, machine->partitions, ret);
+    kv_lives_open(machine, ret);
     return true;
 }
 
 static enum wire_verdict kv_machine_vote(void *state)
 {
     struct kv_machine *machine = state;
-    return machine->command.op == WIRE_OP_MARK ? WIRE_VERDICT_OK : kv_vote(machine);
+    return wire_command_goes_to_all(&machine->command) ? WIRE_VERDICT_OK : kv_vote(machine);
 }
 
 static void kv_machine_payload(void *state, kv_group_id to, struct kv_buffer *ret)
@@ -74,8 +79,12 @@ static enum machine_outcome kv_machine_execute(void *state, const struct machine
                                                uint32_t count, struct wire_answer *ret)
 {
     struct kv_machine *machine = state;
-    if (machine->command.op == WIRE_OP_MARK) {
+    if (wire_op_is_session(machine->command.op)) {
+        kv_lives_execute(machine, votes, count, ret);
+    } else if (wire_command_goes_to_all(&machine->command)) {
         ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
+    } else if (machine->command.op == WIRE_OP_TICK) {
+        ret->verdict = WIRE_VERDICT_OK; /* time has passed at its delivery */
     } else if (kv_group_set_count(machine->context.destinations) == 1) {
         kv_branch_reset(machine);
         kv_alone_execute(machine, ret);
@@ -95,7 +104,9 @@ static uint64_t kv_machine_digest(const void *state)
     const struct kv_machine *machine = state;
     /* An odd factor: a stub and a row with the same hash must not look alike. */
     return store_digest(machine->rows) +
-           store_digest(machine->stubs) * UINT64_C(0x9e3779b97f4a7c15);
+           store_digest(machine->stubs) * UINT64_C(0x9e3779b97f4a7c15) +
+           store_digest(machine->bonds.of_keys) * UINT64_C(0xd6e8feb86659fd93) +
+           store_digest(machine->bonds.ends) * UINT64_C(0xa0761d6478bd642f);
 }
 
 static uint64_t kv_machine_keys(const void *state)
@@ -109,12 +120,16 @@ static uint32_t kv_machine_stores(void *state, struct machine_store ret[MACHINE_
     const struct kv_machine *machine = state;
     ret[0] = (struct machine_store){.name = "rows", .store = machine->rows};
     ret[1] = (struct machine_store){.name = "stubs", .store = machine->stubs};
-    return 2;
+    ret[2] = (struct machine_store){.name = "bonds", .store = machine->bonds.of_keys};
+    ret[3] = (struct machine_store){.name = "ends", .store = machine->bonds.ends};
+    return 4;
 }
 
 bool kv_is_damaged(const struct kv_machine *machine)
 {
-    return store_status(machine->rows) != STATUS_OK || store_status(machine->stubs) != STATUS_OK;
+    return store_status(machine->rows) != STATUS_OK || store_status(machine->stubs) != STATUS_OK ||
+           store_status(machine->bonds.of_keys) != STATUS_OK ||
+           store_status(machine->bonds.ends) != STATUS_OK;
 }
 
 static void kv_machine_save(const void *state, bool rows, struct kv_buffer *ret)
@@ -126,6 +141,9 @@ static void kv_machine_clear(struct kv_machine *machine)
 {
     store_clear(machine->rows, /* base */ NULL);
     store_clear(machine->stubs, /* base */ NULL);
+    store_clear(machine->bonds.of_keys, /* base */ NULL);
+    store_clear(machine->bonds.ends, /* base */ NULL);
+    kv_expires_clear(&machine->expires);
     kv_moved_clear(&machine->moved);
     kv_changes_clear(&machine->changes);
 }
@@ -150,7 +168,33 @@ static void kv_machine_changes(const void *state, const struct machine_watch *wa
 
 static void kv_machine_renew(void *state)
 {
-    (void)state; /* it keeps nothing of clients */
+    struct kv_machine *machine = state;
+    kv_sessions_end_all(&machine->bonds);
+    kv_expires_clear(&machine->expires);
+}
+
+static bool kv_machine_dispatch(void *state, uint64_t time_us, uint64_t after,
+                                struct machine_dispatch *ret)
+{
+    return kv_expires_next(state, time_us, after, ret);
+}
+
+static bool kv_machine_tick(void *state, uint64_t us, kv_timestamp since,
+                            struct machine_dispatch *ret)
+{
+    struct kv_machine *machine = state;
+    if (us == 0 || !kv_expires_wait(&machine->expires)) {
+        return us == 0 && kv_expires_wait(&machine->expires);
+    }
+    struct wire_command *tick = &machine->dispatch;
+    wire_command_begin(tick, WIRE_OP_TICK);
+    tick->number = (int64_t)us;
+    tick->token = since;
+    kv_buffer_clear(&machine->ticked);
+    wire_command_encode(tick, &machine->ticked);
+    *ret = (struct machine_dispatch){.destinations = kv_group_set_of(machine->group),
+                                     .body = kv_buffer_slice(&machine->ticked)};
+    return true;
 }
 
 static void kv_machine_destroy(void *state)
@@ -159,6 +203,10 @@ static void kv_machine_destroy(void *state)
     kv_machine_clear(machine);
     store_destroy(&machine->rows);
     store_destroy(&machine->stubs);
+    store_destroy(&machine->bonds.of_keys);
+    store_destroy(&machine->bonds.ends);
+    kv_expires_close(&machine->expires);
+    kv_buffer_close(&machine->ticked);
     kv_arena_close(&machine->arena);
     kv_free(machine);
 }
@@ -169,6 +217,8 @@ static const struct machine_ops kv_machine_ops = {
     .payload = kv_machine_payload,
     .execute = kv_machine_execute,
     .read = kv_machine_read,
+    .dispatch = kv_machine_dispatch,
+    .tick = kv_machine_tick,
     .digest = kv_machine_digest,
     .keys = kv_machine_keys,
     .stores = kv_machine_stores,
@@ -186,6 +236,8 @@ struct machine kv_machine_new(kv_group_id group, uint32_t partitions)
     struct kv_machine *machine = kv_alloc_zero(1, sizeof(*machine));
     machine->rows = store_new();
     machine->stubs = store_new();
+    machine->bonds = (struct kv_bonds){.of_keys = store_new(), .ends = store_new()};
+    kv_expires_clear(&machine->expires);
     machine->group = group;
     machine->partitions = partitions;
     return (struct machine){.ops = &kv_machine_ops, .state = machine};

@@ -20,7 +20,10 @@ enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
 {
     struct kv_map_row row;
     if (store_get(machine->rows, key, &row)) {
-        *ret = (struct kv_state){.present = true, .value = row.value, .version = row.version};
+        *ret = (struct kv_state){.present = true,
+                                 .value = row.value,
+                                 .version = row.version,
+                                 .bond = kv_bond_of(&machine->bonds, key)};
         return KV_OWNED;
     }
     *ret = (struct kv_state){.present = false};
@@ -42,9 +45,23 @@ struct wire_place kv_place_of(const struct kv_machine *machine, kv_slice key)
     return place;
 }
 
-void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version)
+void kv_bind(struct kv_machine *machine, kv_slice key, kv_timestamp version,
+             const struct kv_bond *bond)
+{
+    if (kv_bond_is_none(bond) && store_count(machine->bonds.of_keys) == 0) {
+        return;
+    }
+    kv_bond_set(&machine->bonds, key, version, bond);
+    if (!kv_bond_is_none(bond)) {
+        kv_expires_bound(machine, bond);
+    }
+}
+
+void kv_put_row(struct kv_machine *machine, kv_slice key, kv_slice value, kv_timestamp version,
+                const struct kv_bond *bond)
 {
     store_put(machine->rows, key, value, version);
+    kv_bind(machine, key, version, bond);
     kv_changes_add(&machine->changes, machine->context.position, version, key, &value);
 }
 
@@ -59,6 +76,7 @@ bool kv_remove_row(struct kv_machine *machine, kv_slice key)
     if (!store_remove(machine->rows, key)) {
         return false;
     }
+    kv_bind(machine, key, machine->context.timestamp, &KV_BOND_NONE);
     kv_note_removed(machine, key);
     return true;
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_save: the stores as bytes, and back.
  *
- *   u8 form (2)  u16 group  u32 partitions
+ *   u8 form (4)  u16 group  u32 partitions
  *   u64 rows, then for each row by ascending key:
  *     u16 bytes of key  key  u64+u16 version  u32 bytes of value  value
  *   u64 stubs, in the same form; a value is one byte, the partition
+ *   u64 bonds, u64 ends, in the same form (kv_bonds.h)
  *
  * or, where a checkpoint keeps the rows elsewhere:
  *
- *   u8 form (3)  u16 group  u32 partitions  u64 rows  u64 digest  u64 stubs  u64 digest
+ *   u8 form (5)  u16 group  u32 partitions  u64 rows  u64 digest  u64 stubs  u64 digest  and so on
  *
  * The engine wraps it in a checksum; the checks here hold against bytes that were made to harm. */
 #include "partition/engine/state_bytes.h"
 #include "partition/kv/kv_internal.h"
 
-#define KV_SAVE_FORM      2
-#define KV_SAVE_FORM_HEAD 3
+#define KV_SAVE_FORM      4
+#define KV_SAVE_FORM_HEAD 5
 
 static void kv_save_store(struct store *store, struct kv_buffer *ret)
 {
@@ -46,9 +47,13 @@ void kv_save(const struct kv_machine *machine, bool rows, struct kv_buffer *ret)
     if (rows) {
         kv_save_store(machine->rows, ret);
         kv_save_store(machine->stubs, ret);
+        kv_save_store(machine->bonds.of_keys, ret);
+        kv_save_store(machine->bonds.ends, ret);
     } else {
         kv_save_sum(machine->rows, ret);
         kv_save_sum(machine->stubs, ret);
+        kv_save_sum(machine->bonds.of_keys, ret);
+        kv_save_sum(machine->bonds.ends, ret);
     }
 }
 
@@ -87,7 +92,8 @@ static bool kv_load_store(struct kv_machine *machine, struct store *store,
     for (uint64_t i = 0; i < rows; i++) {
         struct kv_map_row row;
         if (!kv_load_row(reader, &before, &row) ||
-            (store == machine->stubs && !kv_is_stub(machine, &row))) {
+            (store == machine->stubs && !kv_is_stub(machine, &row)) ||
+            (store == machine->bonds.ends && !kv_bond_is_end(&row))) {
             return false;
         }
         store_put(store, row.key, row.value, row.version);
@@ -113,9 +119,14 @@ bool kv_load(struct kv_machine *machine, kv_slice bytes, const struct store_base
         state_read_u32(&reader) != machine->partitions) {
         return false;
     }
-    const bool loaded = bases == NULL ? kv_load_store(machine, machine->rows, &reader) &&
-                                            kv_load_store(machine, machine->stubs, &reader)
-                                      : kv_load_sum(machine->rows, &bases[0], &reader) &&
-                                            kv_load_sum(machine->stubs, &bases[1], &reader);
+    const bool loaded = bases == NULL
+                            ? kv_load_store(machine, machine->rows, &reader) &&
+                                  kv_load_store(machine, machine->stubs, &reader) &&
+                                  kv_load_store(machine, machine->bonds.of_keys, &reader) &&
+                                  kv_load_store(machine, machine->bonds.ends, &reader)
+                            : kv_load_sum(machine->rows, &bases[0], &reader) &&
+                                  kv_load_sum(machine->stubs, &bases[1], &reader) &&
+                                  kv_load_sum(machine->bonds.of_keys, &bases[2], &reader) &&
+                                  kv_load_sum(machine->bonds.ends, &bases[3], &reader);
     return loaded && state_reader_is_done(&reader);
 }

@@ -11,6 +11,22 @@ static void step_set(struct kv_outcome *ret, kv_slice value)
     ret->after.value = value;
 }
 
+/* [K3] What it was bound to does not matter any more. */
+static void step_replace(const struct kv_machine *machine, struct kv_outcome *ret, kv_slice value)
+{
+    step_set(ret, value);
+    ret->after.bond = machine->given;
+}
+
+/* [K3] A part of it stays: it lasts as long as before, unless the command says something else. */
+static void step_change(const struct kv_machine *machine, struct kv_outcome *ret, kv_slice value)
+{
+    step_set(ret, value);
+    if (!kv_bond_is_none(&machine->given)) {
+        ret->after.bond = machine->given;
+    }
+}
+
 /* Carry the present value along with a NO, if it is small enough to be remembered in every record
  * of a session. */
 static void step_refuse(struct kv_outcome *ret, enum wire_verdict verdict,
@@ -23,15 +39,15 @@ static void step_refuse(struct kv_outcome *ret, enum wire_verdict verdict,
     }
 }
 
-static void step_cas(const struct wire_step *step, const struct kv_state *before,
-                     struct kv_outcome *ret)
+static void step_cas(const struct kv_machine *machine, const struct wire_step *step,
+                     const struct kv_state *before, struct kv_outcome *ret)
 {
     if (!before->present) {
         ret->verdict = WIRE_VERDICT_NOT_FOUND;
     } else if (!kv_slice_equal(before->value, step->expected)) {
         step_refuse(ret, WIRE_VERDICT_MISMATCH, before);
     } else {
-        step_set(ret, step->value);
+        step_replace(machine, ret, step->value);
     }
 }
 
@@ -50,7 +66,7 @@ static void step_incr(struct kv_machine *machine, const struct wire_step *step,
     }
     char text[KV_NUMBER_BYTES_MAX];
     const size_t size = kv_number_format(ret->number, text);
-    step_set(ret, kv_arena_copy(&machine->arena, kv_slice_of(text, size)));
+    step_change(machine, ret, kv_arena_copy(&machine->arena, kv_slice_of(text, size)));
     ret->row_present = true;
     ret->row = ret->after.value;
 }
@@ -70,7 +86,7 @@ static void step_append(struct kv_machine *machine, const struct wire_step *step
     if (step->value.size > 0) {
         memcpy(whole + head.size, step->value.data, step->value.size);
     }
-    step_set(ret, kv_slice_of(whole, head.size + step->value.size));
+    step_change(machine, ret, kv_slice_of(whole, head.size + step->value.size));
 }
 
 void kv_step_run(struct kv_machine *machine, const struct wire_step *step,
@@ -84,13 +100,13 @@ void kv_step_run(struct kv_machine *machine, const struct wire_step *step,
         ret->row = before->value;
         return;
     case WIRE_STEP_PUT:
-        step_set(ret, step->value);
+        step_replace(machine, ret, step->value);
         return;
     case WIRE_STEP_PUT_IF_ABSENT:
         if (before->present) {
             step_refuse(ret, WIRE_VERDICT_EXISTS, before);
         } else {
-            step_set(ret, step->value);
+            step_replace(machine, ret, step->value);
         }
         return;
     case WIRE_STEP_DELETE:
@@ -100,7 +116,7 @@ void kv_step_run(struct kv_machine *machine, const struct wire_step *step,
         ret->row_present = before->present; /* without the value */
         return;
     case WIRE_STEP_CAS:
-        step_cas(step, before, ret);
+        step_cas(machine, step, before, ret);
         return;
     case WIRE_STEP_INCR:
         step_incr(machine, step, before, ret);

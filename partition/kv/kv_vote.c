@@ -134,6 +134,10 @@ static void vote_keys(struct kv_machine *machine)
             } else {
                 vote_stale(machine, i);
             }
+        } else if (command->op == WIRE_OP_EXPIRE &&
+                   (kv_timestamp_compare(state->version, command->token) != 0 ||
+                    !kv_bond_is_over(&machine->bonds, &state->bond, machine->context.time_us))) {
+            placement_vote_item(&machine->own, i, WIRE_VERDICT_NOT_FOUND); /* K5 */
         } else if (command->op == WIRE_OP_MOVE &&
                    !kv_group_equal(command->target, machine->group)) {
             if (state->value.size > room) {
@@ -150,6 +154,11 @@ enum wire_verdict kv_vote(struct kv_machine *machine)
     enum wire_verdict verdict = WIRE_VERDICT_OK;
     placement_vote_begin(&machine->own);
     kv_branch_reset(machine);
+    verdict = kv_lives_vote(machine);
+    if (verdict != WIRE_VERDICT_OK) {
+        machine->stale = true;
+        return verdict;
+    }
     if (wire_op_is_per_key(machine->command.op)) {
         vote_keys(machine);
     } else if (machine->command.op == WIRE_OP_LOCK) {
@@ -185,6 +194,7 @@ static void send_values(struct kv_machine *machine, bool *spoken_of)
         item->has_value = true;
         item->value = state.value;
         item->version = state.version;
+        item->bond = kv_bond_sent(machine, &state.bond);
     }
 }
 

@@ -22,6 +22,12 @@ struct placement_branch {
     uint32_t bytes;            /* of the results */
 };
 
+/* What a value is bound to: a session, or how much ordered time is left of its life; or nothing (zeros). */
+struct placement_bond {
+    kv_timestamp session;
+    uint64_t left_us;
+};
+
 /* One key. A key without an item is as the command says, present, and unchanged. */
 struct placement_item {
     uint32_t key;
@@ -29,8 +35,9 @@ struct placement_item {
     bool present;
     bool has_value; /* present, and the receiver needs it; or the outcome for the receiver's key */
     kv_slice value;
-    kv_group_id group;    /* STALE: where it may be */
-    kv_timestamp version; /* of that, or of the value */
+    kv_group_id group;          /* STALE: where it may be */
+    kv_timestamp version;       /* of that, or of the value */
+    struct placement_bond bond; /* of the value */
 };
 
 /* The result of one step. */
@@ -75,6 +82,7 @@ struct placement_tally {
         bool has_value;
         kv_slice value;
         kv_timestamp version; /* of the value */
+        struct placement_bond bond;
         struct wire_place hint;
         bool has_hint;
     } keys[KV_COMMAND_KEYS_MAX];

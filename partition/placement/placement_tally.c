@@ -37,8 +37,10 @@ static unsigned rank_of(enum wire_verdict verdict)
         return 0;
     case WIRE_VERDICT_LOCKED:
         return 13;
-    case WIRE_VERDICT_OK:
+    case WIRE_VERDICT_SESSION_ENDED:
         return 14;
+    case WIRE_VERDICT_OK:
+        return 15;
     }
     KV_UNREACHABLE(); /* what came from others has been checked */
 }
@@ -89,6 +91,7 @@ static void add_item(struct placement_tally *tally, const struct placement_item 
         key->has_value = true;
         key->value = item->value;
         key->version = item->version;
+        key->bond = item->bond;
     }
     if (item->verdict == WIRE_VERDICT_STALE) {
         key->has_hint = true;
@@ -156,7 +159,7 @@ bool placement_present_after(const struct placement_tally *tally, uint32_t i)
     const struct wire_command *command = tally->command;
     bool present = tally->keys[i].present;
     if (!wire_op_is_access(command->op)) {
-        return command->op != WIRE_OP_DELETE;
+        return command->op != WIRE_OP_DELETE && command->op != WIRE_OP_EXPIRE;
     }
     const enum wire_branch branch = placement_branch_of(tally);
     const uint32_t steps = wire_command_steps(command, branch);

@@ -3,7 +3,8 @@
  *
  *   vote    [guards hold, then, else, [item ...], [row ...]]
  *   branch  [verdict, step, bytes]
- *   item    [key, verdict, present, value or nil, group, version clock, version group]
+ *   item    [key, verdict, present, value or nil, group, version clock, version group, bond or nil]
+ *   bond    [session clock, session group, left]
  *   row     [branch, step, value or nil] */
 #include "multicast/base/assert.h"
 #include "multicast/wire/packer.h"
@@ -12,7 +13,8 @@
 
 #define VOTE_FIELDS   5
 #define BRANCH_FIELDS 3
-#define ITEM_FIELDS   7
+#define ITEM_FIELDS   8
+#define BOND_FIELDS   3
 #define ROW_FIELDS    3
 
 void placement_vote_begin(struct placement_vote *vote)
@@ -50,6 +52,18 @@ static void pack_value(struct kv_buffer *packer, bool present, kv_slice value)
     }
 }
 
+static void pack_bond(struct kv_buffer *packer, const struct placement_bond *bond)
+{
+    if (bond->session.clock.value == 0 && bond->left_us == 0) {
+        wire_pack_nil(packer);
+        return;
+    }
+    wire_pack_array(packer, BOND_FIELDS);
+    wire_pack_uint(packer, bond->session.clock.value);
+    wire_pack_uint(packer, bond->session.group.value);
+    wire_pack_uint(packer, bond->left_us);
+}
+
 void placement_vote_encode(const struct placement_vote *vote, struct kv_buffer *ret)
 {
     const size_t before = ret->size;
@@ -69,6 +83,7 @@ void placement_vote_encode(const struct placement_vote *vote, struct kv_buffer *
         wire_pack_uint(ret, item->group.value);
         wire_pack_uint(ret, item->version.clock.value);
         wire_pack_uint(ret, item->version.group.value);
+        pack_bond(ret, &item->bond);
         bytes += item->has_value ? item->value.size : 0;
     }
     wire_pack_array(ret, vote->row_count);
@@ -115,6 +130,19 @@ static void read_branch(struct wire_reader *reader, const struct wire_command *c
     ret->bytes = (uint32_t)wire_read_uint(reader, UINT32_MAX);
 }
 
+static void read_bond(struct wire_reader *reader, struct placement_bond *ret)
+{
+    *ret = (struct placement_bond){0};
+    if (wire_read_nil(reader)) {
+        return;
+    }
+    wire_read_arity(reader, BOND_FIELDS);
+    ret->session.clock.value = wire_read_uint(reader, UINT64_MAX);
+    ret->session.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
+    ret->left_us = wire_read_uint(reader, UINT64_MAX);
+    wire_reader_require(reader, (ret->session.clock.value == 0) != (ret->left_us == 0));
+}
+
 static void read_item(struct wire_reader *reader, const struct wire_command *command,
                       struct placement_item *ret)
 {
@@ -128,6 +156,7 @@ static void read_item(struct wire_reader *reader, const struct wire_command *com
     ret->group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
     ret->version.clock.value = wire_read_uint(reader, UINT64_MAX);
     ret->version.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
+    read_bond(reader, &ret->bond);
     wire_reader_require(reader, ret->present || !ret->has_value);
 }
 

@@ -99,6 +99,7 @@ void cluster_trace_send(struct cluster *cluster, const struct wire_message *mess
     case WIRE_MESSAGE_SIGNAL:
     case WIRE_MESSAGE_SIGNAL_REQUEST:
     case WIRE_MESSAGE_SIGNAL_ACK:
+    case WIRE_MESSAGE_FORWARD:
         id = message->as.signal.id; /* behind the speaker in all of them */
         break;
     case WIRE_MESSAGE_DONE_REQUEST:

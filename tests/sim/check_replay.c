@@ -187,6 +187,7 @@ static bool observes(enum wire_verdict verdict)
     case WIRE_VERDICT_DEFERRED:
     case WIRE_VERDICT_LOCKED:
     case WIRE_VERDICT_LOCK_LOST:
+    case WIRE_VERDICT_SESSION_ENDED:
         return false;
     }
     KV_UNREACHABLE();

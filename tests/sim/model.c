@@ -185,6 +185,10 @@ uint32_t model_apply(struct model *model, const struct model_step *step, uint32_
     case WIRE_OP_REVOKE:
     case WIRE_OP_TICK:
     case WIRE_OP_LOCKS:
+    case WIRE_OP_EXPIRE:
+    case WIRE_OP_SESSION_BEGIN:
+    case WIRE_OP_SESSION_END:
+    case WIRE_OP_SESSIONS:
         break;
     }
     KV_UNREACHABLE(); /* model_decode_command lets none of them through */

@@ -225,9 +225,9 @@ static void handle_packet(struct sim *sim, struct sim_node *node, struct sim_pac
         return;
     }
     struct sim_member *member = &node->members[message->group.value];
-    const bool is_signal = message->kind == WIRE_MESSAGE_SIGNAL ||
-                           message->kind == WIRE_MESSAGE_SIGNAL_REQUEST ||
-                           message->kind == WIRE_MESSAGE_SIGNAL_ACK;
+    const bool is_signal =
+        message->kind == WIRE_MESSAGE_SIGNAL || message->kind == WIRE_MESSAGE_SIGNAL_REQUEST ||
+        message->kind == WIRE_MESSAGE_SIGNAL_ACK || message->kind == WIRE_MESSAGE_FORWARD;
     if (member->order != NULL && is_signal) {
         sim_execute_message(sim, node, member, message);
     } else if (member->order != NULL) {

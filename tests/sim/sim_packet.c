@@ -49,6 +49,9 @@ static struct attachments attachments_of(struct wire_message *message)
     case WIRE_MESSAGE_SIGNAL:
         attached.bytes = &message->as.signal.payload;
         break;
+    case WIRE_MESSAGE_FORWARD:
+        attached.bytes = &message->as.forward.body;
+        break;
     case WIRE_MESSAGE_VOTE_REQUEST:
     case WIRE_MESSAGE_VOTE_REPLY:
     case WIRE_MESSAGE_APPEND_REPLY:

@@ -105,6 +105,17 @@ static const struct machine *behind_const(const void *state)
     return &((const struct slow *)state)->behind;
 }
 
+static bool slow_dispatch(void *state, uint64_t time_us, uint64_t after,
+                          struct machine_dispatch *ret)
+{
+    return behind(state)->ops->dispatch(behind(state)->state, time_us, after, ret);
+}
+
+static bool slow_tick(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret)
+{
+    return behind(state)->ops->tick(behind(state)->state, us, since, ret);
+}
+
 static uint64_t slow_digest(const void *state)
 {
     return behind_const(state)->ops->digest(behind_const(state)->state);
@@ -151,6 +162,8 @@ static const struct machine_ops slow_ops = {
     .apply = slow_apply,
     .drop = slow_drop,
     .read = slow_read,
+    .dispatch = slow_dispatch,
+    .tick = slow_tick,
     .digest = slow_digest,
     .keys = slow_keys,
     .stores = slow_stores,
@@ -163,7 +176,7 @@ static const struct machine_ops slow_ops = {
 struct machine sim_slow_new(struct machine hidden)
 {
     struct slow *slow = kv_alloc_zero(1, sizeof(*slow));
-    KV_ASSERT(hidden.ops->dispatch == NULL && hidden.ops->take == NULL);
+    KV_ASSERT(hidden.ops->dispatch != NULL && hidden.ops->take == NULL);
     slow->behind = hidden;
     return (struct machine){.ops = &slow_ops, .state = slow};
 }

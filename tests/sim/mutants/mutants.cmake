@@ -351,11 +351,11 @@ mutate(partition/kv/kv_vote.c
 # move_keeps_source
 mutate(partition/kv/kv_execute.c
   "    (void)store_remove(machine->rows, key);
-    kv_moved_put"
+    kv_bind"
   "    if (!PLANTED(MOVE_KEEPS_SOURCE)) {
         (void)store_remove(machine->rows, key);
     }
-    kv_moved_put")
+    kv_bind")
 
 # borrow_not_returned
 mutate(partition/kv/kv_execute.c

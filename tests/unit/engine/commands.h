@@ -56,4 +56,16 @@ void apply_all(struct together *together, struct together_member *member);
 void deliver_from_to(struct together *together, unsigned from, unsigned to);
 void drop_all(struct together *together);
 
+/* The timestamp of what was ordered last. */
+kv_timestamp last(const struct together *together);
+
+/* UNLOCK or KEEPALIVE. */
+void order_about(struct together *together, kv_message_id id, enum wire_op op, kv_timestamp token);
+
+/* Let happen what happens within a time, timers included. */
+void run_for(struct together *together, uint64_t us);
+
+/* What the leader of a partition says; "" if there is no such key; valid until the next call. */
+const char *value_at(struct together *together, kv_slice key, unsigned at);
+
 #endif

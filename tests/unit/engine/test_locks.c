@@ -30,33 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static kv_timestamp last(const struct together *together)
-{
-    return (kv_timestamp){{together->clock}, {0}};
-}
-
-/* Let happen what happens within a time, timers included. */
-static void run_for(struct together *together, uint64_t us)
-{
-    const uint64_t until = together->now.us + us;
-    while (together->now.us <= until) {
-        for (unsigned g = 0; g < TOGETHER_GROUPS; g++) {
-            for (unsigned m = 0; m < TOGETHER_MEMBERS; m++) {
-                struct together_member *member = &together->members[g][m];
-                apply_all(together, member);
-                if (kv_instant_reached(engine_deadline(member->engine), together->now)) {
-                    together_tick(together, member);
-                }
-            }
-        }
-        while (together->packet_count > 0) {
-            together_deliver(together, 0);
-            together_drop(together, 0);
-        }
-        together->now.us += ENGINE_RETRY_US / 2;
-    }
-}
-
 #define SHORT_US 100000
 
 static struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at)
@@ -96,30 +69,6 @@ static void order_under(struct together *together, kv_message_id id, kv_timestam
     command->keys[command->key_count++] = key;
     command_add_value(command, value);
     (void)together_order(together, id, kv_group_set_of(group_of(at)));
-}
-
-static void order_about(struct together *together, kv_message_id id, enum wire_op op,
-                        kv_timestamp token)
-{
-    command_begin(together, op)->token = token;
-    (void)together_order(together, id, kv_group_set_of(KV_GROUP_ORACLE));
-}
-
-static const char *value_at(struct together *together, kv_slice key, unsigned at)
-{
-    static char text[32];
-    static struct wire_answer answer;
-    struct kv_buffer body = {0};
-    command_begin(together, WIRE_OP_GET)->keys[0] = key;
-    together->command.key_count = 1;
-    wire_command_encode(&together->command, &body);
-    const kv_slice said =
-        engine_read(together_leader(together, at)->engine, kv_buffer_slice(&body));
-    assert_int_equal(wire_answer_decode(said, &answer), STATUS_OK);
-    kv_buffer_close(&body);
-    snprintf(text, sizeof(text), "%.*s", answer.row_count == 0 ? 0 : (int)answer.rows[0].value.size,
-             answer.row_count == 0 ? "" : (const char *)answer.rows[0].value.data);
-    return text;
 }
 
 /* ---- Grants ---- */

@@ -230,6 +230,10 @@ static void send_to(struct together *together, const struct together_member *fro
     packet->message.from = node_of(from);
     packet->message.to = node_of(to);
     packet->message.as.signal.speaker = (struct wire_speaker){from->group, {1}, node_of(from)};
+    if (message->kind == WIRE_MESSAGE_FORWARD) {
+        kv_buffer_append(&packet->payload, message->as.forward.body.data,
+                         message->as.forward.body.size);
+    }
     if (message->kind == WIRE_MESSAGE_SIGNAL) {
         kv_buffer_append(&packet->payload, message->as.signal.payload.data,
                          message->as.signal.payload.size);
@@ -295,6 +299,8 @@ static void step(struct together *together, struct together_member *member,
     for (uint32_t i = 0; i < effects->submit_count; i++) {
         const struct machine_dispatch *submit = &effects->submits[i];
         together->submits++;
+        KV_ASSERT(member->group.value == 0 || /* the order would refuse it (decision 0006) */
+                  !kv_group_set_has(submit->destinations, KV_GROUP_ORACLE));
         if (!is_ordered(together, submit->id)) {
             (void)order_message(together, submit->id, submit->destinations, submit->floor,
                                 submit->body);
@@ -333,6 +339,9 @@ void together_deliver(struct together *together, uint32_t i)
     struct together_packet packet = together->packets[i];
     struct kv_buffer payload = {0};
     kv_buffer_append(&payload, packet.payload.data, packet.payload.size);
+    if (packet.message.kind == WIRE_MESSAGE_FORWARD) {
+        packet.message.as.forward.body = kv_buffer_slice(&payload);
+    }
     if (packet.message.kind == WIRE_MESSAGE_SIGNAL) {
         packet.message.as.signal.payload = kv_buffer_slice(&payload);
     }

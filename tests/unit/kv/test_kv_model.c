@@ -424,7 +424,7 @@ static enum status load_two(struct script *script, const char *first, const char
 {
     struct kv_buffer saved = {0};
     const char *const keys[] = {first, second};
-    state_write_u8(&saved, 2);
+    state_write_u8(&saved, 4);
     state_write_u16(&saved, 1);
     state_write_u32(&saved, 1);
     state_write_u64(&saved, 2);
@@ -435,6 +435,8 @@ static enum status load_two(struct script *script, const char *first, const char
         state_write_u32(&saved, 0);
     }
     state_write_u64(&saved, 0); /* stubs */
+    state_write_u64(&saved, 0); /* bonds */
+    state_write_u64(&saved, 0); /* ends */
     const struct machine *machine = &script->machine;
     const enum status status =
         machine->ops->load(machine->state, kv_buffer_slice(&saved), /* bases */ NULL);

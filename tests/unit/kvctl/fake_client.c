@@ -446,6 +446,9 @@ static kv_status execute(const kv_op *op, kv_result *result)
     case KV_OP_HISTORY:
         return tell_history(op, result);
     case KV_OP_MARK:
+    case KV_OP_SESSION:
+    case KV_OP_SESSIONS:
+    case KV_OP_CLIENT_END:
     case KV_OP_LOCK:
     case KV_OP_UNLOCK:
     case KV_OP_KEEPALIVE:

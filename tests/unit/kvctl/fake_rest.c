@@ -94,6 +94,18 @@ kv_status kv_unlock(kv_client *client, kv_token token)
     return KV_LOCK_LOST;
 }
 
+kv_status kv_session_open(kv_client *client, uint32_t ttl_ms, kv_token *ret)
+{
+    (void)client, (void)ttl_ms, (void)ret;
+    return KV_UNAVAILABLE;
+}
+
+kv_status kv_session_close(kv_client *client, kv_token session)
+{
+    (void)client, (void)session;
+    return KV_SESSION_ENDED;
+}
+
 bool kv_lock_is_lost(const kv_client *client, kv_token token)
 {
     (void)client;

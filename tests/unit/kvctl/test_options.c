@@ -107,7 +107,8 @@ static void a_time_needs_a_unit_and_is_bounded(void **state)
     static const struct {
         const char *text;
         uint64_t ms;
-    } good[] = {{"1ms", 1}, {"500ms", 500}, {"5s", 5000}, {"2m", 120000}, {"24h", 86400000}};
+    } good[] = {{"1ms", 1},     {"500ms", 500},    {"5s", 5000},
+                {"2m", 120000}, {"24h", 86400000}, {"1d", 86400000}};
     static const char *const bad[] = {"",
                                       "5",
                                       "ms",
@@ -117,7 +118,7 @@ static void a_time_needs_a_unit_and_is_bounded(void **state)
                                       "5 s",
                                       "5S",
                                       "25h",
-                                      "1d",
+                                      "2d",
                                       "s5",
                                       "+5s",
                                       "99999999999999999999s"};

@@ -34,13 +34,14 @@ static const char *below(const char *name)
 /* Generation 1 of a group: rows, and a blob. */
 static void make(kv_group_id group, const char *name)
 {
-    struct store_lmdb_options options = {.directory = below(name),
-                                         .map_bytes = UINT64_C(1) << 26,
-                                         .cluster = cluster,
-                                         .group = group,
-                                         .node = node,
-                                         .table_count = group.value == 0 ? 1 : 2,
-                                         .tables = {group.value == 0 ? "placed" : "rows", "stubs"}};
+    struct store_lmdb_options options = {
+        .directory = below(name),
+        .map_bytes = UINT64_C(1) << 26,
+        .cluster = cluster,
+        .group = group,
+        .node = node,
+        .table_count = group.value == 0 ? 1 : 4,
+        .tables = {group.value == 0 ? "placed" : "rows", "stubs", "bonds", "ends"}};
     struct store_lmdb *lmdb = NULL;
     struct store_lmdb_write *write = NULL;
     struct store_layer layer;

@@ -270,8 +270,8 @@ static void every_part_of_an_answer_is_held_to_its_limit(void **state)
     assert_int_equal(decode_answer(1, 0, 0, 0, KV_GROUPS_MAX - 1), STATUS_OK);
     assert_int_equal(decode_answer(1, 0, 0, 0, KV_GROUPS_MAX), STATUS_CORRUPT);
     assert_int_equal(decode_answer(0, 0, 0, 0, 0), STATUS_CORRUPT);
-    assert_int_equal(decode_answer(WIRE_VERDICT_LOCK_LOST, 0, 0, 0, 0), STATUS_OK);
-    assert_int_equal(decode_answer(WIRE_VERDICT_LOCK_LOST + 1, 0, 0, 0, 0), STATUS_CORRUPT);
+    assert_int_equal(decode_answer(WIRE_VERDICT_SESSION_ENDED, 0, 0, 0, 0), STATUS_OK);
+    assert_int_equal(decode_answer(WIRE_VERDICT_SESSION_ENDED + 1, 0, 0, 0, 0), STATUS_CORRUPT);
 }
 
 /* A command on one key with the last two fields as given in the forge's letters. */

@@ -153,6 +153,11 @@ static bool equal_signal_ack(const struct wire_signal_ack *a, const struct wire_
     return SAME_SPEAKER && SAME_ID(id);
 }
 
+static bool equal_forward(const struct wire_forward *a, const struct wire_forward *b)
+{
+    return SAME_SPEAKER && SAME_ID(id) && SAME(destinations.bits) && SAME_BYTES(body);
+}
+
 static bool equal_hello(const struct wire_hello *a, const struct wire_hello *b)
 {
     return SAME(version_min) && SAME(version_max);
@@ -307,9 +312,9 @@ bool wire_command_equal(const struct wire_command *a, const struct wire_command 
 {
     bool same = SAME(op) && SAME(key_count) && SAME(value_count) && SAME(number) && SAME(limit) &&
                 SAME(exec) && SAME(policy) && SAME(target.value) && SAME(owner_count) &&
-                SAME(token.clock.value) && SAME(token.group.value) && SAME(no_wait) &&
-                SAME(shared) && SAME(ttl_ms) && SAME(guard_count) && SAME(branch_count[0]) &&
-                SAME(branch_count[1]);
+                SAME(token.clock.value) && SAME(token.group.value) && SAME(session.clock.value) &&
+                SAME(session.group.value) && SAME(no_wait) && SAME(shared) && SAME(ttl_ms) &&
+                SAME(guard_count) && SAME(branch_count[0]) && SAME(branch_count[1]);
     for (uint32_t i = 0; same && i < a->owner_count; i++) {
         same = SAME(owners[i]);
     }

@@ -430,6 +430,13 @@ void wire_random_message(struct wire_random *random, enum wire_message_kind kind
     case WIRE_MESSAGE_SIGNAL_ACK:
         ret->as.signal_ack = (struct wire_signal_ack){any_speaker(random), any_id(random)};
         return;
+    case WIRE_MESSAGE_FORWARD:
+        ret->as.forward =
+            (struct wire_forward){.speaker = any_speaker(random),
+                                  .id = any_id(random),
+                                  .destinations = {any64(random)},
+                                  .body = wire_random_bytes(random, KV_BODY_BYTES_MAX)};
+        return;
     case WIRE_MESSAGE_HELLO:
         ret->as.hello.version_max = any16(random);
         ret->as.hello.version_min = (uint16_t)wire_random_number(random, ret->as.hello.version_max);
@@ -611,18 +618,23 @@ static void random_lock(struct wire_random *random, struct wire_command *command
 {
     const enum wire_op op = command->op;
     const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
-                       op == WIRE_OP_TICK;
+                       op == WIRE_OP_TICK || op == WIRE_OP_EXPIRE || op == WIRE_OP_SESSION_END;
     const bool under =
         (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
-    if (about || (under && kv_prng_chance(&random->prng, 1, 4))) {
+    if (about || ((under || op == WIRE_OP_SESSION_CLOSE) && kv_prng_chance(&random->prng, 1, 4))) {
         command->token = any_timestamp(random);
         command->token.clock.value |= 1;
     } else if (wire_op_is_access(op) || wire_op_is_per_key(op) || op == WIRE_OP_LOCK) {
         command->no_wait = kv_prng_chance(&random->prng, 1, 4);
     }
-    if (op == WIRE_OP_LOCK) {
-        command->shared = any_bool(random);
+    command->shared = op == WIRE_OP_LOCK && any_bool(random);
+    if (op == WIRE_OP_LOCK || op == WIRE_OP_SESSION_BEGIN) {
         command->ttl_ms = 1 + (uint32_t)wire_random_number(random, KV_LOCK_TTL_MS_MAX - 1);
+    } else if (wire_op_sets(op) && kv_prng_chance(&random->prng, 1, 4)) {
+        command->ttl_ms = (uint32_t)wire_random_number(random, KV_KEY_TTL_MS_MAX);
+    } else if ((wire_op_sets(op) || op == WIRE_OP_EXPIRE) && any_bool(random)) {
+        command->session = any_timestamp(random);
+        command->session.clock.value |= 1;
     }
 }
 
@@ -659,10 +671,11 @@ void wire_random_command(struct wire_random *random, struct wire_command *ret)
         ret->values[i] = wire_random_bytes(random, value_max);
     }
     ret->number = ret->op == WIRE_OP_INCR ? (int64_t)any64(random) : 0;
-    if (ret->op == WIRE_OP_TICK || ret->op == WIRE_OP_REVOKE) {
+    if (ret->op == WIRE_OP_TICK || ret->op == WIRE_OP_REVOKE || ret->op == WIRE_OP_SESSION_END) {
         ret->number = (int64_t)wire_random_number(random, INT64_MAX);
     }
-    ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY || ret->op == WIRE_OP_LOCKS
+    ret->limit = ret->op == WIRE_OP_SCAN || ret->op == WIRE_OP_HISTORY ||
+                         ret->op == WIRE_OP_LOCKS || ret->op == WIRE_OP_SESSIONS
                      ? (uint32_t)kv_prng_between(&random->prng, 1, KV_SCAN_ROWS_MAX)
                      : 0;
     if (sorted || ret->op == WIRE_OP_TXN || wire_op_is_per_key(ret->op)) {
