@@ -343,8 +343,9 @@ static int run_mutants(struct command_line *line)
             continue;
         }
         line->options.mutant = mutants[i].mutant;
-        line->options.profile =
-            strncmp(mutants[i].name, "lock_", 5) == 0 ? SIM_PROFILE_LOCKS : profile;
+        line->options.profile = strncmp(mutants[i].name, "lock_", 5) == 0   ? SIM_PROFILE_LOCKS
+                                : strncmp(mutants[i].name, "life_", 5) == 0 ? SIM_PROFILE_LIVES
+                                                                            : profile;
         line->count = count;
         struct shared *shared = run_many(line, /* quiet */ true, /* stop_when_found */ false);
         if (atomic_load(&shared->violations) == 0) {

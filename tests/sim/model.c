@@ -12,6 +12,8 @@
 #include <xxhash.h>
 
 #include "multicast/base/assert.h"
+#include "multicast/wire/footprint.h"
+#include "tests/sim/check_lives.h"
 
 static void intern_grow(struct model_intern *intern)
 {
@@ -205,7 +207,10 @@ bool model_decode_command(struct model *model, kv_slice body, struct model_opera
     const bool decoded = wire_command_decode(body, &command) == STATUS_OK;
     const bool about_lock = command.op == WIRE_OP_LOCK || command.op == WIRE_OP_UNLOCK ||
                             command.op == WIRE_OP_KEEPALIVE;
-    if (decoded && (command.op == WIRE_OP_MARK || about_lock)) {
+    uint32_t brief;
+    const bool lives = wire_op_is_session(command.op) ||
+                       (command.key_count > 0 && check_lives_is_brief(command.keys[0], &brief));
+    if (decoded && (command.op == WIRE_OP_MARK || about_lock || lives)) {
         *ret = (struct model_operation){.count = 0};
         return true;
     }

@@ -57,6 +57,8 @@
     X(installs)                                                                                    \
     X(packets)                                                                                     \
     X(lost)                                                                                        \
+    X(brief_keys)                                                                                  \
+    X(brief_keys_gone)                                                                             \
     X(locks)                                                                                       \
     X(locks_lost)                                                                                  \
     X(locks_refused)                                                                               \

@@ -131,6 +131,7 @@ static void on_complete(struct sim *sim, struct sim_client *client,
     sim->history.operations[number].answered_us = sim->now;
     if (answered && completion->answer->verdict == WIRE_VERDICT_OK) {
         sim_lock_granted(sim, client, number);
+        sim_life_begun(sim, client, number);
     }
     sim_note(sim, number, completion->timestamp.clock.value, (uint64_t)completion->result);
     sim->counters.answered += answered ? 1 : 0;
@@ -266,7 +267,7 @@ static void ask_next(struct sim *sim, struct sim_client *client)
         return;
     }
     sim->work.asked++;
-    if (!sim_lock_draw(sim, client)) {
+    if (!sim_lock_draw(sim, client) && !sim_life_draw(sim, client)) {
         sim_workload_draw(sim, &drawn);
     }
     submit(sim, client, drawn);

@@ -30,6 +30,8 @@ enum sim_family {
 /* Nodes that a client can know. */
 #define SIM_CLIENT_NODES_MAX 5u
 
+struct engine;
+
 struct sim_client {
     uint32_t number;
     uint32_t endpoint;
@@ -51,6 +53,7 @@ struct sim_client {
         bool shared;
         char keys[SIM_LOCK_KEYS_MAX][16];
     } lock;
+    kv_timestamp session; /* for keys: the last one that it was given, in this life or before */
 };
 
 #define SIM_TEXTS 24u
@@ -61,6 +64,7 @@ struct sim_workload {
                 [24]; /* a value that a mixed key was given: what a cas expects */
     uint64_t asked;
     uint64_t values;             /* handed out, each unique */
+    uint64_t brief_keys;         /* keys that do not last, so far */
     char texts[SIM_TEXTS][24];   /* scratch: the values of the command being made */
     struct wire_command command; /* scratch: tens of kilobytes */
     struct wire_answer answer;   /* scratch, too */
@@ -69,6 +73,13 @@ struct sim_workload {
 /* Put something about locks into the workload's command, or do not. And an answer OK to the operation, if it is a LOCK. */
 bool sim_lock_draw(struct sim *sim, struct sim_client *client);
 void sim_lock_granted(struct sim *sim, struct sim_client *client, uint32_t number);
+
+/* The same for keys that do not last. */
+bool sim_life_draw(struct sim *sim, const struct sim_client *client);
+void sim_life_begun(struct sim *sim, struct sim_client *client, uint32_t number);
+
+/* None of them is left. `engines`: one of each group. */
+bool sim_lives_are_over(struct sim *sim, struct engine *const *engines);
 
 void sim_clients_start(struct sim *sim);
 void sim_client_on_timer(struct sim *sim, struct sim_client *client, uint64_t at);

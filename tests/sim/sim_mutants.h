@@ -110,7 +110,16 @@
     X(LOCK_RENEWAL_IGNORED, lock_renewal_ignored, CORE,                                            \
       "a lock ends whether it has been renewed or not")                                            \
     X(LOCK_TIME_OF_ANOTHER, lock_time_of_another, CORE,                                            \
-      "a new leader counts time in which it did not lead")
+      "a new leader counts time in which it did not lead")                                         \
+    X(LIFE_MOVE_UNBINDS, life_move_unbinds, CORE, "a key that moves forgets what it is bound to")  \
+    X(LIFE_SESSION_UNQUEUED, life_session_unqueued, CORE,                                          \
+      "who binds to a session does not take its queue")                                            \
+    X(LIFE_TIME_OF_EXECUTION, life_time_of_execution, CORE,                                        \
+      "a ttl counts from where a member executes the command")                                     \
+    X(LIFE_ENDS_UNCHECKED, life_ends_unchecked, CORE, "an EXPIRE does not look at the bond")       \
+    X(LIFE_SHORT, life_short, CORE, "a ttl is a quarter shorter")                                  \
+    X(LIFE_FORWARD_LOST, life_forward_lost, CORE,                                                  \
+      "the oracle does not order what others ask it for")
 
 enum sim_mutant {
     SIM_MUTANT_NONE,

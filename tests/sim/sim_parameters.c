@@ -129,6 +129,11 @@ static void apply_profile(enum sim_profile profile, struct sim_parameters *p)
         p->change_weight = 4;
         p->empty_weight = 0;
         return;
+    case SIM_PROFILE_LIVES:
+        p->lives_percent = 50;
+        p->marks_percent =
+            0; /* a mark's state is compared with the reference, which knows no ttl */
+        return;
     case SIM_PROFILE_LOCKS:
         p->locks_percent = 40;
         p->marks_percent =

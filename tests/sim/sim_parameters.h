@@ -24,6 +24,7 @@
     X(place_percent, "share of create, delete and move")                                           \
     X(policy_percent, "commands on several keys that move or borrow them")                         \
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
+    X(lives_percent, "share of what is about keys that do not last, and about sessions")           \
     X(locks_percent, "share of locks, and of what is done under them")                             \
     X(marks_percent, "share of marks, at which every leader's state is cut and kept")              \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
@@ -88,7 +89,8 @@ struct sim_parameters {
     X(NETWORK, network, "faults of the network only")                                              \
     X(CRASH, crash, "crashes, pauses and slow disks only")                                         \
     X(MEMBERSHIP, membership, "every fault, and always changes of members")                        \
-    X(LOCKS, locks, "every fault, and clients that lock keys")
+    X(LOCKS, locks, "every fault, and clients that lock keys")                                     \
+    X(LIVES, lives, "every fault, and keys that do not last")
 
 enum sim_profile {
 #define X(NAME, name, meaning) SIM_PROFILE_##NAME,

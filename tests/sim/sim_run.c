@@ -10,6 +10,7 @@
 #include "oracle/oracle_machine.h"
 #include "multicast/base/assert.h"
 #include "tests/reference/reference_places.h"
+#include "tests/sim/check_lives.h"
 #include "tests/sim/check_locks.h"
 #include "tests/sim/check_once.h"
 #include "tests/sim/mutants/planted.h"
@@ -223,6 +224,30 @@ static void fail_liveness(struct sim *sim)
     sim_report_fail(&sim->report, "liveness", "the clients do not come to an end");
 }
 
+static void find_engines(struct sim *sim, struct engine **ret)
+{
+    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
+        const struct sim_member *longest = NULL;
+        for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
+            const struct sim_member *member = &sim->nodes[n].members[group];
+            /* One that was removed may wait for votes for ever. */
+            if (member->order != NULL && engine_unfinished(member->engine) == 0 &&
+                (longest == NULL || member->executed > longest->executed)) {
+                longest = member;
+            }
+        }
+        KV_ASSERT(longest != NULL);
+        ret[group] = longest->engine;
+    }
+}
+
+static bool are_lives_over(struct sim *sim)
+{
+    struct engine *engines[SIM_GROUPS_MAX];
+    find_engines(sim, engines);
+    return sim_lives_are_over(sim, engines);
+}
+
 static void on_phase(struct sim *sim)
 {
     if (!sim->healed) {
@@ -237,9 +262,10 @@ static void on_phase(struct sim *sim)
         done = has_converged(sim, group);
     }
     uint64_t bound = LIVENESS_ELECTIONS * sim->parameters.election_us;
-    if (sim->parameters.locks_percent > 0) {
+    if (sim->parameters.locks_percent > 0 || sim->parameters.lives_percent > 0) {
         bound += LIVENESS_LOCKS_US;
     }
+    done = done && (sim->parameters.lives_percent == 0 || are_lives_over(sim));
     if (done) {
         sim->finished = true;
     } else if (sim->now - sim->healed_at > (bound > LIVENESS_US ? bound : LIVENESS_US)) {
@@ -335,23 +361,6 @@ static void run_events(struct sim *sim)
 /* ---- The end ---- */
 
 /* An engine of each group that has delivered everything. */
-static void find_engines(struct sim *sim, struct engine **ret)
-{
-    for (uint32_t group = 0; group <= sim->parameters.partitions; group++) {
-        const struct sim_member *longest = NULL;
-        for (uint64_t n = 1; n <= sim->parameters.nodes; n++) {
-            const struct sim_member *member = &sim->nodes[n].members[group];
-            /* One that was removed may wait for votes for ever. */
-            if (member->order != NULL && engine_unfinished(member->engine) == 0 &&
-                (longest == NULL || member->executed > longest->executed)) {
-                longest = member;
-            }
-        }
-        KV_ASSERT(longest != NULL);
-        ret[group] = longest->engine;
-    }
-}
-
 /* The value of a key, wherever it is. */
 static uint32_t final_value(struct sim *sim, struct engine **engines, struct check_linear *linear,
                             const char *key)
@@ -432,9 +441,14 @@ static void final_checks(struct sim *sim)
     sim->counters.locks = found.granted;
     sim->counters.locks_lost = found.lost;
     sim->counters.locks_refused = found.refused;
-    /* The reference executes in the order of timestamps, and knows nobody who waits for a lock. */
-    if (sim->parameters.locks_percent == 0 && sim_checks(sim, SIM_CHECK_REPLAY) &&
-        sim_checks(sim, SIM_CHECK_ORDER) && !sim->report.failed) {
+    struct check_lives_found lives;
+    check_lives_run(&sim->history, sim->parameters.clock_rate_permille, &sim->report, &lives);
+    sim->counters.brief_keys = lives.bound;
+    sim->counters.brief_keys_gone = lives.gone;
+    /* The reference executes in the order of timestamps, and knows nobody who waits for a lock, and no time. */
+    if (sim->parameters.locks_percent == 0 && sim->parameters.lives_percent == 0 &&
+        sim_checks(sim, SIM_CHECK_REPLAY) && sim_checks(sim, SIM_CHECK_ORDER) &&
+        !sim->report.failed) {
         check_all_messages(sim, engines);
     }
     sim->counters.wgl_gave_up = linear.wgl_gave_up;

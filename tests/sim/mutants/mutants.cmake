@@ -425,4 +425,42 @@ mutate(partition/engine/engine_timer.c
     }
     uint64_t us")
 
+# life_move_unbinds [locks.md, K7]
+mutate(partition/kv/kv_vote.c
+  "        item->bond = kv_bond_sent(machine, &state.bond);"
+  "        if (!PLANTED(LIFE_MOVE_UNBINDS)) {
+            item->bond = kv_bond_sent(machine, &state.bond);
+        }")
+
+# life_session_unqueued [locks.md, K3]
+mutate(partition/kv/kv_lives.c
+  "        add_variable(machine, command->session, false, footprint);"
+  "        if (!PLANTED(LIFE_SESSION_UNQUEUED)) {
+            add_variable(machine, command->session, false, footprint);
+        }")
+
+# life_short [locks.md, K4]
+mutate(partition/kv/kv_lives.c
+  "    const uint64_t now = machine->context.time_us;
+    return us <"
+  "    const uint64_t now = machine->context.time_us;
+    us -= PLANTED(LIFE_SHORT) ? us / 4 + SLACK_US : 0;
+    return us <")
+
+# life_time_of_execution [locks.md, K4]
+mutate(partition/engine/engine_run.c
+  "        .time_us = run->time_us,"
+  "        .time_us = PLANTED(LIFE_TIME_OF_EXECUTION) ? engine->clock.now_us : run->time_us,")
+
+# life_ends_unchecked [locks.md, K5]
+mutate(partition/kv/kv_vote.c
+  "                    !kv_bond_is_over(&machine->bonds, &state->bond, machine->context.time_us))) {"
+  "                    (!PLANTED(LIFE_ENDS_UNCHECKED) &&
+                     !kv_bond_is_over(&machine->bonds, &state->bond, machine->context.time_us)))) {")
+
+# life_forward_lost [locks.md, K6]
+mutate(partition/engine/engine_signal.c
+  "    if (!engine->leads || !kv_message_id_is_own(forward->id) ||"
+  "    if (PLANTED(LIFE_FORWARD_LOST) || !engine->leads || !kv_message_id_is_own(forward->id) ||")
+
 file(WRITE ${OUT} "${text}")
