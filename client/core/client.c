@@ -162,7 +162,11 @@ static void client_on_time(struct client *client)
     for (uint32_t i = 0; i < client->pool_end; i++) {
         client_on_operation_time(client, client->pool[i]);
     }
-    if (kv_instant_reached(client->hello_at, client->now) && !client->closed) {
+    if (client->closed) {
+        return;
+    }
+    client_pump(client); /* a window may have been full for too long */
+    if (kv_instant_reached(client->hello_at, client->now)) {
         client_say_hello(client);
     }
 }

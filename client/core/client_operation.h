@@ -118,6 +118,7 @@ struct client_operation {
     bool recoded; /* its body is `body`; else it is `command` itself */
     kv_message_id id;
     struct client_session *session; /* of the id; NULL: a read, or not given one yet */
+    kv_instant began;               /* with this session */
     bool doubt;         /* a sending may have been ordered whatever the bookings of the legs say */
     uint32_t leg_count; /* SENT: at least 1 */
     struct client_leg leg; /* the first */
