@@ -248,6 +248,7 @@ static void client_on_close(struct client *client)
             client_fail(client, operation, CLIENT_CLOSED, "the client was closed");
             break;
         case CLIENT_ROLE_ABANDONED:
+        case CLIENT_ROLE_GIVE_BACK:
         case CLIENT_ROLE_OPEN:
         case CLIENT_ROLE_LOADS:
             client_release(client, operation);

@@ -26,6 +26,7 @@
  *             answered by a refusal. Otherwise it is IN_DOUBT; also if some of its keys are done. Reads are UNAVAILABLE.
  *             What is in doubt is resent in the background for CLIENT_ABANDONED_US, so that the floor can pass it; after that
  *             the client takes a new session. The floor of the old one stands for ever, so nothing of it is forgotten too early.
+ *             A LOCK that may wait is resent until it has been granted, and unlocked then, since nobody knows that it is held.
  * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means that it was not executed: it
  *             starts again, in a new session, under a new id. If another leg may still answer, that is awaited. Otherwise it
  *             is IN_DOUBT. A read starts again in any case.
@@ -65,6 +66,7 @@
     X(sessions_unknown, "answers that the session has ended")                                      \
     X(restarted, "operations that started again under a new id")                                   \
     X(sessions_left, "sessions left to an operation in doubt, or that waits for long")             \
+    X(given_back, "locks that came when nobody waited for them any more")                          \
     X(unmatched, "replies to nothing in flight")                                                   \
     X(stale, "answers that a key is elsewhere")                                                    \
     X(pinned, "answers that the oracle is about to run another command on a key")                  \

@@ -166,6 +166,8 @@ void client_tell(struct client *client, struct client_operation *operation,
                  enum client_result result, const struct wire_reply *reply, const char *why);
 /* End at the deadline: what is in doubt is abandoned, anything else was not executed. */
 void client_give_up(struct client *client, struct client_operation *operation);
+/* Unlock what a LOCK has got whose caller had given up. */
+void client_give_back(struct client *client, kv_timestamp token);
 /* End with this result: tell the user, if there is one, and release. */
 void client_fail(struct client *client, struct client_operation *operation,
                  enum client_result result, const char *why);

@@ -97,7 +97,8 @@ void client_check(const struct client *client)
         const bool in_use = operation->state != CLIENT_OPERATION_FREE;
         outstanding +=
             in_use && (operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
-        abandoned += in_use && operation->role == CLIENT_ROLE_ABANDONED;
+        abandoned += in_use && (operation->role == CLIENT_ROLE_ABANDONED ||
+                                operation->role == CLIENT_ROLE_GIVE_BACK);
         parts += in_use && operation->role == CLIENT_ROLE_PART;
     }
     KV_ASSERT(outstanding == client->outstanding &&

@@ -162,8 +162,7 @@ void client_leave(struct client *client, struct client_operation *operation)
  * wait is expected to. */
 static kv_instant client_patience(const struct client_operation *oldest)
 {
-    const bool waits = oldest->op == WIRE_OP_LOCK && !oldest->in_order;
-    return oldest->role == CLIENT_ROLE_ABANDONED || waits
+    return oldest->role == CLIENT_ROLE_ABANDONED || client_may_wait(oldest)
                ? oldest->began
                : kv_instant_add(oldest->began, CLIENT_PINNED_US);
 }

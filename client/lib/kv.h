@@ -292,7 +292,8 @@ typedef struct kv_lock_options {
     bool shared;     /* for reading */
     bool no_wait;    /* KV_LOCKED instead of waiting */
     uint64_t
-        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
+        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted; it is unlocked then
+                  * as soon as the client hears of it, and ends by its ttl if it is closed or not run any more */
 } kv_lock_options;
 kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
                   const kv_lock_options *options, kv_token *ret);

@@ -101,6 +101,70 @@ static void a_write_that_waits_for_long_does_not_stop_others(void **state)
     assert_true(send.at_us <= bench->now.us);
 }
 
+/* ---- Too late ---- */
+
+/* Nothing but greetings is sent for longer than anything is resent. */
+static void expect_quiet(struct bench *bench)
+{
+    bench_advance(bench, 2 * CLIENT_ABANDONED_US);
+    while (bench->send_next < bench->send_count) {
+        assert_int_equal(bench_expect_send(bench).kind, WIRE_MESSAGE_HELLO);
+    }
+}
+
+static void a_lock_that_comes_when_nobody_waits_any_more_is_given_back(void **state)
+{
+    struct bench *bench = *state;
+    (void)bench_begin_session(bench, 1);
+    assert_int_equal(submit_lock(bench, 1, false, SECOND), STATUS_OK);
+    const struct bench_send lock = bench_expect_send(bench);
+    bench_advance(bench, SECOND);
+    bench_assert_completed(bench, 1, CLIENT_IN_DOUBT);
+    bench_skip(bench);
+    grant(bench, &lock);
+    const struct bench_send unlock = bench_expect_send(bench);
+    assert_int_equal(unlock.op, WIRE_OP_UNLOCK);
+    assert_int_equal(unlock.group.value, KV_GROUP_ORACLE.value);
+    assert_int_equal(unlock.token.clock.value, bench->now.us); /* of the grant */
+    assert_int_equal(unlock.floor, 2);
+    bench_answer(bench, &unlock, WIRE_VERDICT_OK);
+    grant(bench, &lock); /* a second copy of the answer */
+    expect_quiet(bench);
+    assert_int_equal(client_counters(bench->client).given_back, 1);
+}
+
+static void what_was_not_granted_is_not_given_back(void **state)
+{
+    struct bench *bench = *state;
+    (void)bench_begin_session(bench, 1);
+    assert_int_equal(submit_lock(bench, 1, true, SECOND), STATUS_OK);
+    const struct bench_send lock = bench_expect_send(bench);
+    bench_advance(bench, SECOND);
+    bench_assert_completed(bench, 1, CLIENT_IN_DOUBT);
+    bench_skip(bench);
+    bench_answer(bench, &lock, WIRE_VERDICT_LOCKED);
+    expect_quiet(bench);
+}
+
+static void a_lock_is_waited_for_until_it_can_be_given_back(void **state)
+{
+    struct bench *bench = *state;
+    (void)bench_begin_session(bench, 1);
+    assert_int_equal(submit_lock(bench, 1, false, SECOND), STATUS_OK);
+    const struct bench_send lock = bench_expect_send(bench);
+    bench_advance(bench, 60 * (uint64_t)SECOND + CLIENT_ABANDONED_US);
+    bench_skip(bench);
+    const struct bench_send again = bench_next_request(bench, 2 * CLIENT_TIMEOUT_US_MAX);
+    assert_true(kv_message_id_equal(again.id, lock.id));
+    grant(bench, &again);
+    bench_skip(bench);
+    const struct bench_send unlock = bench_next_request(bench, 2 * CLIENT_TIMEOUT_US_MAX);
+    assert_int_equal(unlock.op, WIRE_OP_UNLOCK);
+    bench_answer(bench, &unlock, WIRE_VERDICT_LOCK_LOST); /* its ttl was faster */
+    bench_expect_nothing(bench);
+    assert_int_equal(client_counters(bench->client).sessions_left, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
 
 int main(void)
@@ -108,6 +172,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(locks_are_renewed_while_it_waits_for_another_one),
         TEST(a_write_that_waits_for_long_does_not_stop_others),
+        TEST(a_lock_that_comes_when_nobody_waits_any_more_is_given_back),
+        TEST(what_was_not_granted_is_not_given_back),
+        TEST(a_lock_is_waited_for_until_it_can_be_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
