@@ -38,7 +38,7 @@
  *             C2 Two operations never share an id; an id, which has one attempt, has one body and one set of groups.
  *             C3 Sequences above the floor of a session that takes writes are at most its window.
  *             C4 Each submitted operation completes exactly once, at its deadline at the latest (as soon as time is told).
- *             C5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX; places <=
+ *             C5 Operations outstanding <= outstanding_max, and CLIENT_RENEWALS_MAX KEEPALIVEs more; abandoned ones <= CLIENT_ABANDONED_MAX; places <=
  *                CLIENT_PLACES_MAX.
  *             Asserted in client_invariants.c.
  * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's struct; what they point to is
@@ -202,7 +202,7 @@ void client_destroy(struct client **client);
 
 /* Feed one event. Only SUBMIT can fail, and then nothing has changed; it never completes anything at once.
  * STATUS_OK           effects are to be carried out in order.
- * STATUS_FULL         outstanding_max operations are in flight (or too many parts of scans).
+ * STATUS_FULL         outstanding_max operations are in flight (of a KEEPALIVE: CLIENT_RENEWALS_MAX more), or too many parts of scans.
  * STATUS_INVALID      a target that is no partition; a CREATE without one (see client_submit), or with one and least_loaded.
  * STATUS_TOO_LARGE    the body leaves no room for the owners of the keys: a byte for each, and CLIENT_PLACEMENT_BYTES_MAX.
  * STATUS_UNAVAILABLE  the client was closed. */

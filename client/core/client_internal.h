@@ -17,8 +17,8 @@
 
 /* Twice, because what a step has released can be used again only in the next one; one registration
  * and one question about loads. */
-_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS_MAX +
-                    CLIENT_ENDING_MAX + 2) <=
+_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_RENEWALS_MAX + CLIENT_ABANDONED_MAX +
+                    CLIENT_PARTS_MAX + CLIENT_ENDING_MAX + 2) <=
                    CLIENT_POOL_MAX,
                "the pool has room for every operation of every role");
 

@@ -102,7 +102,7 @@ void client_check(const struct client *client)
         parts += in_use && operation->role == CLIENT_ROLE_PART;
     }
     KV_ASSERT(outstanding == client->outstanding &&
-              outstanding <= client->outstanding_max); /* C5 */
+              outstanding <= client->outstanding_max + CLIENT_RENEWALS_MAX); /* C5 */
     KV_ASSERT(abandoned == client->abandoned && abandoned <= CLIENT_ABANDONED_MAX);
     KV_ASSERT(parts == client->parts && parts <= CLIENT_PARTS_MAX);
     client_places_check(&client->places);

@@ -17,6 +17,9 @@
 /* Operations in flight: what one session may have unanswered. */
 #define CLIENT_OUTSTANDING_MAX KV_SESSION_OUTSTANDING_MAX
 
+/* KEEPALIVEs that are taken beyond outstanding_max: locks must not be lost because everything in flight waits for others. */
+#define CLIENT_RENEWALS_MAX 64
+
 /* Those in doubt that are still being resent; beyond it the newest is dropped and the session left. */
 #define CLIENT_ABANDONED_MAX KV_SESSION_OUTSTANDING_MAX
 

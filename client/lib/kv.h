@@ -295,6 +295,7 @@ typedef struct kv_lock_options {
         wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted; it is unlocked then
                   * as soon as the client hears of it, and ends by its ttl if it is closed or not run any more */
 } kv_lock_options;
+/* KV_LOCK_LOST: it was granted, and had ended before this client heard of it. */
 kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
                   const kv_lock_options *options, kv_token *ret);
 /* KV_LOCK_LOST: it had ended before. */

@@ -101,6 +101,20 @@ static void a_write_that_waits_for_long_does_not_stop_others(void **state)
     assert_true(send.at_us <= bench->now.us);
 }
 
+static void a_renewal_has_room_when_everything_in_flight_waits(void **state)
+{
+    struct bench *bench = bench_new(1, /*outstanding_max*/ 1);
+    (void)state;
+    (void)bench_begin_session(bench, 1);
+    assert_int_equal(submit_lock(bench, 1, false, FOR_LONG), STATUS_OK);
+    assert_int_equal(submit_lock(bench, 2, false, FOR_LONG), STATUS_FULL);
+    for (uintptr_t tag = 3; tag < 3 + CLIENT_RENEWALS_MAX; tag++) {
+        assert_int_equal(submit_keepalive(bench, tag), STATUS_OK);
+    }
+    assert_int_equal(submit_keepalive(bench, 2), STATUS_FULL);
+    bench_destroy(&bench);
+}
+
 /* ---- Too late ---- */
 
 /* Nothing but greetings is sent for longer than anything is resent. */
@@ -172,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(locks_are_renewed_while_it_waits_for_another_one),
         TEST(a_write_that_waits_for_long_does_not_stop_others),
+        TEST(a_renewal_has_room_when_everything_in_flight_waits),
         TEST(a_lock_that_comes_when_nobody_waits_any_more_is_given_back),
         TEST(what_was_not_granted_is_not_given_back),
         TEST(a_lock_is_waited_for_until_it_can_be_given_back),
