@@ -435,7 +435,7 @@ void kv_backup_drop(kv_client *client, uint64_t cut);
 typedef struct kv_watch kv_watch;
 
 /* Where a watch goes on: the index that the next change of the partition (group) has at least. Indexes ascend, with holes, and belong to
- * one cluster. 0: from now on. */
+ * one cluster: one that was restored from a backup counts anew, and does not notice. 0: from now on. */
 typedef struct kv_watch_position {
     uint32_t group;
     uint64_t index;

@@ -29,6 +29,9 @@
 #define CHANGE UINT64_C(2000)
 #define END    UINT64_C(3000)
 
+/* Where a look ends before everything has been looked at. */
+#define CUT UINT64_C(2500)
+
 struct rig {
     struct node *node;
     pthread_t thread;
@@ -81,6 +84,9 @@ static bool app_changes(const void *state, uint64_t position, const struct node_
             watching->from != 0 && watching->from<FIRST, .first = FIRST, .next = watching->from> END
                 ? watching->from
                 : END};
+    if (watching->from == CUT) {
+        *ret = (struct node_changes){.first = FIRST, .next = CUT + 1, .more = true};
+    }
     if (watching->from >= FIRST && watching->from <= CHANGE) {
         wire_changes_append(ret_bytes, &(struct wire_change){.index = CHANGE,
                                                              .kind = WIRE_CHANGE_DELETED,
@@ -249,6 +255,14 @@ static void who_waits_is_told_where_to_go_on_and_only_the_last_question_counts(v
     assert_int_equal(rig->answered, 1);
 }
 
+static void who_has_not_been_told_everything_does_not_wait(void **state)
+{
+    struct rig *rig = *state;
+    await_leader(rig);
+    assert_int_equal(answer_to(rig, 1, CUT), WIRE_WATCH_NONE);
+    assert_int_equal(rig->answer.next, CUT + 1); /* behind a wait it would be END */
+}
+
 static void no_more_than_the_maximum_waits(void **state)
 {
     struct rig *rig = *state;
@@ -271,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_there_is_is_told_at_once),
         TEST(who_waits_is_told_where_to_go_on_and_only_the_last_question_counts),
+        TEST(who_has_not_been_told_everything_does_not_wait),
         TEST(no_more_than_the_maximum_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
