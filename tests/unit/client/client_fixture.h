@@ -36,6 +36,7 @@ struct bench_send {
     enum wire_op op;
     int64_t number;
     kv_timestamp token;
+    uint32_t ttl_ms;
     bool exec;
     enum wire_policy policy;
     uint16_t target;
