@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of kvbench bank: getopt_long over the table. */
-#include <getopt.h>
-#include <stdlib.h>
+/* The command line of kvbench bank. */
 #include <string.h>
 
 #include "bench/bank.h"
+#include "bench/option_table.h"
 #include "bench/parse.h"
 #include "multicast/base/assert.h"
-
-#define OPTION_BASE 256
 
 enum bank_option {
 #define X(NAME, name, letter, argument, text) BANK_OPTION_##NAME,
@@ -17,33 +14,27 @@ enum bank_option {
         BANK_OPTIONS
 };
 
-static const struct option_text {
-    const char *name;
-    char letter;
-    const char *argument;
-    const char *text;
-} option_texts[BANK_OPTIONS] = {
-#define X(NAME, name, letter, argument, text) {name, letter, argument, text},
+static const struct bench_option_text option_texts[BANK_OPTIONS] = {
+#define X(NAME, name, letter, argument, text) {name, letter, argument, 1, text},
     BANK_OPTION_MAP(X)
 #undef X
 };
 
-static bool parse_u32(const char *text, uint32_t low, uint32_t high, uint32_t *ret)
-{
-    uint64_t number = 0;
-    if (!bench_parse_number(text, low, high, &number)) {
-        return false;
-    }
-    *ret = (uint32_t)number;
-    return true;
-}
+static const struct bench_option_table table = {option_texts, BANK_OPTIONS, 1};
 
-/* NULL, or what the argument must be. */
-static const char *set(struct bank_settings *settings, enum bank_option option, const char *text)
+/* Settings on their way, and whether help is wanted instead. */
+struct parsing {
+    struct bank_settings settings;
+    bool help;
+};
+
+static const char *set(void *context, int option, const char *text)
 {
-    switch (option) {
+    struct parsing *parsing = context;
+    struct bank_settings *settings = &parsing->settings;
+    switch ((enum bank_option)option) {
     case BANK_OPTION_ACCOUNTS:
-        return parse_u32(text, 2, BANK_ACCOUNTS_MAX, &settings->accounts)
+        return bench_option_u32(text, 2, BANK_ACCOUNTS_MAX, &settings->accounts)
                    ? NULL
                    : "a number from 2 to 1000";
     case BANK_OPTION_SECONDS:
@@ -51,13 +42,16 @@ static const char *set(struct bank_settings *settings, enum bank_option option, 
                    ? NULL
                    : "a number of seconds from 1 to 86400";
     case BANK_OPTION_CLIENTS:
-        return parse_u32(text, 1, BANK_CLIENTS_MAX, &settings->clients) ? NULL
-                                                                        : "a number from 1 to 1000";
+        return bench_option_u32(text, 1, BANK_CLIENTS_MAX, &settings->clients)
+                   ? NULL
+                   : "a number from 1 to 1000";
     case BANK_OPTION_AUDITS:
-        return parse_u32(text, 0, 100, &settings->audits_percent) ? NULL : "a number up to 100";
+        return bench_option_u32(text, 0, 100, &settings->audits_percent) ? NULL
+                                                                         : "a number up to 100";
     case BANK_OPTION_MOVES:
-        return parse_u32(text, 0, 1000000, &settings->moves_per_second) ? NULL
-                                                                        : "a number up to 1000000";
+        return bench_option_u32(text, 0, 1000000, &settings->moves_per_second)
+                   ? NULL
+                   : "a number up to 1000000";
     case BANK_OPTION_POLICY:
         return bench_parse_policy(text, &settings->policy) ? NULL : "exchange, move or borrow";
     case BANK_OPTION_PREFIX:
@@ -82,87 +76,36 @@ static const char *set(struct bank_settings *settings, enum bank_option option, 
         settings->json = strcmp(text, "json") == 0;
         return settings->json || strcmp(text, "plain") == 0 ? NULL : "plain or json";
     case BANK_OPTION_PAIRS:
+        settings->pairs = true;
+        return NULL;
     case BANK_OPTION_PROGRESS:
+        settings->progress = true;
+        return NULL;
     case BANK_OPTION_HELP:
+        parsing->help = true;
+        return NULL;
     case BANK_OPTIONS:
         break;
     }
     KV_UNREACHABLE();
 }
 
-static void make_tables(struct option longs[BANK_OPTIONS + 1], char letters[2 * BANK_OPTIONS + 2])
-{
-    *letters++ = ':';
-    for (int i = 0; i < BANK_OPTIONS; i++) {
-        const bool has_argument = option_texts[i].argument != NULL;
-        longs[i] =
-            (struct option){option_texts[i].name, has_argument ? required_argument : no_argument,
-                            NULL, OPTION_BASE + i};
-        if (option_texts[i].letter != 0) {
-            *letters++ = option_texts[i].letter;
-            if (has_argument) {
-                *letters++ = ':';
-            }
-        }
-    }
-    longs[BANK_OPTIONS] = (struct option){0};
-    *letters = '\0';
-}
-
-/* The option that getopt_long has found; BANK_OPTIONS: none. */
-static enum bank_option option_of(int found)
-{
-    for (int i = 0; i < BANK_OPTIONS; i++) {
-        if (found == OPTION_BASE + i || (found < OPTION_BASE && option_texts[i].letter == found)) {
-            return (enum bank_option)i;
-        }
-    }
-    return BANK_OPTIONS;
-}
-
 bool bank_options_parse(int argc, char *const *argv, struct bank_settings *ret, bool *help,
                         char error[BENCH_ERROR_BYTES])
 {
-    struct option longs[BANK_OPTIONS + 1];
-    char letters[2 * BANK_OPTIONS + 2];
-    int found;
-    *help = false;
-    *ret = (struct bank_settings){.accounts = 64,
-                                  .seconds = 10,
-                                  .clients = 16,
-                                  .audits_percent = 5,
-                                  .moves_per_second = 10,
-                                  .prefix = "account:",
-                                  .seed = 1,
-                                  .timeout_ms = 5000};
-    make_tables(longs, letters);
-    optind = 1;
-    opterr = 0;
-    while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        const enum bank_option option = option_of(found);
-        if (option == BANK_OPTIONS) {
-            snprintf(error, BENCH_ERROR_BYTES,
-                     "%s: unknown, or without its argument; see 'kvbench bank --help'",
-                     argv[optind - 1]);
-            return false;
-        }
-        if (option_texts[option].argument == NULL) {
-            *help = *help || option == BANK_OPTION_HELP;
-            ret->pairs = ret->pairs || option == BANK_OPTION_PAIRS;
-            ret->progress = ret->progress || option == BANK_OPTION_PROGRESS;
-            continue;
-        }
-        const char *wanted = set(ret, option, optarg);
-        if (wanted != NULL) {
-            snprintf(error, BENCH_ERROR_BYTES, "--%s must be %s", option_texts[option].name,
-                     wanted);
-            return false;
-        }
-    }
-    if (optind != argc) {
-        snprintf(error, BENCH_ERROR_BYTES, "unexpected '%s'", argv[optind]);
+    struct parsing parsing = {.settings = {.accounts = 64,
+                                           .seconds = 10,
+                                           .clients = 16,
+                                           .audits_percent = 5,
+                                           .moves_per_second = 10,
+                                           .prefix = "account:",
+                                           .seed = 1,
+                                           .timeout_ms = 5000}};
+    if (!bench_option_table_read_all(&table, argc, argv, set, &parsing, error)) {
         return false;
     }
+    *ret = parsing.settings;
+    *help = parsing.help;
     return true;
 }
 
@@ -173,13 +116,5 @@ void bank_options_help(FILE *out)
           "and checks\n"
           "every answer. Exit status 1 if they cannot all be true.\n\n",
           out);
-    for (int i = 0; i < BANK_OPTIONS; i++) {
-        char name[48];
-        const char *argument = option_texts[i].argument;
-        snprintf(name, sizeof name, "--%s%s%s", option_texts[i].name, argument == NULL ? "" : " ",
-                 argument == NULL ? "" : argument);
-        fprintf(out, "  %c%c %-28s %s\n", option_texts[i].letter == 0 ? ' ' : '-',
-                option_texts[i].letter == 0 ? ' ' : option_texts[i].letter, name,
-                option_texts[i].text);
-    }
+    bench_option_table_help(&table, out);
 }

@@ -2,7 +2,6 @@
 /* Events as text, and their order. */
 #include "bench/faults.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,16 +53,4 @@ void bench_faults_sort(struct bench_fault *faults, uint32_t count)
         }
         faults[place] = fault;
     }
-}
-
-const char *bench_fault_words(int argc, char *const *argv, const char *first,
-                              char ret[BENCH_FAULT_TEXT_BYTES])
-{
-    if (strchr(first, ' ') != NULL || optind + 2 > argc) {
-        return first;
-    }
-    snprintf(ret, BENCH_FAULT_TEXT_BYTES, "%.20s %.20s %.20s", first, argv[optind],
-             argv[optind + 1]);
-    optind += 2;
-    return ret;
 }

@@ -45,13 +45,6 @@ struct bench_fault_result {
     int status; /* exit status of kvctl; -1: it could not be started, or did not end by itself */
 };
 
-/* Bytes for the text of one. */
-#define BENCH_FAULT_TEXT_BYTES 80
-
-/* The text of an event behind getopt_long's `first` argument: that, or that and the next two words, which are taken. */
-const char *bench_fault_words(int argc, char *const *argv, const char *first,
-                              char ret[BENCH_FAULT_TEXT_BYTES]);
-
 /* "10s kill 1": a time with its unit, a verb, a number. */
 bool bench_fault_parse(const char *text, struct bench_fault *ret);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* getopt_long over the table, then the relations between the options. */
+/* The options of kvbench run, then the relations between them. */
 #include "bench/options.h"
 
-#include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +10,13 @@
 #include "multicast/base/assert.h"
 #include "multicast/base/limits.h"
 
-/* getopt_long answers a long option with this plus its place in the table; letters are below. */
-#define OPTION_BASE 256
-
-static const struct option_text {
-    const char *name;
-    char letter;
-    const char *argument;
-    const char *text;
-} option_texts[BENCH_OPTIONS] = {
-#define X(NAME, name, letter, argument, text) {name, letter, argument, text},
+static const struct bench_option_text option_texts[BENCH_OPTIONS] = {
+#define X(NAME, name, letter, argument, text) {name, letter, argument, 1, text},
     BENCH_OPTION_MAP(X)
 #undef X
 };
+
+static const struct bench_option_table table = {option_texts, BENCH_OPTIONS, 1};
 
 const char *bench_loop_name(enum bench_loop loop)
 {
@@ -306,54 +299,40 @@ static const char *complete(struct parsing *parsing)
     return wrong != NULL ? wrong : complete_clients(settings);
 }
 
-/* The table in the form of getopt_long; the ':' in front makes it tell a missing argument from an unknown option. */
-static void make_tables(struct option longs[BENCH_OPTIONS + 1], char letters[2 * BENCH_OPTIONS + 2])
+static const char *set(void *context, int number, const char *text)
 {
-    *letters++ = ':';
-    for (int i = 0; i < BENCH_OPTIONS; i++) {
-        bool has_argument = option_texts[i].argument != NULL;
+    struct parsing *parsing = context;
+    const enum bench_option option = (enum bench_option)number;
 
-        longs[i] =
-            (struct option){option_texts[i].name, has_argument ? required_argument : no_argument,
-                            NULL, OPTION_BASE + i};
-        if (option_texts[i].letter != 0) {
-            *letters++ = option_texts[i].letter;
-            if (has_argument) {
-                *letters++ = ':';
-            }
-        }
+    parsing->given[option] = true;
+    if (option == BENCH_OPTION_HELP || option == BENCH_OPTION_VERSION) {
+        return bench_option_stop;
     }
-    longs[BENCH_OPTIONS] = (struct option){NULL, 0, NULL, 0};
-    *letters = '\0';
-}
-
-static enum bench_option option_of(int code)
-{
-    for (int i = 0; i < BENCH_OPTIONS; i++) {
-        if (code == OPTION_BASE + i || code == option_texts[i].letter) {
-            return (enum bench_option)i;
-        }
+    if (text == NULL) {
+        set_switch(&parsing->settings, option);
+        return NULL;
     }
-    return BENCH_OPTIONS;
+    return set_argument(parsing, option, text);
 }
 
 /* What stands there as a command: "run", "help", or only options. */
-static enum bench_command check_command(int argc, char *const *argv, char error[BENCH_ERROR_BYTES])
+static enum bench_command check_command(int count, char *const *words,
+                                        char error[BENCH_ERROR_BYTES])
 {
-    if (optind == argc) {
+    if (count == 0) {
         snprintf(error, BENCH_ERROR_BYTES, "what to do? Try: kvbench run, or kvbench help");
         return BENCH_COMMAND_INVALID;
     }
-    if (argc - optind > 1) {
-        snprintf(error, BENCH_ERROR_BYTES, "\"%.60s\" is one argument too many", argv[optind + 1]);
+    if (count > 1) {
+        snprintf(error, BENCH_ERROR_BYTES, "\"%.60s\" is one argument too many", words[1]);
         return BENCH_COMMAND_INVALID;
     }
-    if (strcmp(argv[optind], "help") == 0) {
+    if (strcmp(words[0], "help") == 0) {
         return BENCH_COMMAND_HELP;
     }
-    if (strcmp(argv[optind], "run") != 0) {
+    if (strcmp(words[0], "run") != 0) {
         snprintf(error, BENCH_ERROR_BYTES, "there is no command \"%.60s\": try run or help",
-                 argv[optind]);
+                 words[0]);
         return BENCH_COMMAND_INVALID;
     }
     return BENCH_COMMAND_RUN;
@@ -374,44 +353,20 @@ enum bench_command bench_options_parse(int argc, char *const *argv, struct bench
                                            .keys_per_command = 1,
                                            .seed = 1,
                                            .timeout_ms = 5000}};
-    struct option longs[BENCH_OPTIONS + 1];
-    char letters[2 * BENCH_OPTIONS + 2];
     enum bench_command command;
-    char words[BENCH_FAULT_TEXT_BYTES];
-    const char *why, *text;
-    int code;
+    const char *why;
+    const int rest = bench_option_table_read(&table, argc, argv, set, &parsing, error);
 
-    make_tables(longs, letters);
-    opterr = 0;
-    optind = 0; /* start over, also with the permutation of arguments */
-    while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        enum bench_option option = option_of(code);
-
-        if (code == '?' || code == ':') {
-            snprintf(error, BENCH_ERROR_BYTES, "%s: %.60s",
-                     code == '?' ? "no such option" : "argument missing", argv[optind - 1]);
-            return BENCH_COMMAND_INVALID;
-        }
-        if (option == BENCH_OPTION_HELP) {
-            return BENCH_COMMAND_HELP;
-        }
-        if (option == BENCH_OPTION_VERSION) {
-            return BENCH_COMMAND_VERSION;
-        }
-        parsing.given[option] = true;
-        if (option_texts[option].argument == NULL) {
-            set_switch(&parsing.settings, option);
-            continue;
-        }
-        text = option == BENCH_OPTION_AT ? bench_fault_words(argc, argv, optarg, words) : optarg;
-        why = set_argument(&parsing, option, text);
-        if (why != NULL) {
-            snprintf(error, BENCH_ERROR_BYTES, "--%s \"%.60s\": must be %s",
-                     option_texts[option].name, text, why);
-            return BENCH_COMMAND_INVALID;
-        }
+    if (rest == 0) {
+        return BENCH_COMMAND_INVALID;
     }
-    command = check_command(argc, argv, error);
+    if (parsing.given[BENCH_OPTION_HELP]) {
+        return BENCH_COMMAND_HELP;
+    }
+    if (parsing.given[BENCH_OPTION_VERSION]) {
+        return BENCH_COMMAND_VERSION;
+    }
+    command = check_command(argc - rest, argv + rest, error);
     if (command != BENCH_COMMAND_RUN) {
         return command;
     }
@@ -439,16 +394,7 @@ void bench_options_help(FILE *out)
                 bench_distribution_name(workload->distribution));
     }
     fputs("\nOptions:\n", out);
-    for (int i = 0; i < BENCH_OPTIONS; i++) {
-        const struct option_text *option = &option_texts[i];
-        char form[40];
-
-        snprintf(form, sizeof form, "--%s%s%s", option->name, option->argument != NULL ? " " : "",
-                 option->argument != NULL ? option->argument : "");
-        fprintf(out, "  %c%c%c %-26s %s\n", option->letter != 0 ? '-' : ' ',
-                option->letter != 0 ? option->letter : ' ', option->letter != 0 ? ',' : ' ', form,
-                option->text);
-    }
+    bench_option_table_help(&table, out);
     fputs(
         "\nExit status: 0 all operations succeeded, 1 some failed (the report says how many and\n"
         "why), 2 wrong usage, 5 the cluster cannot be reached, 130 interrupted (the report covers\n"

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "bench/faults.h"
+#include "bench/option_table.h"
 #include "bench/workload.h"
 
 struct bench_driver;
@@ -149,8 +150,6 @@ enum bench_command {
     BENCH_COMMAND_VERSION,
     BENCH_COMMAND_INVALID /* error says why */
 };
-
-#define BENCH_ERROR_BYTES 256
 
 /* Parse a command line. *ret is set for BENCH_COMMAND_RUN only. */
 enum bench_command bench_options_parse(int argc, char *const *argv, struct bench_settings *ret,

@@ -162,7 +162,11 @@ static void client_on_time(struct client *client)
     for (uint32_t i = 0; i < client->pool_end; i++) {
         client_on_operation_time(client, client->pool[i]);
     }
-    if (kv_instant_reached(client->hello_at, client->now) && !client->closed) {
+    if (client->closed) {
+        return;
+    }
+    client_pump(client); /* a window may have been full for too long */
+    if (kv_instant_reached(client->hello_at, client->now)) {
         client_say_hello(client);
     }
 }
@@ -245,6 +249,7 @@ static void client_on_close(struct client *client)
             client_fail(client, operation, CLIENT_CLOSED, "the client was closed");
             break;
         case CLIENT_ROLE_ABANDONED:
+        case CLIENT_ROLE_GIVE_BACK:
         case CLIENT_ROLE_OPEN:
         case CLIENT_ROLE_LOADS:
             client_release(client, operation);

@@ -20,11 +20,13 @@
  * Sessions.   A session is registered with the oracle before the first message that is to be ordered: writes, and reads of
  *             several partitions. Each operation gets the next sequence and keeps it for all attempts and sendings. The
  *             floor is the largest f such that all sequences <= f have a definitive answer [X5]; it goes along with every
- *             message. A sequence with a further attempt to come has none yet.
+ *             message. A sequence with a further attempt to come has none yet. An operation that waits for long behind the locks
+ *             of others holds the floor: when the window is full behind it, it keeps its session, and others get a new one.
  * In doubt.   At its deadline a write is UNAVAILABLE if no sending on any leg can have been ordered: never sent, or each
  *             answered by a refusal. Otherwise it is IN_DOUBT; also if some of its keys are done. Reads are UNAVAILABLE.
  *             What is in doubt is resent in the background for CLIENT_ABANDONED_US, so that the floor can pass it; after that
  *             the client takes a new session. The floor of the old one stands for ever, so nothing of it is forgotten too early.
+ *             A LOCK that may wait is resent until it has been granted, and unlocked then, since nobody knows that it is held.
  * Unknown.    SESSION_UNKNOWN for a write of which no other sending can have been ordered means that it was not executed: it
  *             starts again, in a new session, under a new id. If another leg may still answer, that is awaited. Otherwise it
  *             is IN_DOUBT. A read starts again in any case.
@@ -36,7 +38,7 @@
  *             C2 Two operations never share an id; an id, which has one attempt, has one body and one set of groups.
  *             C3 Sequences above the floor of a session that takes writes are at most its window.
  *             C4 Each submitted operation completes exactly once, at its deadline at the latest (as soon as time is told).
- *             C5 Operations outstanding <= outstanding_max; abandoned ones <= CLIENT_ABANDONED_MAX; places <=
+ *             C5 Operations outstanding <= outstanding_max, and CLIENT_RENEWALS_MAX KEEPALIVEs more; abandoned ones <= CLIENT_ABANDONED_MAX; places <=
  *                CLIENT_PLACES_MAX.
  *             Asserted in client_invariants.c.
  * Ownership.  Inputs are borrowed until the call returns. Effects are appended to the caller's struct; what they point to is
@@ -44,62 +46,10 @@
 #ifndef KV_CLIENT_CLIENT_H
 #define KV_CLIENT_CLIENT_H
 
+#include "client/core/client_limits.h"
 #include "multicast/base/trace.h"
 #include "multicast/wire/command.h"
 #include "multicast/wire/message.h"
-
-/* Bytes by which naming the owners makes a body larger, at most, beside one for each key. */
-#define CLIENT_PLACEMENT_BYTES_MAX 16
-
-/* Endpoints to begin with; more are learnt from the cluster. */
-#define CLIENT_ENDPOINTS_MAX 16
-
-/* A slot is a connection: first those of the endpoints, then one per node id. */
-#define CLIENT_SLOTS_MAX (CLIENT_ENDPOINTS_MAX + KV_NODES_MAX)
-
-/* Operations in flight: what one session may have unanswered. */
-#define CLIENT_OUTSTANDING_MAX KV_SESSION_OUTSTANDING_MAX
-
-/* Those in doubt that are still being resent; beyond it the newest is dropped and the session left. */
-#define CLIENT_ABANDONED_MAX KV_SESSION_OUTSTANDING_MAX
-
-/* How long one in doubt is resent before its session is left: covers an election and a restart of a node. */
-#define CLIENT_ABANDONED_US (10 * 1000 * 1000)
-
-/* Answers STALE and PINNED to one operation before the oracle is asked to run it [placement C1]. */
-#define CLIENT_NOES_MAX 3
-
-/* How long the oracle's word on how full partitions are is good: long enough that a burst of creates asks once, short enough
- * that the creates of others are seen before they matter. */
-#define CLIENT_LOADS_US (1000 * 1000)
-
-/* Time until an unanswered sending is repeated: first, and at most. Longer than a sync and an
- * election step. */
-#define CLIENT_TIMEOUT_US     (200 * 1000)
-#define CLIENT_TIMEOUT_US_MAX (2 * 1000 * 1000)
-
-/* Pause before asking again who leads, and before the next attempt after PINNED: first, and at most. */
-#define CLIENT_PAUSE_US     (10 * 1000)
-#define CLIENT_PAUSE_US_MAX (200 * 1000)
-
-/* Pause after BUSY: first, and at most. */
-#define CLIENT_BUSY_US     (5 * 1000)
-#define CLIENT_BUSY_US_MAX (500 * 1000)
-
-/* How long a node that does not answer is skipped: two of the longest reconnection pauses of net. */
-#define CLIENT_SILENT_US (1000 * 1000)
-
-/* Time to answer a HELLO before the next endpoint is asked, and at most; and the least time between
- * two of them once the map is known. */
-#define CLIENT_HELLO_US     (200 * 1000)
-#define CLIENT_HELLO_US_MAX (2 * 1000 * 1000)
-#define CLIENT_REFRESH_US   (1000 * 1000)
-
-/* Age at which a session is exchanged for a new one, so that the groups' session floors move. */
-#define CLIENT_SESSION_AGE_US (UINT64_C(86400) * 1000 * 1000)
-
-/* Time that the end of a session is given to be heard. */
-#define CLIENT_CLOSE_US (1000 * 1000)
 
 /* X(name, "meaning") Counters since client_new. */
 #define CLIENT_COUNTER_MAP(X)                                                                      \
@@ -115,7 +65,8 @@
     X(sessions_opened, "sessions registered")                                                      \
     X(sessions_unknown, "answers that the session has ended")                                      \
     X(restarted, "operations that started again under a new id")                                   \
-    X(sessions_left, "sessions left because of an operation in doubt")                             \
+    X(sessions_left, "sessions left to an operation in doubt, or that waits for long")             \
+    X(given_back, "locks that came when nobody waited for them any more")                          \
     X(unmatched, "replies to nothing in flight")                                                   \
     X(stale, "answers that a key is elsewhere")                                                    \
     X(pinned, "answers that the oracle is about to run another command on a key")                  \
@@ -251,7 +202,7 @@ void client_destroy(struct client **client);
 
 /* Feed one event. Only SUBMIT can fail, and then nothing has changed; it never completes anything at once.
  * STATUS_OK           effects are to be carried out in order.
- * STATUS_FULL         outstanding_max operations are in flight (or too many parts of scans).
+ * STATUS_FULL         outstanding_max operations are in flight (of a KEEPALIVE: CLIENT_RENEWALS_MAX more), or too many parts of scans.
  * STATUS_INVALID      a target that is no partition; a CREATE without one (see client_submit), or with one and least_loaded.
  * STATUS_TOO_LARGE    the body leaves no room for the owners of the keys: a byte for each, and CLIENT_PLACEMENT_BYTES_MAX.
  * STATUS_UNAVAILABLE  the client was closed. */

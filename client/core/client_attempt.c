@@ -78,6 +78,7 @@ void client_on_no(struct client *client, struct client_operation *operation, str
                              !client_can_exec(operation));
         return;
     case CLIENT_ROLE_ABANDONED: /* nobody waits for another attempt */
+    case CLIENT_ROLE_GIVE_BACK:
         client_learn_no(client, operation);
         client_resolve_all(operation);
         client_settle(client, operation);

@@ -17,8 +17,8 @@
 
 /* Twice, because what a step has released can be used again only in the next one; one registration
  * and one question about loads. */
-_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_ABANDONED_MAX + CLIENT_PARTS_MAX +
-                    CLIENT_ENDING_MAX + 2) <=
+_Static_assert(2 * (CLIENT_OUTSTANDING_MAX + CLIENT_RENEWALS_MAX + CLIENT_ABANDONED_MAX +
+                    CLIENT_PARTS_MAX + CLIENT_ENDING_MAX + 2) <=
                    CLIENT_POOL_MAX,
                "the pool has room for every operation of every role");
 
@@ -166,6 +166,8 @@ void client_tell(struct client *client, struct client_operation *operation,
                  enum client_result result, const struct wire_reply *reply, const char *why);
 /* End at the deadline: what is in doubt is abandoned, anything else was not executed. */
 void client_give_up(struct client *client, struct client_operation *operation);
+/* Unlock what a LOCK has got whose caller had given up. */
+void client_give_back(struct client *client, kv_timestamp token);
 /* End with this result: tell the user, if there is one, and release. */
 void client_fail(struct client *client, struct client_operation *operation,
                  enum client_result result, const char *why);

@@ -97,11 +97,12 @@ void client_check(const struct client *client)
         const bool in_use = operation->state != CLIENT_OPERATION_FREE;
         outstanding +=
             in_use && (operation->role == CLIENT_ROLE_USER || operation->role == CLIENT_ROLE_SCAN);
-        abandoned += in_use && operation->role == CLIENT_ROLE_ABANDONED;
+        abandoned += in_use && (operation->role == CLIENT_ROLE_ABANDONED ||
+                                operation->role == CLIENT_ROLE_GIVE_BACK);
         parts += in_use && operation->role == CLIENT_ROLE_PART;
     }
     KV_ASSERT(outstanding == client->outstanding &&
-              outstanding <= client->outstanding_max); /* C5 */
+              outstanding <= client->outstanding_max + CLIENT_RENEWALS_MAX); /* C5 */
     KV_ASSERT(abandoned == client->abandoned && abandoned <= CLIENT_ABANDONED_MAX);
     KV_ASSERT(parts == client->parts && parts <= CLIENT_PARTS_MAX);
     client_places_check(&client->places);

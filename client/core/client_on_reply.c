@@ -239,6 +239,18 @@ static void client_on_unsound(struct client *client, struct client_operation *op
     }
 }
 
+/* The last word on an operation that its caller has given up. */
+static void client_on_late_verdict(struct client *client, struct client_operation *operation,
+                                   const struct wire_reply *reply)
+{
+    const bool granted = operation->op == WIRE_OP_LOCK && client->answer.verdict == WIRE_VERDICT_OK;
+    client_settle(client, operation);
+    client_release(client, operation);
+    if (granted) {
+        client_give_back(client, reply->timestamp);
+    }
+}
+
 /* A definitive verdict on the command. */
 static void client_on_verdict(struct client *client, struct client_operation *operation,
                               const struct wire_reply *reply)
@@ -262,6 +274,9 @@ static void client_on_verdict(struct client *client, struct client_operation *op
         client_on_loads(client, operation);
         return;
     case CLIENT_ROLE_ABANDONED:
+        client_on_late_verdict(client, operation, reply);
+        return;
+    case CLIENT_ROLE_GIVE_BACK:
         break;
     case CLIENT_ROLE_END:
         client_release(client, operation);

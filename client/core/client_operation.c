@@ -61,7 +61,7 @@ struct client_operation *client_acquire(struct client *client, enum client_opera
 
 void client_release(struct client *client, struct client_operation *operation)
 {
-    if (operation->role == CLIENT_ROLE_ABANDONED) {
+    if (operation->role == CLIENT_ROLE_ABANDONED || operation->role == CLIENT_ROLE_GIVE_BACK) {
         client->abandoned--;
     } else if (operation->role == CLIENT_ROLE_PART) {
         client->parts--;
@@ -217,7 +217,8 @@ void client_tell(struct client *client, struct client_operation *operation,
     }
 }
 
-/* What is in doubt goes on without its caller, unless there is too much of it. */
+/* What is in doubt goes on without its caller, unless there is too much of it. A LOCK is waited for until it is granted, so that
+ * it can be given back. */
 static void client_abandon(struct client *client, struct client_operation *operation)
 {
     KV_ASSERT(operation->state == CLIENT_OPERATION_SENT);
@@ -228,12 +229,29 @@ static void client_abandon(struct client *client, struct client_operation *opera
     client->abandoned++;
     operation->role = CLIENT_ROLE_ABANDONED;
     operation->context = NULL;
-    operation->deadline = kv_instant_add(client->now, CLIENT_ABANDONED_US);
+    operation->deadline = client_may_wait(operation)
+                              ? KV_INSTANT_NEVER
+                              : kv_instant_add(client->now, CLIENT_ABANDONED_US);
     for (uint32_t i = 0; i < operation->leg_count; i++) {
         struct client_leg *leg = client_leg_at(operation, i);
         leg->wake = kv_instant_min(leg->wake, kv_instant_add(client->now, leg->timeout_us));
         client_wake_at(client, leg->wake);
     }
+}
+
+void client_give_back(struct client *client, kv_timestamp token)
+{
+    KV_ASSERT(client->abandoned < CLIENT_ABANDONED_MAX); /* the LOCK was one of them */
+    struct client_operation *operation = client_acquire(client, CLIENT_ROLE_GIVE_BACK);
+    client->abandoned++;
+    client->counters.given_back++;
+    wire_command_begin(&client->command, WIRE_OP_UNLOCK);
+    client->command.token = token;
+    wire_command_encode(&client->command, &operation->command);
+    operation->op = WIRE_OP_UNLOCK;
+    operation->deadline = kv_instant_add(client->now, CLIENT_ABANDONED_US);
+    client_route_alone(operation, KV_GROUP_ORACLE);
+    client_start(client, operation);
 }
 
 /* Let go of an operation of which nothing more is wanted: its sequence counts as done if nothing of
@@ -273,6 +291,7 @@ void client_fail(struct client *client, struct client_operation *operation,
         }
         return;
     case CLIENT_ROLE_ABANDONED:
+    case CLIENT_ROLE_GIVE_BACK: /* the lock ends by its ttl */
         client_let_go(client, operation);
         return;
     case CLIENT_ROLE_END:

@@ -45,6 +45,7 @@ enum client_operation_role {
     CLIENT_ROLE_SCAN,      /* submitted; its parts do the work */
     CLIENT_ROLE_PART,      /* of a scan, for one partition */
     CLIENT_ROLE_OPEN,      /* registers a session */
+    CLIENT_ROLE_GIVE_BACK, /* unlocks what was granted when its caller had given up */
     CLIENT_ROLE_END,       /* ends a session */
     CLIENT_ROLE_LOADS      /* asks the oracle how full the partitions are */
 };
@@ -118,6 +119,7 @@ struct client_operation {
     bool recoded; /* its body is `body`; else it is `command` itself */
     kv_message_id id;
     struct client_session *session; /* of the id; NULL: a read, or not given one yet */
+    kv_instant began;               /* with this session */
     bool doubt;         /* a sending may have been ordered whatever the bookings of the legs say */
     uint32_t leg_count; /* SENT: at least 1 */
     struct client_leg leg; /* the first */
@@ -168,6 +170,12 @@ static inline bool client_is_alone(const struct client_operation *operation)
 {
     return (operation->destinations.bits & (operation->destinations.bits - 1)) == 0 &&
            !operation->exec;
+}
+
+/* A LOCK that waits for as long as somebody else has one of its keys. */
+static inline bool client_may_wait(const struct client_operation *operation)
+{
+    return operation->op == WIRE_OP_LOCK && !operation->in_order; /* no_wait is in order */
 }
 
 static inline bool client_is_ordered(const struct client_operation *operation)

@@ -6,7 +6,9 @@
  * 2. The floor moves over sequences with a definitive answer. Where one is left without, the floor
  *    stops for ever and the session gives no more ids, so the groups keep every record that a
  *    late duplicate could meet (C1).
- * 3. A session whose last operation is gone is ended at the oracle, as far as that is heard. Sessions
+ * 3. What waits behind the locks of others holds the floor for as long as they like. When the window is full behind it, the
+ *    session is left to it, and all others go on in a new one.
+ * 4. A session whose last operation is gone is ended at the oracle, as far as that is heard. Sessions
  *    are bounded by the operations that keep them alive. */
 #include "client/core/client_internal.h"
 
@@ -49,10 +51,12 @@ static struct client_operation **client_place(struct client_session *session, ui
     return &session->ring[sequence & (session->window - 1)];
 }
 
-static void client_give_id(struct client_session *session, struct client_operation *operation)
+static void client_give_id(const struct client *client, struct client_session *session,
+                           struct client_operation *operation)
 {
     operation->id = (kv_message_id){.session = session->id, .sequence = session->next_sequence++};
     operation->session = session;
+    operation->began = client->now;
     KV_ASSERT(*client_place(session, operation->id.sequence) == NULL);
     *client_place(session, operation->id.sequence) = operation;
     session->live++;
@@ -96,7 +100,7 @@ static void client_session_end(struct client *client, struct client_session *ses
     client_encode_bare(client, operation, WIRE_OP_SESSION_CLOSE);
     operation->deadline = kv_instant_add(client->now, CLIENT_CLOSE_US);
     session->ending = true;
-    client_give_id(session, operation);
+    client_give_id(client, session, operation);
     client_wake_at(client, operation->deadline);
     client_launch(client, operation);
 }
@@ -154,6 +158,15 @@ void client_leave(struct client *client, struct client_operation *operation)
     client_detach(client, operation);
 }
 
+/* Until when the window may stay full behind its oldest operation. Nobody waits for what was abandoned, and a LOCK that may
+ * wait is expected to. */
+static kv_instant client_patience(const struct client_operation *oldest)
+{
+    return oldest->role == CLIENT_ROLE_ABANDONED || client_may_wait(oldest)
+               ? oldest->began
+               : kv_instant_add(oldest->began, CLIENT_PINNED_US);
+}
+
 /* The session to give the next id, or NULL: none is open, or its window is full. */
 static struct client_session *client_session_with_room(struct client *client)
 {
@@ -165,9 +178,13 @@ static struct client_session *client_session_with_room(struct client *client)
     }
     if (session != NULL && session->next_sequence - 1 - session->floor >= session->window) {
         const struct client_operation *oldest = *client_place(session, session->floor + 1);
-        if (oldest->role != CLIENT_ROLE_ABANDONED) {
-            return NULL; /* its caller still waits for it, so the floor will move */
+        const kv_instant patience = client_patience(oldest);
+        if (!kv_instant_reached(patience, client->now)) {
+            client_wake_at(client, patience);
+            return NULL; /* its answer is on the way, so the floor will move */
         }
+        CLIENT_TRACE(client, TRACE_DECISION, "the window is full behind a %s -> another session",
+                     wire_op_name(oldest->op));
         client->counters.sessions_left++;
         client_retire(client, session);
         session = NULL;
@@ -186,7 +203,7 @@ void client_pump(struct client *client)
         if (session == NULL) {
             return;
         }
-        client_give_id(session, operation);
+        client_give_id(client, session, operation);
         client_launch(client, operation);
     }
 }

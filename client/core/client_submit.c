@@ -42,7 +42,8 @@ static enum status client_ignore_submit(const struct client *client,
     if (client->closed) {
         return STATUS_UNAVAILABLE;
     }
-    if (client->outstanding >= client->outstanding_max) {
+    const uint32_t more = submit->command->op == WIRE_OP_KEEPALIVE ? CLIENT_RENEWALS_MAX : 0;
+    if (client->outstanding >= client->outstanding_max + more) {
         return STATUS_FULL;
     }
     if (submit->command->op == WIRE_OP_SCAN) {

@@ -297,15 +297,15 @@ typedef struct kv_lock_options {
     bool shared;     /* for reading */
     bool no_wait;    /* KV_LOCKED instead of waiting */
     uint64_t
-        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted, and ends by its ttl */
+        wait_ms; /* longest wait; 0: the client's timeout; UINT64_MAX: for ever. KV_IN_DOUBT: it may yet be granted; it is unlocked then
+                  * as soon as the client hears of it, and ends by its ttl if it is closed or not run any more */
 } kv_lock_options;
+/* KV_LOCK_LOST, of both: it had ended before this client heard of it. */
 kv_status kv_lock(kv_client *client, const kv_bytes *keys, uint32_t count,
                   const kv_lock_options *options, kv_token *ret);
-/* KV_LOCK_LOST: it had ended before. */
 kv_status kv_unlock(kv_client *client, kv_token token);
 /* Whether a lock of this client is lost, or may be for all that it knows: a hint. */
 bool kv_lock_is_lost(const kv_client *client, kv_token token);
-
 /* For keys that are to be gone with their owner (kv_op.session): renewed by kv_client_run until kv_session_close; KV_SESSION_ENDED:
  * it had ended before. kv_session_is_lost: a hint, as above. */
 kv_status kv_session_open(kv_client *client, uint32_t ttl_ms, kv_token *ret);
@@ -444,7 +444,7 @@ void kv_backup_drop(kv_client *client, uint64_t cut);
 typedef struct kv_watch kv_watch;
 
 /* Where a watch goes on: the index that the next change of the partition (group) has at least. Indexes ascend, with holes, and belong to
- * one cluster. 0: from now on. */
+ * one cluster: one that was restored from a backup counts anew, and does not notice. 0: from now on. */
 typedef struct kv_watch_position {
     uint32_t group;
     uint64_t index;

@@ -120,6 +120,10 @@ uint32_t kv_ask(kv_client *client, kv_node_id node, const struct wire_message *q
 /* The node to ask after `last`: by number, around. */
 kv_node_id kv_next_node(const kv_client *client, kv_node_id last);
 
+/* kv_watch.c: whether a round over all nodes, by number, ends with the step from one to the next: that passes the node at which it began,
+ * which may have left the map meanwhile, or reaches it. */
+bool kv_is_round_over(kv_node_id from, kv_node_id to, kv_node_id began);
+
 /* kv_client.c */
 /* Remember why the last failure happened. */
 void kv_set_error(kv_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));

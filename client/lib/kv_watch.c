@@ -87,14 +87,25 @@ static void ask(kv_watch *watch, struct watch_group *group)
     (void)kv_ask(watch->client, group->node, question);
 }
 
+bool kv_is_round_over(kv_node_id from, kv_node_id to, kv_node_id began)
+{
+    if (to.value == 0) {
+        return true; /* there are none */
+    }
+    return from.value < to.value ? from.value < began.value && began.value <= to.value
+                                 : from.value < began.value || began.value <= to.value;
+}
+
 /* This node has nothing to say: on to the next one, at once, or behind a pause when it was the last. */
 static void ask_another(kv_watch *watch, struct watch_group *group)
 {
     const uint64_t now_us = kv_now_us();
     group->number = 0;
     group->until_us = now_us;
-    group->node = kv_next_node(watch->client, group->node);
-    if (!kv_node_equal(group->node, group->round)) {
+    const kv_node_id next = kv_next_node(watch->client, group->node);
+    const bool over = kv_is_round_over(group->node, next, group->round);
+    group->node = next;
+    if (!over) {
         return;
     }
     if (group->forgotten && (!group->silent || now_us - group->since_us >= WATCH_GAP_US)) {

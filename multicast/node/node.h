@@ -93,6 +93,7 @@ struct node_watching {
 struct node_changes {
     bool gap; /* what is before `first` is not known here any more */
     uint64_t first, next;
+    bool more; /* what is behind `next` has not been looked at */
 };
 
 /* Where a slot of an application runs: its member, at this moment. Valid while the slot runs. */

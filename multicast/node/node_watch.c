@@ -56,13 +56,14 @@ void node_watch_on_request(struct node *node, const struct net_route *route, kv_
     kv_buffer_append(&watch->prefix, request->prefix.data, request->prefix.size);
 }
 
-/* What there is to say to it; its changes are in node->watches.changes. NONE: it may wait. */
-static struct wire_watch_reply look(struct node *node, struct node_watch *watch)
+/* What there is to say to it; its changes are in node->watches.changes. NONE: it may wait, unless more is to be looked at. */
+static struct wire_watch_reply look(struct node *node, struct node_watch *watch, bool *ret_more)
 {
     const struct node_member *member = node_member_of(node, watch->group);
     struct wire_watch_reply reply = {
         .number = watch->number, .state = WIRE_WATCH_NOT_HERE, .next = watch->from};
     struct node_changes found;
+    *ret_more = false;
     kv_buffer_clear(&node->watches.changes);
     if (member == NULL || member->application.ops->changes == NULL) {
         return reply;
@@ -83,6 +84,7 @@ static struct wire_watch_reply look(struct node *node, struct node_watch *watch)
     reply.state = found.gap                        ? WIRE_WATCH_GAP
                   : node->watches.changes.size > 0 ? WIRE_WATCH_CHANGES
                                                    : WIRE_WATCH_NONE;
+    *ret_more = found.more;
     reply.first = found.first;
     reply.next = found.next;
     reply.changes = kv_buffer_slice(&node->watches.changes);
@@ -94,8 +96,9 @@ void node_watch_turn(struct node *node)
     struct node_watches *watches = &node->watches;
     for (uint32_t i = 0; i < watches->count;) {
         struct node_watch *watch = &watches->parked[i];
-        const struct wire_watch_reply reply = look(node, watch);
-        const bool waits = reply.state == WIRE_WATCH_NONE && watch->from != 0 &&
+        bool more;
+        const struct wire_watch_reply reply = look(node, watch, &more);
+        const bool waits = reply.state == WIRE_WATCH_NONE && watch->from != 0 && !more &&
                            !kv_instant_reached(watch->until, node->now);
         if (waits) {
             watch->from = reply.next; /* what it was not interested in is not looked at again */

@@ -3,7 +3,8 @@
  *
  * 1. A request is parked, and looked at when the turn has carried out everything: what is in an answer has been delivered, so it is
  *    committed. Any member may answer that is in touch with its group.
- * 2. It is answered at once when there is something to say, else behind NODE_WATCH_HOLD_US, with where to go on: that also tells
+ * 2. It is answered at once when there is something to say, or when it was not looked at everything (what a look costs is bounded, and
+ *    the client asks for the rest when the others have had their turn), else behind NODE_WATCH_HOLD_US, with where to go on: that also tells
  *    the client that the member is alive. Nothing is kept for a client between two requests, so one that is slow costs nothing.
  * 3. One request of a connection to a group: the next one takes its place. One whose connection has gone is answered into the void when its
  *    time has come. */

@@ -15,9 +15,6 @@
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
 
-/* Jobs of one worker, on their way there, there, or on their way back: so a result always finds room. A power of two. */
-#define RING_SLOTS 256
-
 /* So many jobs more than another one, and a worker is passed over: below that the shard's caches count. */
 #define SHARD_PREFERENCE 2
 
@@ -37,7 +34,7 @@ struct ring {
     uint8_t filled_line[CACHE_LINE];
     atomic_uint emptied;
     uint8_t emptied_line[CACHE_LINE];
-    struct item items[RING_SLOTS];
+    struct item items[NODE_WORKER_JOBS_MAX];
 };
 
 struct worker {
@@ -45,6 +42,7 @@ struct worker {
     uint8_t ring_line[CACHE_LINE];
     atomic_bool sleeps;
     atomic_bool retires; /* end when the ring is empty */
+    atomic_bool quits;   /* end before the next job */
     atomic_bool ended;
     int wake_fd;
     struct node_workers *pool;
@@ -130,12 +128,12 @@ static bool wait_for_jobs(struct worker *worker)
     for (;;) {
         for (uint32_t i = 0; i < SPINS; i++) {
             if (has_jobs(worker)) {
-                return true;
+                return !atomic_load(&worker->quits);
             }
             relax();
         }
         if (atomic_load(&worker->retires)) {
-            return has_jobs(worker);
+            return has_jobs(worker) && !atomic_load(&worker->quits);
         }
         atomic_store(&worker->sleeps, true);
         if (!has_jobs(worker) && !atomic_load(&worker->retires)) {
@@ -149,23 +147,24 @@ static void give_result(struct worker *worker, const struct item *item)
 {
     struct ring *out = &worker->out;
     const unsigned at = atomic_load_explicit(&out->filled, memory_order_relaxed);
-    KV_ASSERT(at - atomic_load_explicit(&out->emptied, memory_order_acquire) < RING_SLOTS);
-    out->items[at % RING_SLOTS] = *item;
+    KV_ASSERT(at - atomic_load_explicit(&out->emptied, memory_order_acquire) <
+              NODE_WORKER_JOBS_MAX);
+    out->items[at % NODE_WORKER_JOBS_MAX] = *item;
     atomic_store(&out->filled, at + 1);
     if (atomic_load(&worker->pool->rests) && atomic_exchange(&worker->pool->rests, false)) {
         ring_bell(worker->pool->fd);
     }
 }
 
-/* One after the other, all that are there now; the end of one is the beginning of the next. */
+/* One after the other, all that are there now, unless it is to quit; the end of one is the beginning of the next. */
 static void work_through(struct worker *worker)
 {
     struct ring *in = &worker->in;
     unsigned at = atomic_load_explicit(&in->emptied, memory_order_relaxed);
     const unsigned end = atomic_load_explicit(&in->filled, memory_order_acquire);
     uint64_t now = now_ns();
-    while (at != end) {
-        struct item item = in->items[at % RING_SLOTS];
+    while (at != end && !atomic_load(&worker->quits)) {
+        struct item item = in->items[at % NODE_WORKER_JOBS_MAX];
         at++;
         atomic_store_explicit(&in->emptied, at, memory_order_release);
         item.began_ns = now;
@@ -267,7 +266,7 @@ static void drop_ring(struct ring *ring)
 {
     const unsigned end = atomic_load(&ring->filled);
     for (unsigned at = atomic_load(&ring->emptied); at != end; at++) {
-        const struct node_work *work = &ring->items[at % RING_SLOTS].work;
+        const struct node_work *work = &ring->items[at % NODE_WORKER_JOBS_MAX].work;
         work->drop(work->job);
     }
 }
@@ -289,16 +288,23 @@ void node_workers_destroy(struct node_workers **workers)
     if (destroyed == NULL) {
         return;
     }
-    node_workers_set(destroyed, 0);
+    while (destroyed->count > 0) {
+        retire(destroyed, destroyed->active[--destroyed->count]);
+    }
+    for (struct worker *worker = destroyed->retired; worker != NULL;
+         worker = worker->next_retired) {
+        atomic_store(&worker->quits, true);
+    }
+    drop_backlog(&destroyed->backlog);
     while (destroyed->retired != NULL) {
         struct worker *worker = destroyed->retired;
         destroyed->retired = worker->next_retired;
         pthread_join(worker->thread, NULL);
+        drop_ring(&worker->in);
         drop_ring(&worker->out);
         close(worker->wake_fd);
         kv_free(worker);
     }
-    drop_backlog(&destroyed->backlog);
     close(destroyed->fd);
     kv_free(destroyed);
 }
@@ -313,7 +319,8 @@ uint32_t node_workers_count(const struct node_workers *workers)
 static void backlog_push(struct backlog *backlog, const struct item *item)
 {
     if (backlog->count == backlog->capacity) {
-        const uint32_t capacity = backlog->capacity == 0 ? RING_SLOTS : 2 * backlog->capacity;
+        const uint32_t capacity =
+            backlog->capacity == 0 ? NODE_WORKER_JOBS_MAX : 2 * backlog->capacity;
         struct item *items = kv_alloc(capacity * sizeof *items);
         for (uint32_t i = 0; i < backlog->count; i++) {
             items[i] = backlog->items[(backlog->first + i) % backlog->capacity];
@@ -344,10 +351,10 @@ static struct worker *choose(const struct node_workers *workers, uint64_t shard)
     for (uint32_t i = 0; i < workers->count; i++) {
         least = workers->active[i]->has < least->has ? workers->active[i] : least;
     }
-    if (least->has + SHARD_PREFERENCE > preferred->has) {
+    if (least->has + SHARD_PREFERENCE > preferred->has && preferred->has < NODE_WORKER_JOBS_MAX) {
         least = preferred;
     }
-    return least->has < RING_SLOTS ? least : NULL;
+    return least->has < NODE_WORKER_JOBS_MAX ? least : NULL;
 }
 
 /* From the backlog to those who have room. */
@@ -359,7 +366,7 @@ static void spread(struct node_workers *workers)
         if (worker == NULL) {
             return;
         }
-        worker->in.items[worker->added++ % RING_SLOTS] = backlog_pop(&workers->backlog);
+        worker->in.items[worker->added++ % NODE_WORKER_JOBS_MAX] = backlog_pop(&workers->backlog);
         worker->has++;
     }
 }
@@ -403,7 +410,7 @@ static bool take_from(struct node_workers *workers, struct worker *worker, struc
     if (at == atomic_load(&out->filled)) {
         return false;
     }
-    *ret = out->items[at % RING_SLOTS];
+    *ret = out->items[at % NODE_WORKER_JOBS_MAX];
     atomic_store_explicit(&out->emptied, at + 1, memory_order_release);
     worker->has--;
     workers->out--;

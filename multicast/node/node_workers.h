@@ -21,6 +21,9 @@
 
 #include "multicast/base/limits.h"
 
+/* Jobs of one worker, on their way there, there, or on their way back: so a result always finds room. A power of two. */
+#define NODE_WORKER_JOBS_MAX 256
+
 struct node_workers;
 
 struct node_work {
@@ -41,7 +44,7 @@ struct node_workers_measure {
 
 struct node_workers *node_workers_new(uint32_t count);
 
-/* Waits for work under way, and drops all other jobs and results. */
+/* Drops what has not begun, waits for work under way, and drops the results. */
 void node_workers_destroy(struct node_workers **workers);
 
 /* So many threads from now on, up to KV_WORKERS_MAX; fewer if the system gives no more. */

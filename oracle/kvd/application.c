@@ -226,7 +226,8 @@ static bool application_changes(const void *state, uint64_t position,
         !engine_changes(application->engine, position, &watch, ret_bytes, &changes)) {
         return false; /* what a damaged store was told is void */
     }
-    *ret = (struct node_changes){.gap = changes.gap, .first = changes.first, .next = changes.next};
+    *ret = (struct node_changes){
+        .gap = changes.gap, .first = changes.first, .next = changes.next, .more = changes.more};
     return true;
 }
 

@@ -210,8 +210,7 @@ void engine_on_deliver(struct engine *engine, const struct engine_event *event)
                                             .position = event->position,
                                             .time_us = engine->clock.now_us};
     if (engine_open(engine, wire_entry_body(entry), &context)) {
-        const kv_session_id ends =
-            refusal == WIRE_VERDICT_OK ? engine->footprint.ends : (kv_session_id){0};
+        const kv_session_id ends = engine->footprint.ends; /* refused or not: it is heard of */
         if (engine->footprint.passes_us > 0) {
             engine_deliver_time(engine, timestamp);
         }

@@ -103,6 +103,7 @@ struct machine_changes {
     bool gap; /* `from` is below `first`: there may have been changes that are not here any more */
     uint64_t first; /* index from which on nothing is missing */
     uint64_t next;  /* where to go on */
+    bool more;      /* at once: what is behind it has not been looked at */
     uint32_t count;
 };
 

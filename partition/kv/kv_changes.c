@@ -24,27 +24,30 @@ struct change_record {
 _Static_assert(sizeof(struct change_record) % RECORD_ALIGN == 0, "what is behind one is aligned");
 _Static_assert((KV_CHANGES_BYTES & (KV_CHANGES_BYTES - 1)) == 0, "offsets are masked");
 _Static_assert((KV_CHANGES_POSITIONS & (KV_CHANGES_POSITIONS - 1)) == 0, "slots are masked");
+_Static_assert((KV_CHANGES_BYTES_MIN & (KV_CHANGES_BYTES_MIN - 1)) == 0, "and before it has grown");
+_Static_assert((KV_CHANGES_POSITIONS_MIN & (KV_CHANGES_POSITIONS_MIN - 1)) == 0, "as well");
 _Static_assert(KV_VALUE_BYTES_MAX + KV_KEY_BYTES_MAX + 2 * sizeof(struct change_record) <
                    KV_CHANGES_BYTES / 2,
                "any change fits behind a blank");
 
 static struct kv_changes_slot *slot_of(const struct kv_changes *changes, uint64_t position)
 {
-    return &changes->slots[position & (KV_CHANGES_POSITIONS - 1)];
+    return &changes->slots[position & (changes->slot_count - 1)];
 }
 
-static size_t place_of(uint64_t written)
+static size_t place_of(const struct kv_changes *changes, uint64_t written)
 {
-    return (size_t)(written & (KV_CHANGES_BYTES - 1));
+    return (size_t)(written & (changes->ring_bytes - 1));
 }
 
 /* The record there, and how many bytes to the next one. NULL: a blank. */
 static const struct change_record *record_at(const struct kv_changes *changes, uint64_t written,
                                              uint64_t *ret_bytes)
 {
-    const size_t left = KV_CHANGES_BYTES - place_of(written);
+    const size_t place = place_of(changes, written);
+    const size_t left = changes->ring_bytes - place;
     const struct change_record *record =
-        (const struct change_record *)(const void *)(changes->ring + place_of(written));
+        (const struct change_record *)(const void *)(changes->ring + place);
     if (left < sizeof(*record) || record->position == 0) {
         *ret_bytes = left;
         return NULL;
@@ -56,7 +59,7 @@ static const struct change_record *record_at(const struct kv_changes *changes, u
 /* Make room for so many bytes more. */
 static void forget_oldest(struct kv_changes *changes, uint64_t bytes)
 {
-    while (changes->written + bytes - changes->oldest > KV_CHANGES_BYTES) {
+    while (changes->written + bytes - changes->oldest > changes->ring_bytes) {
         uint64_t size;
         const struct change_record *record = record_at(changes, changes->oldest, &size);
         if (record != NULL && record->position >= changes->floor) {
@@ -66,27 +69,73 @@ static void forget_oldest(struct kv_changes *changes, uint64_t bytes)
     }
 }
 
+/* Room for so many bytes more, if it can be. Nothing has gone around the end or has been forgotten yet, so everything stays where it is. */
+static void grow_ring(struct kv_changes *changes, uint64_t bytes)
+{
+    const uint64_t needed = changes->written + bytes;
+    uint64_t size = changes->ring == NULL ? KV_CHANGES_BYTES_MIN : changes->ring_bytes;
+    KV_ASSERT(changes->oldest == 0 && changes->written <= changes->ring_bytes);
+    while (size < KV_CHANGES_BYTES && size < needed) {
+        size *= 2;
+    }
+    changes->ring = kv_realloc(changes->ring, size);
+    changes->ring_bytes = size;
+}
+
 /* Room for a record of so many bytes in one piece, behind a blank if need be. */
 static struct change_record *take_room(struct kv_changes *changes, uint32_t bytes)
 {
-    const size_t left = KV_CHANGES_BYTES - place_of(changes->written);
+    if (changes->ring_bytes < KV_CHANGES_BYTES && changes->written + bytes > changes->ring_bytes) {
+        grow_ring(changes, bytes);
+    }
+    const size_t left = changes->ring_bytes - place_of(changes, changes->written);
     const bool blank = left < bytes;
     forget_oldest(changes, blank ? left + bytes : bytes);
     if (blank) {
         if (left >= sizeof(struct change_record)) {
-            memset(changes->ring + place_of(changes->written), 0, sizeof(struct change_record));
+            memset(changes->ring + place_of(changes, changes->written), 0,
+                   sizeof(struct change_record));
         }
         changes->written += left;
     }
-    return (struct change_record *)(void *)(changes->ring + place_of(changes->written));
+    return (struct change_record *)(void *)(changes->ring + place_of(changes, changes->written));
 }
 
-static void ensure_memory(struct kv_changes *changes)
+/* A table in which so many positions in a row have slots of their own, or one of the greatest size. */
+static void grow_slots(struct kv_changes *changes, uint64_t positions)
 {
-    if (changes->ring == NULL) {
-        changes->ring = kv_alloc(KV_CHANGES_BYTES);
-        changes->slots = kv_alloc_zero(KV_CHANGES_POSITIONS, sizeof(*changes->slots));
+    const struct kv_changes before = *changes;
+    uint64_t count = before.slots == NULL ? KV_CHANGES_POSITIONS_MIN : before.slot_count;
+    while (count < KV_CHANGES_POSITIONS && count < positions) {
+        count *= 2;
     }
+    changes->slots = kv_alloc_zero(count, sizeof(*changes->slots));
+    changes->slot_count = count;
+    for (uint64_t i = 0; i < before.slot_count; i++) {
+        const struct kv_changes_slot *slot = &before.slots[i];
+        if (slot->position >= before.floor && slot->position != 0) {
+            *slot_of(changes, slot->position) = *slot;
+        }
+    }
+    kv_free(before.slots);
+}
+
+/* Have a slot for this position, and for all others that are still known. False: it is too old for that. */
+static bool reach_position(struct kv_changes *changes, uint64_t position)
+{
+    const uint64_t newest = position > changes->newest ? position : changes->newest;
+    const bool below = changes->lowest == 0 || position < changes->lowest;
+    uint64_t lowest = below ? position : changes->lowest;
+    lowest = lowest < changes->floor ? changes->floor : lowest;
+    if (newest - lowest >= changes->slot_count && changes->slot_count < KV_CHANGES_POSITIONS) {
+        grow_slots(changes, newest - lowest + 1);
+    }
+    if (newest - lowest >= changes->slot_count) {
+        changes->floor = newest - changes->slot_count + 1;
+    }
+    changes->newest = newest;
+    changes->lowest = lowest < changes->floor ? changes->floor : lowest;
+    return position >= changes->floor;
 }
 
 void kv_changes_add(struct kv_changes *changes, uint64_t position, kv_timestamp version,
@@ -99,13 +148,8 @@ void kv_changes_add(struct kv_changes *changes, uint64_t position, kv_timestamp 
     if (position == 0 || position < changes->floor) {
         return;
     }
-    ensure_memory(changes);
-    if (position > changes->newest) {
-        changes->newest = position;
-        if (position >= KV_CHANGES_POSITIONS &&
-            changes->floor < position - KV_CHANGES_POSITIONS + 1) {
-            changes->floor = position - KV_CHANGES_POSITIONS + 1;
-        }
+    if (!reach_position(changes, position)) {
+        return;
     }
     struct change_record *record = take_room(changes, bytes);
     struct kv_changes_slot *slot = slot_of(changes, position);
@@ -154,6 +198,7 @@ static bool read_position(const struct kv_changes *changes, const struct kv_chan
                           const struct machine_watch *watch, struct kv_buffer *ret_bytes,
                           struct machine_changes *ret)
 {
+    KV_ASSERT(slot->begin >= changes->oldest && slot->end <= changes->written);
     uint64_t size;
     for (uint64_t at = slot->begin; at < slot->end; at += size) {
         const struct change_record *record = record_at(changes, at, &size);
@@ -187,10 +232,21 @@ void kv_changes_read(const struct kv_changes *changes, const struct machine_watc
         return;
     }
     const uint64_t last = watch->last < changes->newest ? watch->last : changes->newest;
-    for (uint64_t at = watch->from / WIRE_WATCH_PLACES; at <= last; at++) {
+    const uint64_t from = watch->from / WIRE_WATCH_PLACES;
+    uint32_t looked = 0;
+    for (uint64_t at = from > changes->lowest ? from : changes->lowest; at <= last; at++) {
         const struct kv_changes_slot *slot = slot_of(changes, at);
-        if (slot->position == at && !read_position(changes, slot, watch, ret_bytes, ret)) {
+        if (looked >= KV_CHANGES_LOOK) {
+            ret->next = wire_watch_index(at);
+            ret->more = true;
             return;
+        }
+        looked++;
+        if (slot->position == at) {
+            looked += slot->count;
+            if (!read_position(changes, slot, watch, ret_bytes, ret)) {
+                return;
+            }
         }
     }
 }

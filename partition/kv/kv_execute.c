@@ -350,10 +350,12 @@ void kv_execute(struct kv_machine *machine, const struct machine_vote *votes, ui
         if (command->op == WIRE_OP_EXPIRE) {
             kv_expires_done(machine);
         }
-    } else if (wire_op_is_lock(command->op)) {
+    } else if (wire_op_is_lock(command->op) || wire_op_is_session(command->op)) {
         const enum wire_verdict verdict = placement_verdict(&machine->tally);
         if (verdict != WIRE_VERDICT_OK) {
             placement_answer_no(&machine->tally, verdict, ret);
+        } else if (wire_op_is_session(command->op)) {
+            kv_lives_execute(machine);
         }
     } else {
         execute_access(machine, ret);

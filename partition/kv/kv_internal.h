@@ -174,9 +174,8 @@ void kv_lives_open(struct kv_machine *machine, struct machine_footprint *footpri
 /* OK, or that there is no such session (any more). */
 enum wire_verdict kv_lives_vote(const struct kv_machine *machine);
 
-/* SESSION_BEGIN or SESSION_END; the oracle's vote. */
-void kv_lives_execute(struct kv_machine *machine, const struct machine_vote *votes, uint32_t count,
-                      struct wire_answer *ret);
+/* SESSION_BEGIN or SESSION_END, which all groups have agreed to. */
+void kv_lives_execute(struct kv_machine *machine);
 
 /* A bond as another partition needs it, whose ordered time is another: what is left of it; and back. */
 struct placement_bond kv_bond_sent(const struct kv_machine *machine, const struct kv_bond *bond);

@@ -57,15 +57,8 @@ enum wire_verdict kv_lives_vote(const struct kv_machine *machine)
                : WIRE_VERDICT_OK;
 }
 
-void kv_lives_execute(struct kv_machine *machine, const struct machine_vote *votes, uint32_t count,
-                      struct wire_answer *ret)
+void kv_lives_execute(struct kv_machine *machine)
 {
-    const bool known = count > 0 && wire_is_verdict(votes[0].verdict);
-    ret->verdict =
-        known ? votes[0].verdict : WIRE_VERDICT_UNSUPPORTED; /* a vote is another group's */
-    if (ret->verdict != WIRE_VERDICT_OK) {
-        return;
-    }
     if (machine->command.op == WIRE_OP_SESSION_BEGIN) {
         kv_session_begin(&machine->bonds, machine->context.timestamp);
     } else {

@@ -59,7 +59,8 @@ static bool kv_machine_open(void *state, const struct machine_context *context, 
 static enum wire_verdict kv_machine_vote(void *state)
 {
     struct kv_machine *machine = state;
-    return wire_command_goes_to_all(&machine->command) ? WIRE_VERDICT_OK : kv_vote(machine);
+    const enum wire_op op = machine->command.op;
+    return op == WIRE_OP_MARK || op == WIRE_OP_SESSION_CLOSE ? WIRE_VERDICT_OK : kv_vote(machine);
 }
 
 static void kv_machine_payload(void *state, kv_group_id to, struct kv_buffer *ret)
@@ -79,11 +80,10 @@ static enum machine_outcome kv_machine_execute(void *state, const struct machine
                                                uint32_t count, struct wire_answer *ret)
 {
     struct kv_machine *machine = state;
-    if (wire_op_is_session(machine->command.op)) {
-        kv_lives_execute(machine, votes, count, ret);
-    } else if (wire_command_goes_to_all(&machine->command)) {
+    const enum wire_op op = machine->command.op;
+    if (op == WIRE_OP_MARK || op == WIRE_OP_SESSION_CLOSE) {
         ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
-    } else if (machine->command.op == WIRE_OP_TICK) {
+    } else if (op == WIRE_OP_TICK) {
         ret->verdict = WIRE_VERDICT_OK; /* time has passed at its delivery */
     } else if (kv_group_set_count(machine->context.destinations) == 1) {
         kv_branch_reset(machine);

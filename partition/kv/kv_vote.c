@@ -163,7 +163,7 @@ enum wire_verdict kv_vote(struct kv_machine *machine)
         vote_keys(machine);
     } else if (machine->command.op == WIRE_OP_LOCK) {
         (void)vote_presence(machine, &verdict); /* where the keys are is all that matters */
-    } else if (machine->command.op != WIRE_OP_REVOKE) {
+    } else if (machine->command.op != WIRE_OP_REVOKE && !wire_op_is_session(machine->command.op)) {
         verdict = vote_access(machine);
     }
     machine->stale = verdict != WIRE_VERDICT_OK;

@@ -25,20 +25,6 @@ static void footprint_variables(const struct wire_command *command,
     }
 }
 
-/* A mark changes nothing, and a client's end is the same wherever it is heard of: there is nothing to agree on. Of a session the
- * oracle knows whether there is room, and whether it was renewed [locks.md, K1, K2]. */
-static void footprint_all_groups(const struct wire_command *command, bool holder,
-                                 kv_group_set others, struct machine_footprint *ret)
-{
-    const bool session = wire_op_is_session(command->op);
-    ret->awaits = session && holder ? kv_group_set_of(KV_GROUP_ORACLE) : (kv_group_set){0};
-    ret->tells = session && !holder ? others : (kv_group_set){0};
-    ret->answers = !holder || !session;
-    if (command->op == WIRE_OP_SESSION_CLOSE) {
-        ret->ends = (kv_session_id){command->token};
-    }
-}
-
 void placement_footprint(const struct wire_command *command, const struct machine_context *context,
                          uint32_t partitions, struct machine_footprint *ret)
 {
@@ -57,9 +43,9 @@ void placement_footprint(const struct wire_command *command, const struct machin
     ret->releases = holder && command->op == WIRE_OP_REVOKE;
     ret->no_wait = holder && (command->no_wait || command->op == WIRE_OP_EXPIRE);
     ret->token = holder && wire_command_is_inside(command) ? command->token : (kv_timestamp){0};
-    if (wire_command_goes_to_all(command)) {
-        footprint_all_groups(command, holder, others, ret);
-        return;
+    if (command->op == WIRE_OP_MARK || command->op == WIRE_OP_SESSION_CLOSE) {
+        ret->awaits = ret->tells = (kv_group_set){0}; /* there is nothing to agree on */
+        ret->ends = (kv_session_id){command->token};
     }
     if (others.bits == 0) {
         for (uint32_t i = 0; i < command->key_count; i++) {

@@ -182,7 +182,7 @@ enum status placement_vote_decode(kv_slice bytes, const struct wire_command *com
     for (uint32_t branch = 0; branch < WIRE_BRANCHES; branch++) {
         read_branch(&reader, command, (enum wire_branch)branch, &ret->branches[branch]);
     }
-    ret->item_count = wire_read_array(&reader, KV_COMMAND_KEYS_MAX);
+    ret->item_count = wire_read_array(&reader, command->key_count);
     for (uint32_t i = 0; i < ret->item_count && reader.status == STATUS_OK; i++) {
         read_item(&reader, command, &ret->items[i]);
     }

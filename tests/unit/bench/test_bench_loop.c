@@ -13,6 +13,7 @@
 #include "bench/worker.h"
 #include "multicast/base/bytes.h"
 #include "tests/unit/bench/scripted_client.h"
+#include "tests/unit/bench/small_run.h"
 
 /* A worker, a plan and measures, ready to play. */
 struct fixture {
@@ -32,20 +33,7 @@ static int setup(void **state)
     struct fixture *fixture = kv_alloc_zero(1, sizeof *fixture);
 
     fixture->script = script_begin();
-    fixture->settings = (struct bench_settings){.workload = bench_workload_find("a"),
-                                                .distribution = BENCH_ZIPFIAN,
-                                                .records = 100,
-                                                .operations = 1000,
-                                                .clients = 8,
-                                                .threads = 1,
-                                                .fields = 1,
-                                                .keys_per_command = 1,
-                                                .loop = BENCH_LOOP_CLOSED,
-                                                .field_bytes = 20,
-                                                .driver_name = "kv",
-                                                .driver = &bench_driver_kv,
-                                                .seed = 1,
-                                                .timeout_ms = 1000};
+    fixture->settings = small_run();
     fixture->measures = kv_alloc_zero(1, sizeof *fixture->measures);
     *state = fixture;
     return 0;

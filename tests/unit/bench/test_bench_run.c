@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "bench/driver.h"
 #include "bench/run.h"
 #include "multicast/base/bytes.h"
 #include "tests/unit/bench/scripted_client.h"
+#include "tests/unit/bench/small_run.h"
 
 struct fixture {
     struct script *script;
@@ -25,20 +25,7 @@ static int setup(void **state)
     struct fixture *fixture = kv_alloc_zero(1, sizeof *fixture);
 
     fixture->script = script_begin();
-    fixture->settings = (struct bench_settings){.workload = bench_workload_find("a"),
-                                                .distribution = BENCH_ZIPFIAN,
-                                                .records = 100,
-                                                .operations = 1000,
-                                                .clients = 8,
-                                                .threads = 1,
-                                                .fields = 1,
-                                                .field_bytes = 20,
-                                                .keys_per_command = 1,
-                                                .loop = BENCH_LOOP_CLOSED,
-                                                .driver_name = "kv",
-                                                .driver = &bench_driver_kv,
-                                                .seed = 1,
-                                                .timeout_ms = 1000};
+    fixture->settings = small_run();
     *state = fixture;
     return 0;
 }

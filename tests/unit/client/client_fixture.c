@@ -87,6 +87,8 @@ static void bench_keep_request(struct bench *bench, const struct client_send *se
     kept->destinations = request->destinations;
     kept->op = command.op;
     kept->number = command.number;
+    kept->token = command.token;
+    kept->ttl_ms = command.ttl_ms;
     kept->exec = command.exec;
     kept->policy = command.policy;
     kept->target = command.target.value;

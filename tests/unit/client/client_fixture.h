@@ -35,6 +35,8 @@ struct bench_send {
     kv_group_set destinations;
     enum wire_op op;
     int64_t number;
+    kv_timestamp token;
+    uint32_t ttl_ms;
     bool exec;
     enum wire_policy policy;
     uint16_t target;

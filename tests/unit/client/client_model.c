@@ -84,11 +84,13 @@ static struct model_operation *operation_of_key(struct model *model, const char 
 
 static void note_executed(struct model *model, const struct bench_send *send)
 {
-    if (send->op != WIRE_OP_INCR && send->op != WIRE_OP_MPUT) {
+    model->unlocks += send->op == WIRE_OP_UNLOCK;
+    if (send->op != WIRE_OP_INCR && send->op != WIRE_OP_MPUT && send->op != WIRE_OP_LOCK) {
         return; /* it reads */
     }
-    const unsigned long number =
-        send->op == WIRE_OP_INCR ? (unsigned long)send->number : strtoul(send->values[0], NULL, 10);
+    const unsigned long number = send->op == WIRE_OP_INCR   ? (unsigned long)send->number
+                                 : send->op == WIRE_OP_LOCK ? send->ttl_ms
+                                                            : strtoul(send->values[0], NULL, 10);
     assert_in_range(number, 1, MODEL_OPERATIONS);
     model->operations[number].executed++;
 }

@@ -66,7 +66,7 @@ struct model_key {
 
 /* An operation of the test, and what was done of it. */
 struct model_operation {
-    enum wire_op op;
+    enum wire_op op; /* of a LOCK, the number of the operation is its ttl */
     uint32_t key_count;
     uint64_t deadline_us;
     uint32_t executed;
@@ -87,6 +87,7 @@ struct model {
     uint32_t session_count;
     struct model_session sessions[MODEL_SESSIONS_MAX];
     struct model_operation operations[MODEL_OPERATIONS + 1];
+    uint32_t unlocks; /* executed */
 };
 
 /* With faults, and a client that knows the map. */

@@ -37,7 +37,7 @@ struct fake_server {
     pthread_mutex_t mutex; /* over script, counts and stopped */
     int wake;
     bool stopped;
-    char script[128], watch_script[128];
+    char script[128], watch_script[128], lock_script[128];
     uint32_t watched; /* letters of it that are used up */
     struct fake_counts counts;
     uint64_t clock;
@@ -285,10 +285,37 @@ static void fake_on_partition(struct fake_server *server, const struct net_route
     }
 }
 
+/* What the script says of this command. */
+static char fake_lock_letter(struct fake_server *server)
+{
+    const enum wire_op op = server->command.op;
+    const char letter = server->lock_script[0];
+    server->counts.renewals += op == WIRE_OP_KEEPALIVE;
+    if ((op != WIRE_OP_LOCK && op != WIRE_OP_UNLOCK && op != WIRE_OP_KEEPALIVE) || letter == '\0') {
+        return 'x';
+    }
+    if (letter == '*') {
+        return server->lock_script[1];
+    }
+    memmove(server->lock_script, server->lock_script + 1, strlen(server->lock_script));
+    return letter;
+}
+
 static void fake_on_oracle(struct fake_server *server, const struct net_route *route,
                            const struct wire_request *request)
 {
-    server->answer = (struct wire_answer){.verdict = WIRE_VERDICT_OK};
+    const char letter = fake_lock_letter(server);
+    if (letter == 'd') {
+        return;
+    }
+    server->answer =
+        (struct wire_answer){.verdict = letter == 'l' ? WIRE_VERDICT_LOCK_LOST : WIRE_VERDICT_OK};
+    if (server->command.op == WIRE_OP_LOCK && letter != 'l') {
+        server->answer.place_count = server->command.key_count;
+        for (uint32_t i = 0; i < server->command.key_count; i++) {
+            server->answer.places[i] = (struct wire_place){i, WIRE_VERDICT_OK, {1}, {{0}, {0}}};
+        }
+    }
     kv_buffer_clear(&server->body);
     wire_answer_encode(&server->answer, &server->body);
     server->counts.opened += server->command.op == WIRE_OP_SESSION_OPEN;
@@ -473,6 +500,13 @@ void fake_server_watch(struct fake_server *server, const char *script)
     (void)pthread_mutex_lock(&server->mutex);
     (void)snprintf(server->watch_script, sizeof server->watch_script, "%s", script);
     server->watched = 0;
+    (void)pthread_mutex_unlock(&server->mutex);
+}
+
+void fake_server_locks(struct fake_server *server, const char *script)
+{
+    (void)pthread_mutex_lock(&server->mutex);
+    (void)snprintf(server->lock_script, sizeof server->lock_script, "%s", script);
     (void)pthread_mutex_unlock(&server->mutex);
 }
 

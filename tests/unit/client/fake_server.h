@@ -29,8 +29,12 @@ void fake_server_script(struct fake_server *server, const char *script);
  *   s an answer to another question, and then c   o changes that were asked for before   f two changes, of three that there are */
 void fake_server_watch(struct fake_server *server, const char *script);
 
+/* How the oracle treats LOCK, UNLOCK and KEEPALIVE, one letter each: x answers, also at the end of the script; d drops; l lost. A
+ * script "*d" drops all of them. */
+void fake_server_locks(struct fake_server *server, const char *script);
+
 struct fake_counts {
-    uint32_t frames, requests, executed, opened, ended, transfers;
+    uint32_t frames, requests, executed, opened, ended, transfers, renewals;
 };
 struct fake_counts fake_server_counts(struct fake_server *server);
 

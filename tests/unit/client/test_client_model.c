@@ -12,7 +12,7 @@
  * executed once, whole or by the verdict of each key; not executed means never, also not later; in
  * doubt means at most once; a read is never in doubt. The model checks what it is sent: a next
  * attempt only after a NO, a floor only over what is done. In the end, when faults have ceased, the
- * floor has passed everything or the session has been left. */
+ * floor has passed everything or the session has been left, and most locks that came too late have been given back. */
 #include "tests/unit/client/client_model.h"
 
 #include <stdio.h>
@@ -24,8 +24,9 @@
 /* What an operation does, by its number. */
 static enum wire_op op_of(struct model *model)
 {
-    static const enum wire_op ops[] = {WIRE_OP_INCR, WIRE_OP_INCR, WIRE_OP_MPUT, WIRE_OP_MPUT,
-                                       WIRE_OP_MGET, WIRE_OP_GET,  WIRE_OP_MOVE, WIRE_OP_CREATE};
+    static const enum wire_op ops[] = {WIRE_OP_INCR, WIRE_OP_INCR,   WIRE_OP_MPUT,
+                                       WIRE_OP_MPUT, WIRE_OP_MGET,   WIRE_OP_GET,
+                                       WIRE_OP_MOVE, WIRE_OP_CREATE, WIRE_OP_LOCK};
     return ops[kv_prng_below(&model->prng, sizeof ops / sizeof ops[0])];
 }
 
@@ -62,6 +63,7 @@ static void submit(struct model *model, uint32_t number)
     }
     struct wire_command *command = bench_command(operation->op, keys, value);
     command->number = operation->op == WIRE_OP_INCR ? number : 0;
+    command->ttl_ms = operation->op == WIRE_OP_LOCK ? number : 0;
     struct client_submit wanted = {.command = command};
     wanted.policy = (enum client_policy)kv_prng_below(&model->prng, 4);
     wanted.least_loaded = operation->op == WIRE_OP_CREATE && kv_prng_chance(&model->prng, 1, 3);
@@ -145,7 +147,20 @@ static void add(struct client_counters *sum, const struct client_counters *count
 #undef X
 }
 
-static void run_seed(uint32_t seed, uint32_t *ret_counts, struct client_counters *ret_counters)
+/* Locks that were granted, and whose callers do not know it. */
+static uint32_t locks_in_doubt(const struct model *model)
+{
+    uint32_t count = 0;
+    for (uint32_t number = 1; number <= MODEL_OPERATIONS; number++) {
+        const struct model_operation *operation = &model->operations[number];
+        const bool told = bench_completion(model->bench, number)->result == CLIENT_ANSWERED;
+        count += operation->op == WIRE_OP_LOCK && !told ? operation->executed : 0;
+    }
+    return count;
+}
+
+static void run_seed(uint32_t seed, uint32_t *ret_counts, struct client_counters *ret_counters,
+                     uint32_t *ret_locks_in_doubt)
 {
     struct model *model = model_new(seed, OUTSTANDING);
     struct bench *bench = model->bench;
@@ -163,6 +178,9 @@ static void run_seed(uint32_t seed, uint32_t *ret_counts, struct client_counters
     check(model, seed, ret_counts);
     const struct client_counters counters = client_counters(bench->client);
     add(ret_counters, &counters);
+    assert_true(model->unlocks <= counters.given_back);
+    assert_true(counters.given_back <= locks_in_doubt(model));
+    *ret_locks_in_doubt += locks_in_doubt(model);
     /* Nothing holds the floor back any more: the next write's is right below it. */
     assert_int_equal(bench_submit(bench, 5000, WIRE_OP_PUT, "k", 1000 * 1000), STATUS_OK);
     const struct bench_send last = bench_expect_send(bench);
@@ -175,8 +193,9 @@ static void the_client_tells_the_truth_under_seeded_faults(void **state)
     (void)state;
     uint32_t counts[CLIENT_PROTOCOL + 1] = {0};
     struct client_counters counters = {0};
+    uint32_t locks = 0;
     for (uint32_t seed = 1; seed <= SEEDS; seed++) {
-        run_seed(seed, counts, &counters);
+        run_seed(seed, counts, &counters, &locks);
     }
     /* The runs meet all fates often enough to mean something. */
     assert_true(counts[CLIENT_ANSWERED] > 1000);
@@ -187,6 +206,7 @@ static void the_client_tells_the_truth_under_seeded_faults(void **state)
     assert_true(counters.execs > 100);
     assert_true(counters.multi_partition > 1000);
     assert_true(counters.restarted > 100);
+    assert_true(counters.given_back > 10 && counters.given_back > locks / 2);
 }
 
 int main(void)

@@ -235,6 +235,49 @@ static void the_oracle_finds_the_keys_of_a_lock(void **state)
     assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_OK);
 }
 
+#define MANY_KEYS 4 /* whose values of the greatest size make the greatest command */
+
+/* An EXEC of new values for all of them, which leaves just as much room for owners as it has to. */
+static void order_greatest_exec(struct together *together, kv_message_id id, kv_timestamp token)
+{
+    static uint8_t value[KV_VALUE_BYTES_MAX];
+    struct kv_buffer body = {0};
+    struct wire_command *command = command_begin(together, WIRE_OP_MPUT);
+    command->exec = true;
+    command->token = token;
+    for (unsigned i = 0; i < MANY_KEYS; i++) {
+        command->keys[command->key_count++] = together_key(1, i);
+        command->values[command->value_count++] = kv_slice_of(value, sizeof value);
+    }
+    command->values[0].size -= 4096; /* less than there may be */
+    wire_command_encode(command, &body);
+    const size_t most = KV_BODY_BYTES_MAX - MANY_KEYS - WIRE_BODY_FIXED_BYTES_MAX;
+    assert_true(body.size <= most && most - body.size <= 4096);
+    command->values[0].size += most - body.size;
+    kv_buffer_close(&body);
+    order(together, id);
+}
+
+/* Under a token what is kept has its owners already, and needs no room for them any more. */
+static void the_greatest_command_under_a_token_is_kept_over_a_restart_of_the_oracle(void **state)
+{
+    struct together *together = *state;
+    struct wire_command *lock = command_begin(together, WIRE_OP_LOCK);
+    lock->ttl_ms = TTL_MS;
+    for (unsigned i = 0; i < MANY_KEYS; i++) {
+        command_add_key(lock, together_key(1, i), 1);
+    }
+    order(together, command_id(1, 1));
+    const kv_timestamp token = last(together);
+    run_for(together, SHORT_US);
+    order_greatest_exec(together, command_id(2, 1), token);
+    apply_all(together, together_leader(together, 0));
+    assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
+    together_restart(together, together_leader(together, 0));
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
+}
+
 /* ---- Tokens ---- */
 
 static void a_token_that_is_not_held_changes_nothing(void **state)
@@ -537,6 +580,7 @@ int main(void)
         TEST(who_would_not_wait_is_told_so),
         TEST(a_move_waits_for_a_lock_or_is_refused),
         TEST(the_oracle_finds_the_keys_of_a_lock),
+        TEST(the_greatest_command_under_a_token_is_kept_over_a_restart_of_the_oracle),
         TEST(a_token_that_is_not_held_changes_nothing),
         TEST(nobody_but_the_oracle_revokes),
         TEST(a_lock_ends_with_its_lease),

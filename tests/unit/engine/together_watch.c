@@ -27,7 +27,7 @@ static bool ask(struct together_watcher *watcher, const struct together_member *
     kv_buffer_append(&watcher->seen, bytes.data, bytes.size);
     const bool any = bytes.size > 0;
     kv_buffer_close(&bytes);
-    return any;
+    return any || found.more;
 }
 
 void together_watch_step(struct together *together, struct together_member *member)

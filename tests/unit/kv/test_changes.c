@@ -51,11 +51,10 @@ static void put_big(struct rig *rig, uint64_t position, size_t size)
     kv_changes_add(&rig->changes, position, version_of(position), kv_slice_of_text("k"), &bytes);
 }
 
-/* From an index, of positions up to `last`; returns how many changes came. */
-static uint32_t read_from(struct rig *rig, const char *prefix, uint64_t from, uint64_t last,
-                          size_t bytes_max)
+/* One look, from an index, at positions up to `last`. */
+static void look_from(struct rig *rig, const char *prefix, uint64_t from, uint64_t last,
+                      size_t bytes_max)
 {
-    kv_buffer_clear(&rig->bytes);
     kv_changes_read(&rig->changes,
                     &(struct machine_watch){.prefix = kv_slice_of_text(prefix),
                                             .from = from,
@@ -64,7 +63,20 @@ static uint32_t read_from(struct rig *rig, const char *prefix, uint64_t from, ui
                                             .bytes_max = bytes_max},
                     &rig->bytes, &rig->found);
     assert_true(wire_changes_are_sound(kv_buffer_slice(&rig->bytes)));
-    return rig->found.count;
+}
+
+/* As many as it takes; returns how many changes came. */
+static uint32_t read_from(struct rig *rig, const char *prefix, uint64_t from, uint64_t last,
+                          size_t bytes_max)
+{
+    uint32_t count = 0;
+    kv_buffer_clear(&rig->bytes);
+    do {
+        look_from(rig, prefix, from, last, bytes_max);
+        count += rig->found.count;
+        from = rig->found.next;
+    } while (rig->found.more);
+    return count;
 }
 
 static struct wire_change change_at(const struct rig *rig, uint32_t i)
@@ -192,6 +204,57 @@ static void positions_are_bounded_too(void **state)
                      2);
 }
 
+/* Few write much more than this before anybody watches them. */
+static void it_grows_with_what_is_written_and_forgets_nothing_before_it_is_full(void **state)
+{
+    struct rig *rig = *state;
+    struct kv_prng prng;
+    const uint64_t begin = UINT64_C(1) << 40; /* positions of a member that is old */
+    const uint32_t count = 6000;
+    uint64_t taken = 0;
+    kv_prng_init(&prng, 7);
+    put_big(rig, begin - 1, 1);
+    assert_int_equal(rig->changes.ring_bytes, KV_CHANGES_BYTES_MIN);
+    assert_int_equal(rig->changes.slot_count, KV_CHANGES_POSITIONS_MIN);
+    for (uint32_t i = 0; i < count; i++) { /* by fives, backwards */
+        const uint64_t position = begin + 3 * (uint64_t)(i / 5 * 5 + 4 - i % 5);
+        const size_t size = (size_t)kv_prng_below(&prng, 900);
+        put_big(rig, position, size);
+        put_big(rig, position, size);
+        taken += 2 * (size + 64);
+        assert_int_equal(rig->changes.floor, 0);
+        assert_true(rig->changes.ring_bytes <= KV_CHANGES_BYTES_MIN + 4 * taken);
+    }
+    assert_true(rig->changes.ring_bytes < KV_CHANGES_BYTES);
+    assert_true(rig->changes.slot_count < KV_CHANGES_POSITIONS);
+    assert_int_equal(
+        read_from(rig, "", wire_watch_index(begin - 1), begin + 3 * (uint64_t)count, SIZE_MAX),
+        2 * count + 1);
+    assert_int_equal(read_from(rig, "", wire_watch_index(1), begin + 3 * (uint64_t)count, SIZE_MAX),
+                     2 * count + 1);
+}
+
+static void one_look_is_bounded_and_says_where_to_go_on(void **state)
+{
+    struct rig *rig = *state;
+    const uint64_t last = 3 * KV_CHANGES_LOOK;
+    for (uint64_t position = 1; position < last; position++) {
+        put(rig, position, "a", "1");
+    }
+    put(rig, last, "b", "2");
+    uint64_t from = wire_watch_index(1);
+    uint32_t looks = 0;
+    do {
+        look_from(rig, "b", from, last, SIZE_MAX);
+        assert_true(rig->found.next > from);
+        assert_true(rig->found.next - from <= wire_watch_index(KV_CHANGES_LOOK));
+        from = rig->found.next;
+        looks++;
+    } while (rig->found.more);
+    assert_int_equal(rig->found.count, 1);
+    assert_in_range(looks, 3, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +271,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_command_whose_changes_do_not_fit_is_a_gap, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(positions_are_bounded_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            it_grows_with_what_is_written_and_forgets_nothing_before_it_is_full, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_look_is_bounded_and_says_where_to_go_on, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,14 +8,10 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "multicast/base/assert.h"
 #include "multicast/base/bytes.h"
-#include "multicast/node/node.h"
+#include "tests/unit/node/node_rig.h"
 
 #define GROUPS 3 /* of node_config_single with two partitions */
 
@@ -23,7 +19,7 @@ struct test {
     uint32_t jobs;    /* of each member */
     uint32_t at_once; /* of each member */
     uint32_t rounds;  /* of each job */
-    int stop_fd;
+    struct node_rig rig;
     pthread_t thread;  /* the node's */
     uint32_t finished; /* members */
     uint32_t rises;    /* reports that there are more workers */
@@ -53,37 +49,6 @@ static void do_job(void *context)
 {
     struct job *job = context;
     job->value = rounds_of(job->value, job->rounds);
-}
-
-static enum node_admission app_admit(void *state, const struct wire_request *request,
-                                     struct node_answer *ret)
-{
-    (void)state, (void)request, (void)ret;
-    return NODE_MALFORMED;
-}
-
-static void app_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
-                        kv_timestamp timestamp, uint64_t position)
-{
-    (void)state, (void)port, (void)entry, (void)timestamp, (void)position;
-}
-
-static void app_read(void *state, const struct node_port *port, uint64_t token, kv_slice body)
-{
-    (void)state, (void)body;
-    node_port_refuse_read(port, token);
-}
-
-static bool app_stale_read(void *state, kv_slice body, struct node_read_answer *ret)
-{
-    (void)state, (void)body, (void)ret;
-    return false;
-}
-
-static struct node_application_status app_status(const void *state)
-{
-    (void)state;
-    return (struct node_application_status){0};
 }
 
 static void give(struct application *application, const struct node_port *port)
@@ -124,21 +89,11 @@ static void app_worked(void *state, const struct node_port *port, uint64_t numbe
     application->taken++;
     give(application, port);
     if (application->taken == test->jobs && ++test->finished == GROUPS) {
-        const uint64_t one = 1;
-        const ssize_t written = write(test->stop_fd, &one, sizeof one);
-        KV_ASSERT(written == sizeof one);
+        node_rig_stop(&test->rig);
     }
 }
 
-static const struct node_application_ops app_ops = {.admit = app_admit,
-                                                    .deliver = app_deliver,
-                                                    .worked = app_worked,
-                                                    .read = app_read,
-                                                    .stale_read = app_stale_read,
-                                                    .tick = app_tick,
-                                                    .deadline = app_deadline,
-                                                    .status = app_status,
-                                                    .destroy = kv_free};
+static struct node_application_ops app_ops;
 
 static struct node_application app_new(kv_group_id group, void *context)
 {
@@ -159,35 +114,22 @@ static void report(const char *line, void *context)
 
 static void run(struct test *test, bool fixed, uint32_t workers)
 {
-    char directory[] = "/tmp/kv-node-crew-XXXXXX";
-    struct node_config *config = kv_alloc_zero(1, sizeof *config);
-    struct node *node = NULL;
     struct node_error error = {{0}};
-    assert_non_null(mkdtemp(directory));
-    node_config_single(config, "tcp://127.0.0.1:*", GROUPS - 1);
-    test->stop_fd = eventfd(0, EFD_CLOEXEC);
     test->thread = pthread_self();
-    const struct node_settings settings = {.config = config,
-                                           .self = {1},
-                                           .directory = directory,
-                                           .unsafe_no_sync = true,
-                                           .stop_fd = test->stop_fd,
-                                           .segment_bytes = 1024 * 1024,
-                                           .application = app_new,
-                                           .application_context = test,
-                                           .report = report,
-                                           .report_context = test,
-                                           .workers_fixed = fixed,
-                                           .workers = workers};
-    assert_int_equal(node_open(&settings, &node, &error), STATUS_OK);
-    assert_int_equal(node_run(node, &error), STATUS_OK);
+    app_ops = node_rig_ops();
+    app_ops.tick = app_tick;
+    app_ops.deadline = app_deadline;
+    app_ops.worked = app_worked;
+    node_rig_open(&test->rig, GROUPS - 1,
+                  (struct node_settings){.application = app_new,
+                                         .application_context = test,
+                                         .report = report,
+                                         .report_context = test,
+                                         .workers_fixed = fixed,
+                                         .workers = workers});
+    assert_int_equal(node_run(test->rig.node, &error), STATUS_OK);
     assert_int_equal(test->finished, GROUPS);
-    node_close(&node);
-    close(test->stop_fd);
-    kv_free(config);
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    assert_int_equal(system(command), 0);
+    node_rig_close(&test->rig);
 }
 
 static void every_job_comes_back_to_its_member(void **state)

@@ -9,16 +9,13 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "multicast/base/assert.h"
 #include "multicast/net/net.h"
-#include "multicast/node/node.h"
 #include "multicast/node/node_watch.h"
 #include "multicast/wire/codec.h"
+#include "tests/unit/node/node_rig.h"
 
 /* Connections of one client; two of them are more than a node lets wait. */
 #define SLOTS   150
@@ -29,13 +26,13 @@
 #define CHANGE UINT64_C(2000)
 #define END    UINT64_C(3000)
 
+/* Where a look ends before everything has been looked at. */
+#define CUT UINT64_C(2500)
+
 struct rig {
-    struct node *node;
+    struct node_rig node;
     pthread_t thread;
-    int stop_fd;
-    char directory[32];
     char endpoint[64];
-    struct node_config config;
     struct net_client *clients[CLIENTS];
     struct wire_frame_writer writer;
     struct wire_frame_reader reader;
@@ -47,31 +44,6 @@ struct rig {
     uint32_t changes;               /* bytes of those */
 };
 
-static enum node_admission app_admit(void *state, const struct wire_request *request,
-                                     struct node_answer *ret)
-{
-    (void)state, (void)request, (void)ret;
-    return NODE_MALFORMED;
-}
-
-static void app_deliver(void *state, const struct node_port *port, struct wire_entry *entry,
-                        kv_timestamp timestamp, uint64_t position)
-{
-    (void)state, (void)port, (void)entry, (void)timestamp, (void)position;
-}
-
-static void app_read(void *state, const struct node_port *port, uint64_t token, kv_slice body)
-{
-    (void)state, (void)body;
-    node_port_refuse_read(port, token);
-}
-
-static bool app_stale_read(void *state, kv_slice body, struct node_read_answer *ret)
-{
-    (void)state, (void)body, (void)ret;
-    return false;
-}
-
 static bool app_changes(const void *state, uint64_t position, const struct node_watching *watching,
                         struct kv_buffer *ret_bytes, struct node_changes *ret)
 {
@@ -81,6 +53,9 @@ static bool app_changes(const void *state, uint64_t position, const struct node_
             watching->from != 0 && watching->from<FIRST, .first = FIRST, .next = watching->from> END
                 ? watching->from
                 : END};
+    if (watching->from == CUT) {
+        *ret = (struct node_changes){.first = FIRST, .next = CUT + 1, .more = true};
+    }
     if (watching->from >= FIRST && watching->from <= CHANGE) {
         wire_changes_append(ret_bytes, &(struct wire_change){.index = CHANGE,
                                                              .kind = WIRE_CHANGE_DELETED,
@@ -89,19 +64,7 @@ static bool app_changes(const void *state, uint64_t position, const struct node_
     return true;
 }
 
-static struct node_application_status app_status(const void *state)
-{
-    (void)state;
-    return (struct node_application_status){0};
-}
-
-static const struct node_application_ops app_ops = {.admit = app_admit,
-                                                    .deliver = app_deliver,
-                                                    .read = app_read,
-                                                    .stale_read = app_stale_read,
-                                                    .changes = app_changes,
-                                                    .status = app_status,
-                                                    .destroy = kv_free};
+static struct node_application_ops app_ops;
 
 static struct node_application app_new(kv_group_id group, void *context)
 {
@@ -123,7 +86,7 @@ static void *run_node(void *context)
 {
     struct rig *rig = context;
     struct node_error error = {{0}};
-    const enum status status = node_run(rig->node, &error);
+    const enum status status = node_run(rig->node.node, &error);
     KV_ASSERT(status == STATUS_OK);
     return NULL;
 }
@@ -131,22 +94,13 @@ static void *run_node(void *context)
 static int open_rig(void **state)
 {
     struct rig *rig = kv_alloc_zero(1, sizeof *rig);
-    struct node_error error = {{0}};
-    strcpy(rig->directory, "/tmp/kv-node-watch-XXXXXX");
-    assert_non_null(mkdtemp(rig->directory));
-    node_config_single(&rig->config, "tcp://127.0.0.1:*", 1);
-    rig->stop_fd = eventfd(0, EFD_CLOEXEC);
-    const struct node_settings settings = {.config = &rig->config,
-                                           .self = {1},
-                                           .directory = rig->directory,
-                                           .unsafe_no_sync = true,
-                                           .stop_fd = rig->stop_fd,
-                                           .segment_bytes = 1024 * 1024,
-                                           .application = app_new,
-                                           .report = report,
-                                           .report_context = rig,
-                                           .workers_fixed = true};
-    assert_int_equal(node_open(&settings, &rig->node, &error), STATUS_OK);
+    app_ops = node_rig_ops();
+    app_ops.changes = app_changes;
+    node_rig_open(&rig->node, 1,
+                  (struct node_settings){.application = app_new,
+                                         .report = report,
+                                         .report_context = rig,
+                                         .workers_fixed = true});
     assert_int_equal(pthread_create(&rig->thread, NULL, run_node, rig), 0);
     for (uint32_t c = 0; c < CLIENTS; c++) {
         assert_int_equal(net_client_open(&rig->clients[c]), STATUS_OK);
@@ -158,20 +112,16 @@ static int open_rig(void **state)
 static int close_rig(void **state)
 {
     struct rig *rig = *state;
-    const uint64_t one = 1;
-    char command[64];
-    assert_int_equal(write(rig->stop_fd, &one, sizeof one), sizeof one);
+    node_rig_stop(&rig->node);
     assert_int_equal(pthread_join(rig->thread, NULL), 0);
-    node_close(&rig->node);
     for (uint32_t c = 0; c < CLIENTS; c++) {
         net_client_close(&rig->clients[c]);
     }
     wire_frame_writer_close(&rig->writer);
     wire_frame_reader_close(&rig->reader);
-    close(rig->stop_fd);
-    snprintf(command, sizeof command, "rm -rf %s", rig->directory);
+    node_rig_close(&rig->node);
     kv_free(rig);
-    return system(command);
+    return 0;
 }
 
 /* Over a connection of a client, which is made for it. */
@@ -249,6 +199,14 @@ static void who_waits_is_told_where_to_go_on_and_only_the_last_question_counts(v
     assert_int_equal(rig->answered, 1);
 }
 
+static void who_has_not_been_told_everything_does_not_wait(void **state)
+{
+    struct rig *rig = *state;
+    await_leader(rig);
+    assert_int_equal(answer_to(rig, 1, CUT), WIRE_WATCH_NONE);
+    assert_int_equal(rig->answer.next, CUT + 1); /* behind a wait it would be END */
+}
+
 static void no_more_than_the_maximum_waits(void **state)
 {
     struct rig *rig = *state;
@@ -271,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_there_is_is_told_at_once),
         TEST(who_waits_is_told_where_to_go_on_and_only_the_last_question_counts),
+        TEST(who_has_not_been_told_everything_does_not_wait),
         TEST(no_more_than_the_maximum_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,10 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "multicast/base/bytes.h"
 #include "multicast/base/prng.h"
@@ -221,6 +223,100 @@ static void what_is_left_is_dropped(void **state)
     node_workers_destroy(&(struct node_workers *){NULL});
 }
 
+/* ---- Jobs that wait ---- */
+
+static struct {
+    atomic_bool open[2];
+    atomic_uint begun, done;
+} gates;
+
+struct waiting_job {
+    uint32_t gate; /* 2: none */
+    bool opens;    /* all gates, when it is dropped */
+};
+
+static void wait_at_gate(void *context)
+{
+    const struct waiting_job *job = context;
+    atomic_fetch_add(&gates.begun, 1);
+    while (job->gate < 2 && !atomic_load(&gates.open[job->gate])) {
+        sched_yield();
+    }
+    atomic_fetch_add(&gates.done, 1);
+}
+
+static void drop_waiting(void *context)
+{
+    struct waiting_job *job = context;
+    if (job->opens) {
+        atomic_store(&gates.open[0], true);
+        atomic_store(&gates.open[1], true);
+    }
+    kv_free(job);
+}
+
+static void add_waiting(struct node_workers *workers, uint64_t shard, struct waiting_job job)
+{
+    struct waiting_job *kept = kv_alloc(sizeof *kept);
+    *kept = job;
+    node_workers_add(workers,
+                     &(struct node_work){
+                         .work = wait_at_gate, .drop = drop_waiting, .job = kept, .shard = shard});
+}
+
+static void close_gates(void)
+{
+    atomic_store(&gates.open[0], false);
+    atomic_store(&gates.open[1], false);
+    atomic_store(&gates.begun, 0);
+    atomic_store(&gates.done, 0);
+}
+
+/* A node that is to stop must not work off what nobody wants any more. */
+static void what_has_not_begun_is_not_done_at_the_end(void **state)
+{
+    struct node_workers *workers = node_workers_new(1);
+    (void)state;
+    close_gates();
+    for (uint32_t i = 0; i < NODE_WORKER_JOBS_MAX; i++) {
+        add_waiting(workers, 0, (struct waiting_job){.gate = 0});
+    }
+    add_waiting(workers, 0, (struct waiting_job){.gate = 2, .opens = true}); /* has no room */
+    node_workers_flush(workers);
+    while (atomic_load(&gates.begun) == 0) {
+        sched_yield();
+    }
+    node_workers_destroy(&workers); /* drops the last job, which lets the first one end */
+    assert_int_equal(atomic_load(&gates.begun), 1);
+    assert_int_equal(atomic_load(&gates.done), 1);
+}
+
+static void a_job_whose_worker_is_full_goes_to_one_that_has_room(void **state)
+{
+    struct node_workers *workers = node_workers_new(2);
+    const uint32_t all = 2 * NODE_WORKER_JOBS_MAX;
+    struct node_work result;
+    time_t until = time(NULL) + PATIENCE_MS / 1000;
+    (void)state;
+    close_gates();
+    for (uint32_t i = 0; i + 1 < all; i++) {
+        add_waiting(workers, i % 2, (struct waiting_job){.gate = i % 2});
+    }
+    add_waiting(workers, 0, (struct waiting_job){.gate = 2}); /* the other one has a place */
+    node_workers_flush(workers);
+    atomic_store(&gates.open[1], true);
+    while (atomic_load(&gates.done) < NODE_WORKER_JOBS_MAX && time(NULL) < until) {
+        sched_yield();
+    }
+    assert_int_equal(atomic_load(&gates.done), NODE_WORKER_JOBS_MAX);
+    atomic_store(&gates.open[0], true);
+    while (next(workers, &result)) {
+        result.drop(result.job);
+    }
+    assert_int_equal(atomic_load(&gates.done), all);
+    node_workers_destroy(&workers);
+}
+
 static void what_it_measures_is_what_was_done(void **state)
 {
     static uint8_t seen[50];
@@ -247,6 +343,8 @@ int main(void)
         cmocka_unit_test(one_job_at_a_time_wakes_who_sleeps),
         cmocka_unit_test(a_bell_for_an_earlier_rest_does_not_ring_for_ever),
         cmocka_unit_test(what_is_left_is_dropped),
+        cmocka_unit_test(what_has_not_begun_is_not_done_at_the_end),
+        cmocka_unit_test(a_job_whose_worker_is_full_goes_to_one_that_has_room),
         cmocka_unit_test(what_it_measures_is_what_was_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
