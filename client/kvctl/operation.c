@@ -326,6 +326,13 @@ static bool fields_parse(struct kvctl_operation *operation)
     return false;
 }
 
+static bool sets_keys(kv_op_code code)
+{
+    return code == KV_OP_PUT || code == KV_OP_PUT_IF_ABSENT || code == KV_OP_CAS ||
+           code == KV_OP_INCR || code == KV_OP_APPEND || code == KV_OP_MPUT || code == KV_OP_TXN ||
+           code == KV_OP_CREATE;
+}
+
 /* What a request that sets keys may have: {"ttl_ms": 1000} or {"session": "1732700000000.0"}. */
 static bool life_parse(struct kvctl_operation *operation)
 {
@@ -340,7 +347,9 @@ static bool life_parse(struct kvctl_operation *operation)
         return false;
     }
     operation->op.ttl_ms = (uint32_t)ttl_ms;
-    return true;
+    return (session == NULL && ttl_ms == 0) || sets_keys(operation->op.code) ||
+           REFUSE(operation, "%s sets no keys: it has no \"ttl_ms\" or \"session\"",
+                  kvctl_op_name(operation->op.code));
 }
 
 /* What every request may have: {"stale": true, "timeout_ms": 500}. */

@@ -438,9 +438,16 @@ static bool kv_read_life(kv_client *client, const kv_op *op)
         return true;
     }
     const bool has_session = op->session.clock != 0;
-    if ((has_session && op->ttl_ms != 0) || op->session.group >= KV_GROUPS_MAX ||
-        (op->session.group != 0 && !has_session)) {
+    if (has_session && op->ttl_ms != 0) {
         kv_set_error(client, "keys last for a time or as long as a session, not both");
+        return false;
+    }
+    if (has_session && op->token.clock != 0) {
+        kv_set_error(client, "keys cannot be bound to a session under a lock");
+        return false;
+    }
+    if (op->session.group >= KV_GROUPS_MAX || (op->session.group != 0 && !has_session)) {
+        kv_set_error(client, "there is no such session");
         return false;
     }
     command->ttl_ms = op->ttl_ms;

@@ -110,7 +110,8 @@ static bool life_fits(const struct wire_command *command)
     if (command->op == WIRE_OP_LOCK || command->op == WIRE_OP_SESSION_BEGIN) {
         return command->ttl_ms >= 1 && command->ttl_ms <= KV_LOCK_TTL_MS_MAX && !has_session;
     }
-    const bool sets = wire_op_sets(command->op);
+    const bool sets =
+        wire_op_sets(command->op) && !(has_session && wire_command_has_token(command));
     return (command->ttl_ms == 0 || (sets && !has_session)) &&
            (has_session ? sets || command->op == WIRE_OP_EXPIRE
                         : command->session.group.value == 0);

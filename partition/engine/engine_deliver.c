@@ -210,12 +210,13 @@ void engine_on_deliver(struct engine *engine, const struct engine_event *event)
                                             .position = event->position,
                                             .time_us = engine->clock.now_us};
     if (engine_open(engine, wire_entry_body(entry), &context)) {
-        const kv_session_id ends = engine->footprint.ends; /* refused or not: it is heard of */
+        const kv_session_id ends = engine->footprint.ends;
         if (engine->footprint.passes_us > 0) {
             engine_deliver_time(engine, timestamp);
         }
         engine_deliver_opened(engine, entry, session, &reply, refusal, known);
-        if (!kv_session_is_none(ends)) {
+        /* Refused or not: it is heard of. A client is older than its end; another id would be one of somebody to come. */
+        if (!kv_session_is_none(ends) && kv_timestamp_compare(ends.registered, timestamp) < 0) {
             engine_session_end(&engine->sessions, ends, timestamp);
         }
         return;

@@ -195,7 +195,8 @@ uint32_t engine_run_votes(struct engine *engine, const struct engine_run *run)
 
 static enum machine_outcome engine_run_execute(struct engine *engine, const struct engine_run *run)
 {
-    if (run->refusal != WIRE_VERDICT_OK && kv_group_set_count(run->destinations) <= 1) {
+    if (run->refusal != WIRE_VERDICT_OK && kv_group_set_count(run->destinations) <= 1 &&
+        !kv_message_id_is_own(run->id)) {            /* whose machine wants to hear of it */
         engine_answer_verdict(engine, run->refusal); /* of a lock: nobody else has a say */
         return MACHINE_DONE;
     }

@@ -11,7 +11,7 @@
  *                                 \-> take -> work -> open -> apply -> (payload ...)
  *
  * open decodes it and tells what it touches; the other slots are about the command that was opened last. A command to one
- * group is executed without votes. */
+ * group is executed without votes, but for one in the machine's own name that was refused by a lock: it gets that NO. */
 #ifndef KV_ENGINE_MACHINE_H
 #define KV_ENGINE_MACHINE_H
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kv_bonds: rows of two stores; see kv_bonds.h for what they are.
  *
- * The name of a row in `ends` has the hash of its key only: a key may be as long as a name can be. Two keys of one command with one hash
- * have one row; then one of them lasts. Whoever makes such keys does it to himself. */
+ * A name in `ends` is a key of a store, so it has no room for the longest keys: of those it has a hash of 128 bits instead. */
 #include <endian.h>
 #include <string.h>
 
@@ -16,8 +15,11 @@
 
 enum kind { KIND_ALIVE = 'A', KIND_SESSION = 'S', KIND_TIME = 'T' };
 
-/* 'S' or 'T', then a session or a time, a hash and a version. */
-_Static_assert(1 + 10 + 8 + 10 <= KV_BOND_PLACE_BYTES_MAX, "a place holds a name");
+/* A timestamp in a name. */
+#define TIMESTAMP_BYTES 10
+
+/* The longest key that stands in a name as it is. */
+#define WHOLE_BYTES_MAX (KV_KEY_BYTES_MAX - 1 - 2 * TIMESTAMP_BYTES)
 
 /* The value of a key's bond: its kind, then u64+u16 session, or u64 time. */
 #define BOND_BYTES_MAX 11
@@ -67,8 +69,14 @@ static struct kv_bond_place name_of_bond(const struct kv_bond *bond, kv_slice ke
     if (timed) {
         add_u64(&name, bond->until_us);
     }
-    add_u64(&name, XXH3_64bits(key.data, key.size));
     add_timestamp(&name, version);
+    if (key.size <= WHOLE_BYTES_MAX) {
+        add_bytes(&name, key.data, key.size);
+    } else {
+        const XXH128_hash_t hash = XXH3_128bits(key.data, key.size);
+        add_u64(&name, hash.high64);
+        add_u64(&name, hash.low64);
+    }
     return name;
 }
 
@@ -179,7 +187,7 @@ void kv_sessions_end_all(struct kv_bonds *bonds)
     struct kv_map_row row;
     const struct kv_bond_place first = name_of_kind(KIND_ALIVE);
     store_seek(bonds->ends, slice_of(&first), &cursor);
-    while (store_next(&cursor, &row) && row.key.data[0] == KIND_ALIVE) {
+    while (store_next(&cursor, &row) && row.key.data[0] == KIND_ALIVE && kv_bond_is_end(&row)) {
         kv_session_end(bonds, session_in(row.key));
         store_seek(bonds->ends, slice_of(&first), &cursor);
     }
@@ -188,16 +196,16 @@ void kv_sessions_end_all(struct kv_bonds *bonds)
 bool kv_bond_is_end(const struct kv_map_row *row)
 {
     const kv_slice name = row->key;
-    const size_t tail = sizeof(uint64_t) + 10; /* hash and version */
+    const bool has_key = row->value.size >= 1 && row->value.size <= KV_KEY_BYTES_MAX;
     switch (name.size == 0 ? 0 : name.data[0]) {
     case KIND_ALIVE:
-        return name.size == 1 + 10 && row->value.size == 0;
+        return name.size == 1 + TIMESTAMP_BYTES && row->value.size == 0 &&
+               session_in(name).group.value < KV_GROUPS_MAX;
     case KIND_SESSION:
-        return name.size == 1 + 10 + tail && row->value.size >= 1 &&
-               row->value.size <= KV_KEY_BYTES_MAX;
+        return name.size > 1 + 2 * TIMESTAMP_BYTES && has_key &&
+               session_in(name).group.value < KV_GROUPS_MAX;
     case KIND_TIME:
-        return name.size == 1 + sizeof(uint64_t) + tail && row->value.size >= 1 &&
-               row->value.size <= KV_KEY_BYTES_MAX;
+        return name.size > 1 + sizeof(uint64_t) + TIMESTAMP_BYTES && has_key;
     default: /* a byte, not an enum */
         return false;
     }
@@ -211,9 +219,9 @@ bool kv_bond_is_over(const struct kv_bonds *bonds, const struct kv_bond *bond, u
                                           : bond->until_us != 0 && bond->until_us <= now_us;
 }
 
-/* The first row behind the place. */
+/* The first row behind the place, if it is of this kind and what it should be: a base has rows that nobody has looked at. */
 static bool row_behind(const struct kv_bonds *bonds, const struct kv_bond_place *place,
-                       struct kv_map_row *ret)
+                       enum kind kind, struct kv_map_row *ret)
 {
     struct store_cursor cursor;
     store_seek(bonds->ends, slice_of(place), &cursor);
@@ -221,43 +229,68 @@ static bool row_behind(const struct kv_bonds *bonds, const struct kv_bond_place 
     if (found && kv_slice_equal(ret->key, slice_of(place))) {
         found = store_next(&cursor, ret);
     }
-    return found;
+    return found && ret->key.data[0] == (uint8_t)kind && kv_bond_is_end(ret);
 }
 
-/* Behind all keys of this session. */
-static struct kv_bond_place behind_session(kv_timestamp session)
+static void take_row(const struct kv_map_row *row, struct kv_bond_place *place, struct kv_due *ret)
 {
-    session.group.value++;
-    return name_of_session(KIND_SESSION, session);
+    place->size = row->key.size;
+    memcpy(place->bytes, row->key.data, row->key.size);
+    *ret = (struct kv_due){.key = row->value, .version = row->version};
 }
 
-bool kv_bond_next_due(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
-                      struct kv_due *ret, uint64_t *ret_next_us)
+bool kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
+                        struct kv_due *ret)
+{
+    struct kv_map_row row;
+    if (place->size == 0) {
+        *place = name_of_kind(KIND_SESSION);
+    }
+    while (row_behind(bonds, place, KIND_SESSION, &row)) {
+        kv_timestamp session = session_in(row.key);
+        if (!kv_session_is_alive(bonds, session)) {
+            take_row(&row, place, ret);
+            ret->session = session;
+            return true;
+        }
+        session.group.value++; /* behind all keys of this one */
+        *place = name_of_session(KIND_SESSION, session);
+    }
+    return false;
+}
+
+bool kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
+                     struct kv_bond_place *place, struct kv_due *ret)
+{
+    struct kv_map_row row;
+    if (place->size == 0) {
+        *place = name_of_session(KIND_SESSION, session);
+    }
+    if (!row_behind(bonds, place, KIND_SESSION, &row) ||
+        kv_timestamp_compare(session_in(row.key), session) != 0) {
+        return false;
+    }
+    take_row(&row, place, ret);
+    ret->session = session;
+    return true;
+}
+
+bool kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
+                        struct kv_due *ret, uint64_t *ret_next_us)
 {
     struct kv_map_row row;
     *ret_next_us = UINT64_MAX;
     if (place->size == 0) {
-        *place = name_of_kind(KIND_SESSION);
+        *place = name_of_kind(KIND_TIME);
     }
-    while (row_behind(bonds, place, &row)) {
-        const bool timed = row.key.data[0] == KIND_TIME;
-        const kv_timestamp session = session_in(row.key);
-        if (timed && session.clock.value > now_us) { /* a time stands where a session does */
-            *ret_next_us = session.clock.value;
-            return false;
-        }
-        if (!timed && kv_session_is_alive(bonds, session)) {
-            *place = behind_session(session);
-            continue;
-        }
-        KV_ASSERT(row.key.size <= sizeof(place->bytes));
-        place->size = row.key.size;
-        memcpy(place->bytes, row.key.data, row.key.size);
-        *ret = (struct kv_due){.key = row.value, .version = row.version};
-        if (!timed) {
-            ret->session = session;
-        }
-        return true;
+    if (!row_behind(bonds, place, KIND_TIME, &row)) {
+        return false;
     }
-    return false;
+    const uint64_t until = session_in(row.key).clock.value; /* a time stands where a session does */
+    if (until > now_us) {
+        *ret_next_us = until;
+        return false;
+    }
+    take_row(&row, place, ret);
+    return true;
 }

@@ -4,9 +4,9 @@
  * A key is bound to a session, or to a moment of ordered time, or to nothing. Two stores know it: one by key; and `ends`, which is in the
  * order in which bonds are looked for when their keys are to go:
  *
- *   'A' session                          -> nothing   the session has begun and not ended
- *   'S' session, hash of key, version    -> key       a key that is bound to it
- *   'T' time, hash of key, version       -> key       a key that lasts until then
+ *   'A' session                  -> nothing   the session has begun and not ended
+ *   'S' session, version, key    -> key       a key that is bound to it
+ *   'T' time, version, key       -> key       a key that lasts until then
  *
  * All of it is replicated state. Whether a key is to go is derived from it, and so is the same whatever happened first: the end of
  * a session here, or the arrival of a key that is bound to it. */
@@ -14,6 +14,7 @@
 #define KV_KV_KV_BONDS_H
 
 #include "multicast/base/ids.h"
+#include "multicast/base/limits.h"
 #include "partition/store/store.h"
 
 /* What a key is bound to: one of the two, or nothing (zeros). */
@@ -54,9 +55,8 @@ bool kv_bond_is_end(const struct kv_map_row *row);
 /* ---- Keys that are to go ---- */
 
 /* A place in `ends`. */
-#define KV_BOND_PLACE_BYTES_MAX 32
 struct kv_bond_place {
-    uint8_t bytes[KV_BOND_PLACE_BYTES_MAX];
+    uint8_t bytes[KV_KEY_BYTES_MAX];
     size_t size; /* 0: the beginning */
 };
 
@@ -66,10 +66,14 @@ struct kv_due {
     kv_timestamp session; /* {0,0}: its time has come */
 };
 
-/* The first key behind `place` whose session is not alive, or whose time has come at `now_us`; `place` moves onto it. False: there is
- * none; *ret_next_us is when the next one's time comes, UINT64_MAX if there is none. */
-bool kv_bond_next_due(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
-                      struct kv_due *ret, uint64_t *ret_next_us);
+/* The first key behind `place`, which moves onto it: of those whose sessions are not alive; of this session's; of those whose time has come
+ * at `now_us`. False: there is none; *ret_next_us is when the next one's time comes, UINT64_MAX if there is none. */
+bool kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
+                        struct kv_due *ret);
+bool kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
+                     struct kv_bond_place *place, struct kv_due *ret);
+bool kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
+                        struct kv_due *ret, uint64_t *ret_next_us);
 
 /* Whether the key may go, by this bond, at this time. */
 bool kv_bond_is_over(const struct kv_bonds *bonds, const struct kv_bond *bond, uint64_t now_us);

@@ -212,6 +212,18 @@ static bool execute_borrow(struct kv_machine *machine)
     return true;
 }
 
+/* [K3] A bond that nobody changed goes back as it came: to its own time, without anything added. */
+static struct placement_bond bond_returned(const struct kv_machine *machine, uint32_t i)
+{
+    const struct kv_bond lent = kv_bond_received(machine, &machine->tally.keys[i].bond);
+    const struct kv_bond *after = &machine->pending[i].state.bond;
+    if (!kv_bond_is_none(after) && kv_timestamp_compare(lent.session, after->session) == 0 &&
+        lent.until_us == after->until_us) {
+        return (struct placement_bond){.kept = true};
+    }
+    return kv_bond_sent(machine, after);
+}
+
 void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buffer *ret)
 {
     const struct wire_command *command = &machine->command;
@@ -233,7 +245,7 @@ void kv_execute_report(struct kv_machine *machine, kv_group_id to, struct kv_buf
         item->has_value = pending->state.present && (duties & WIRE_DUTY_OWNER) != 0;
         item->value = item->has_value ? pending->state.value : (kv_slice){0};
         item->version = pending->state.version;
-        item->bond = kv_bond_sent(machine, &pending->state.bond);
+        item->bond = bond_returned(machine, i);
     }
     if (machine->executed && kv_group_equal(to, KV_GROUP_ORACLE)) {
         for (uint32_t s = 0; s < wire_command_steps(command, branch); s++) {
@@ -296,7 +308,8 @@ static void execute_returned(struct kv_machine *machine, const struct machine_vo
         const kv_slice key = machine->command.keys[item->key];
         const unsigned duties = duties_here(machine, item->key);
         if ((duties & WIRE_DUTY_OWNER) != 0 && item->has_value) {
-            const struct kv_bond bond = kv_bond_received(machine, &item->bond);
+            const struct kv_bond bond = item->bond.kept ? kv_bond_of(&machine->bonds, key)
+                                                        : kv_bond_received(machine, &item->bond);
             kv_put_row(machine, key, item->value, item->version, &bond);
         } else if ((duties & WIRE_DUTY_OWNER) != 0 && !item->present) {
             (void)kv_remove_row(machine, key);

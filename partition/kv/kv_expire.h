@@ -2,34 +2,55 @@
 /* kv_expire: the EXPIREs that a partition's leader wants to have ordered. [locks.md, K5, K6]
  *
  * A member's own: it follows from the bonds, the sessions and ordered time, is looked at only where the member leads, and an EXPIRE too
- * many finds nothing to do. A key that cannot go now, since somebody has it locked or pinned, is tried again later and holds nobody up. */
+ * many finds nothing to do. One that is wanted stays so, under one id, until it has been executed; a key that could not go then, since
+ * somebody has it locked or pinned, is wanted again later, and holds nobody up. */
 #ifndef KV_KV_KV_EXPIRE_H
 #define KV_KV_KV_EXPIRE_H
 
 #include "partition/engine/machine.h"
 #include "partition/kv/kv_bonds.h"
 
-/* EXPIREs under way at once: so many that a burst costs the commands of clients no more than a share of the log. */
-#define KV_EXPIRES_MAX 64
+/* EXPIREs under way at once: so many that a burst costs the commands of clients no more than a share of the log. Of them, those that the
+ * oracle has to order first: while it does not, the others go on. */
+#define KV_EXPIRES_MAX      64
+#define KV_EXPIRES_AWAY_MAX 16
 
-/* Ordered time after which nobody waits for an EXPIRE any more, and after which keys that could not go are tried again. */
-#define KV_EXPIRE_PATIENCE_US 1000000
+/* Sessions whose end is remembered: beyond it all sessions are looked through for those that are not alive. */
+#define KV_EXPIRES_ENDED_MAX 256
+
+/* Ordered time after which keys that could not go are looked for again. */
+#define KV_EXPIRE_PAUSE_US 1000000
 
 struct kv_expire {
     uint64_t number;
+    uint64_t key_hash;
+    kv_timestamp version, session;
     kv_message_id id;
     kv_group_set destinations;
     struct kv_buffer body; /* its own: whoever asks for the next one still needs this one */
 };
 
+/* What a round looks through, one after the other. */
+enum kv_expires_stage {
+    KV_EXPIRES_ALL_SESSIONS, /* those that are not alive; only if `all` */
+    KV_EXPIRES_ENDED,        /* those in `ended` */
+    KV_EXPIRES_TIMES,
+    KV_EXPIRES_REST /* no round is under way */
+};
+
 struct kv_expires {
     struct kv_expire list[KV_EXPIRES_MAX]; /* by ascending number */
-    uint32_t count;
-    uint64_t numbered;          /* the last number */
-    uint64_t asked_us;          /* ordered time at which the list was made */
-    uint64_t next_us;           /* when a key's time comes that is not in it; UINT64_MAX: none */
-    bool ended;                 /* a session has, or may have: its keys are to be looked for */
-    struct kv_bond_place place; /* how far the search has come */
+    uint32_t count, away;
+    uint64_t numbered; /* the last number */
+
+    enum kv_expires_stage stage;
+    struct kv_bond_place place; /* how far the stage has come */
+    bool found;                 /* a key, in this round */
+    bool all;
+    kv_timestamp ended[KV_EXPIRES_ENDED_MAX];
+    uint32_t ended_count;
+    uint64_t next_us;  /* when a key's time comes; UINT64_MAX: none */
+    uint64_t again_us; /* when to look for those that could not go; UINT64_MAX: there were none */
 };
 
 struct kv_machine;
@@ -41,7 +62,7 @@ void kv_expires_clear(struct kv_expires *expires);
 
 /* A key was bound; a session has ended. */
 void kv_expires_bound(struct kv_machine *machine, const struct kv_bond *bond);
-void kv_expires_ended(struct kv_expires *expires);
+void kv_expires_ended(struct kv_expires *expires, kv_timestamp session);
 
 /* The EXPIRE that is open has been executed. */
 void kv_expires_done(struct kv_machine *machine);

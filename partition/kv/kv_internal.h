@@ -66,6 +66,7 @@ struct kv_machine {
 
     struct machine_context context; /* of the command that is open */
     struct wire_command command;
+    bool keeps;                                     /* what keys are bound to matters to it */
     struct kv_bond given;                           /* what it binds the keys to that it sets */
     uint8_t session_variable[KV_KEY_BYTES_MAX + 1]; /* of the session that it is about */
     bool stale;                                     /* the vote given last is a NO */

@@ -29,10 +29,19 @@ static uint64_t time_after(const struct kv_machine *machine, uint64_t us)
     return us < UINT64_MAX - SLACK_US - now ? now + us + SLACK_US : UINT64_MAX;
 }
 
+/* What changes a part of a value, brings it elsewhere, or ends it. */
+static bool keeps_bonds(const struct wire_command *command)
+{
+    const enum wire_op op = command->op;
+    return op == WIRE_OP_INCR || op == WIRE_OP_APPEND || op == WIRE_OP_TXN || op == WIRE_OP_MOVE ||
+           op == WIRE_OP_EXPIRE || command->policy != WIRE_POLICY_EXCHANGE;
+}
+
 void kv_lives_open(struct kv_machine *machine, struct machine_footprint *footprint)
 {
     const struct wire_command *command = &machine->command;
     machine->given = (struct kv_bond){.session = command->session};
+    machine->keeps = keeps_bonds(command);
     if (wire_op_sets(command->op) && command->ttl_ms > 0) {
         machine->given.until_us = time_after(machine, UINT64_C(1000) * command->ttl_ms);
     }
@@ -63,7 +72,7 @@ void kv_lives_execute(struct kv_machine *machine)
         kv_session_begin(&machine->bonds, machine->context.timestamp);
     } else {
         kv_session_end(&machine->bonds, machine->command.token);
-        kv_expires_ended(&machine->expires);
+        kv_expires_ended(&machine->expires, machine->command.token);
     }
 }
 

@@ -83,6 +83,10 @@ static enum machine_outcome kv_machine_execute(void *state, const struct machine
     const enum wire_op op = machine->command.op;
     if (op == WIRE_OP_MARK || op == WIRE_OP_SESSION_CLOSE) {
         ret->verdict = count > 0 ? votes[0].verdict : WIRE_VERDICT_OK; /* a NO is its own */
+    } else if (op == WIRE_OP_EXPIRE && kv_group_set_count(machine->context.destinations) == 1 &&
+               count > 0) {
+        ret->verdict = votes[0].verdict; /* somebody has it locked */
+        kv_expires_done(machine);
     } else if (op == WIRE_OP_TICK) {
         ret->verdict = WIRE_VERDICT_OK; /* time has passed at its delivery */
     } else if (kv_group_set_count(machine->context.destinations) == 1) {

@@ -23,7 +23,8 @@ enum kv_presence kv_presence_of(const struct kv_machine *machine, kv_slice key,
         *ret = (struct kv_state){.present = true,
                                  .value = row.value,
                                  .version = row.version,
-                                 .bond = kv_bond_of(&machine->bonds, key)};
+                                 .bond = machine->keeps ? kv_bond_of(&machine->bonds, key)
+                                                        : KV_BOND_NONE};
         return KV_OWNED;
     }
     *ret = (struct kv_state){.present = false};

@@ -22,10 +22,12 @@ struct placement_branch {
     uint32_t bytes;            /* of the results */
 };
 
-/* What a value is bound to: a session, or how much ordered time is left of its life; or nothing (zeros). */
+/* What a value is bound to: a session, or how much ordered time is left of its life; or nothing (zeros). `kept`: as it was, which the
+ * receiver knows. */
 struct placement_bond {
     kv_timestamp session;
     uint64_t left_us;
+    bool kept;
 };
 
 /* One key. A key without an item is as the command says, present, and unchanged. */

@@ -4,7 +4,7 @@
  *   vote    [guards hold, then, else, [item ...], [row ...]]
  *   branch  [verdict, step, bytes]
  *   item    [key, verdict, present, value or nil, group, version clock, version group, bond or nil]
- *   bond    [session clock, session group, left]
+ *   bond    [session clock, session group, left], zeros: the receiver's own
  *   row     [branch, step, value or nil] */
 #include "multicast/base/assert.h"
 #include "multicast/wire/packer.h"
@@ -54,7 +54,7 @@ static void pack_value(struct kv_buffer *packer, bool present, kv_slice value)
 
 static void pack_bond(struct kv_buffer *packer, const struct placement_bond *bond)
 {
-    if (bond->session.clock.value == 0 && bond->left_us == 0) {
+    if (!bond->kept && bond->session.clock.value == 0 && bond->left_us == 0) {
         wire_pack_nil(packer);
         return;
     }
@@ -140,7 +140,8 @@ static void read_bond(struct wire_reader *reader, struct placement_bond *ret)
     ret->session.clock.value = wire_read_uint(reader, UINT64_MAX);
     ret->session.group.value = (uint16_t)wire_read_uint(reader, KV_GROUPS_MAX - 1);
     ret->left_us = wire_read_uint(reader, UINT64_MAX);
-    wire_reader_require(reader, (ret->session.clock.value == 0) != (ret->left_us == 0));
+    ret->kept = ret->session.clock.value == 0 && ret->left_us == 0;
+    wire_reader_require(reader, ret->session.clock.value == 0 || ret->left_us == 0);
 }
 
 static void read_item(struct wire_reader *reader, const struct wire_command *command,

@@ -19,6 +19,7 @@ static int setup(void **state)
 {
     struct together *together = together_new();
     together->plain = true;
+    together->clock = 1000; /* later than the registrations of clients */
     *state = together;
     return 0;
 }
@@ -189,6 +190,37 @@ static void a_value_that_is_borrowed_keeps_its_ttl(void **state)
     assert_string_equal(value_at(together, b, 2), "b");
 }
 
+/* By a partition that borrows it: as the owner would. */
+static void order_borrowed_incr(struct together *together, kv_message_id id, kv_slice key)
+{
+    struct wire_command *command = command_begin(together, WIRE_OP_INCR);
+    command_add_key(command, key, 1);
+    command->number = 1;
+    command->policy = WIRE_POLICY_BORROW;
+    command->target = group_of(2);
+    order(together, id);
+}
+
+static void a_number_that_is_borrowed_often_goes_all_the_same(void **state)
+{
+    struct together *together = *state;
+    const kv_slice key = together_key(1, 0);
+    struct wire_command *command = command_begin(together, WIRE_OP_PUT);
+    command->ttl_ms = TTL_MS;
+    command->keys[command->key_count++] = key;
+    command_add_value(command, "1");
+    (void)together_order(together, command_id(1, 1), kv_group_set_of(group_of(1)));
+    for (unsigned i = 0; i < 5; i++) {
+        run_for(together, TTL_MS * 1000 / 5 - SHORT_US / 2);
+        order_borrowed_incr(together, command_id(2 + i, 1), key);
+    }
+    run_for(together, LATE_US);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(verdict_of(together, command_id(2 + i, 1)), WIRE_VERDICT_OK);
+    }
+    assert_string_equal(value_at(together, key, 1), "");
+}
+
 /* ---- Sessions ---- */
 
 static void keys_go_with_their_session_wherever_they_are(void **state)
@@ -304,6 +336,28 @@ static void a_key_may_arrive_before_its_session_has_begun(void **state)
     assert_string_equal(value_at(together, key, 2), "bound");
 }
 
+/* A group that refuses the beginning, since it does not know the client any more, speaks for all. */
+static void a_session_begins_everywhere_or_nowhere(void **state)
+{
+    struct together *together = *state;
+    const kv_slice key = together_key(2, 0);
+    command_begin(together, WIRE_OP_SESSION_BEGIN)->ttl_ms = TTL_MS;
+    const kv_message_id id = {{{{7}, {1}}}, 1, 1};
+    order(together, id);
+    const kv_timestamp session = last(together);
+    command_begin(together, WIRE_OP_SESSION_CLOSE)->token = id.session.registered;
+    order(together, command_id(1, 1));
+    command_begin(together, WIRE_OP_SESSION_BEGIN)->ttl_ms = TTL_MS;
+    order(together, (kv_message_id){id.session, 2, 1});
+    const kv_timestamp refused = last(together);
+    order_bound(together, command_id(2, 1), key, 2, refused, 0);
+    order_bound(together, command_id(3, 1), together_key(2, 1), 2, session, 0);
+    apply_all(together, &together->members[2][0]); /* no votes yet */
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_SESSION_ENDED);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_OK);
+}
+
 /* ---- Keys that cannot go now ---- */
 
 static void a_locked_key_goes_when_the_lock_has_ended(void **state)
@@ -398,6 +452,18 @@ static void no_command_runs_of_a_client_that_was_ended(void **state)
     assert_string_equal(value_at(together, together_key(2, 0), 2), "");
 }
 
+/* Not even by the table that it fills: a floor above it would shut everybody out. */
+static void a_client_that_is_still_to_come_is_not_ended(void **state)
+{
+    struct together *together = *state;
+    const kv_message_id id = {{{{1000000}, {0}}}, 1, 1};
+    command_begin(together, WIRE_OP_SESSION_CLOSE)->token = id.session.registered;
+    order(together, command_id(1, 1));
+    order_put(together, id, together_key(1, 0), 1, "behind");
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, id), WIRE_VERDICT_OK);
+}
+
 static void a_client_may_end_itself(void **state)
 {
     struct together *together = *state;
@@ -422,15 +488,18 @@ int main(void)
         TEST(a_ttl_goes_on_behind_a_restart),
         TEST(what_is_left_of_a_ttl_moves_with_its_key),
         TEST(a_value_that_is_borrowed_keeps_its_ttl),
+        TEST(a_number_that_is_borrowed_often_goes_all_the_same),
         TEST(keys_go_with_their_session_wherever_they_are),
         TEST(a_session_lasts_while_it_is_renewed_and_ends_with_its_lease),
         TEST(nothing_is_bound_to_a_session_that_never_was),
         TEST(what_was_delivered_before_the_end_is_bound_and_goes),
         TEST(a_key_may_arrive_before_its_session_has_begun),
+        TEST(a_session_begins_everywhere_or_nowhere),
         TEST(a_locked_key_goes_when_the_lock_has_ended),
         TEST(many_keys_go_a_list_at_a_time),
         TEST(nobody_but_a_group_itself_expires_or_ends),
         TEST(no_command_runs_of_a_client_that_was_ended),
+        TEST(a_client_that_is_still_to_come_is_not_ended),
         TEST(a_client_may_end_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -632,7 +632,8 @@ static void random_lock(struct wire_random *random, struct wire_command *command
         command->ttl_ms = 1 + (uint32_t)wire_random_number(random, KV_LOCK_TTL_MS_MAX - 1);
     } else if (wire_op_sets(op) && kv_prng_chance(&random->prng, 1, 4)) {
         command->ttl_ms = (uint32_t)wire_random_number(random, KV_KEY_TTL_MS_MAX);
-    } else if ((wire_op_sets(op) || op == WIRE_OP_EXPIRE) && any_bool(random)) {
+    } else if (((wire_op_sets(op) && command->token.clock.value == 0) || op == WIRE_OP_EXPIRE) &&
+               any_bool(random)) {
         command->session = any_timestamp(random);
         command->session.clock.value |= 1;
     }
