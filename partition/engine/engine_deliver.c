@@ -87,8 +87,10 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->reports = engine->footprint.reports;
     run->answers = engine->footprint.answers;
     run->computes = engine_job_is_possible(engine);
+    run->mere = engine->footprint.mere;
     engine_signal_keep_awaited(engine, run);
     engine_places_enter(engine, run);
+    engine_open_look(engine, run);
     engine->opened = run; /* the machine has its command open: it may have its turn in this step */
 }
 

@@ -155,7 +155,6 @@ void engine_places_enter(struct engine *engine, struct engine_run *run)
 {
     const struct machine_footprint *footprint = &engine->footprint;
     run->releases = footprint->releases;
-    run->mere = footprint->mere;
     if (footprint->token.clock.value != 0) {
         engine_inside_enter(engine, run);
         return;

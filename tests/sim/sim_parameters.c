@@ -131,8 +131,6 @@ static void apply_profile(enum sim_profile profile, struct sim_parameters *p)
         return;
     case SIM_PROFILE_LOCKS:
         p->locks_percent = 40;
-        p->marks_percent =
-            0; /* a mark's state is compared with the reference, which knows no locks */
         return;
     }
 }

@@ -413,6 +413,29 @@ static void check_all_messages(struct sim *sim, struct engine **engines)
     check_replay_close(&replay);
 }
 
+/* Instead of the reference, which executes in the order of timestamps and knows nobody who waits for a lock. */
+static void check_places(struct sim *sim, struct engine **engines)
+{
+    char text[REFERENCE_TEXT_BYTES];
+    kv_slice keys[SIM_GROUPS_MAX * SIM_FAMILIES * SIM_KEYS_MAX];
+    uint32_t count = 0;
+    for (uint32_t group = 1; group <= sim->parameters.partitions; group++) {
+        for (uint32_t family = 0; family < SIM_FAMILIES; family++) {
+            for (uint32_t k = 0; k < SIM_KEYS_MAX; k++) {
+                keys[count++] = kv_slice_of_text(sim->work.keys[group][family][k]);
+            }
+        }
+    }
+    const uint32_t partitions = (uint32_t)sim->parameters.partitions;
+    for (uint32_t k = 0; k < count && !sim->report.failed; k++) {
+        if (!reference_place_is_one(keys[k], engines, partitions, text)) {
+            sim_report_fail(&sim->report, "places", "%s", text);
+        }
+    }
+    check_cut_places(&sim->cuts, keys, count, partitions + 1, &sim->report);
+    sim->counters.marks = sim->cuts.checked;
+}
+
 static void final_checks(struct sim *sim)
 {
     struct check_linear linear;
@@ -432,9 +455,10 @@ static void final_checks(struct sim *sim)
     sim->counters.locks = found.granted;
     sim->counters.locks_lost = found.lost;
     sim->counters.locks_refused = found.refused;
-    /* The reference executes in the order of timestamps, and knows nobody who waits for a lock. */
-    if (sim->parameters.locks_percent == 0 && sim_checks(sim, SIM_CHECK_REPLAY) &&
-        sim_checks(sim, SIM_CHECK_ORDER) && !sim->report.failed) {
+    if (sim->parameters.locks_percent > 0 && !sim->report.failed) {
+        check_places(sim, engines);
+    } else if (sim_checks(sim, SIM_CHECK_REPLAY) && sim_checks(sim, SIM_CHECK_ORDER) &&
+               !sim->report.failed) {
         check_all_messages(sim, engines);
     }
     sim->counters.wgl_gave_up = linear.wgl_gave_up;

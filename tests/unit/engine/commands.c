@@ -172,3 +172,50 @@ void drop_all(struct together *together)
         together_drop(together, 0);
     }
 }
+
+kv_timestamp last(const struct together *together)
+{
+    return (kv_timestamp){{together->clock}, {0}};
+}
+
+void run_for(struct together *together, uint64_t us)
+{
+    const uint64_t until = together->now.us + us;
+    while (together->now.us <= until) {
+        for (unsigned g = 0; g < TOGETHER_GROUPS; g++) {
+            for (unsigned m = 0; m < TOGETHER_MEMBERS; m++) {
+                struct together_member *member = &together->members[g][m];
+                apply_all(together, member);
+                if (kv_instant_reached(engine_deadline(member->engine), together->now)) {
+                    together_tick(together, member);
+                }
+            }
+        }
+        while (together->packet_count > 0) {
+            together_deliver(together, 0);
+            together_drop(together, 0);
+        }
+        together->now.us += ENGINE_RETRY_US / 2;
+    }
+}
+
+struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at)
+{
+    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
+    command->ttl_ms = COMMAND_TTL_MS;
+    command_add_key(command, key, at);
+    return command;
+}
+
+kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key, unsigned at)
+{
+    (void)lock_begin(together, key, at);
+    order(together, id);
+    return last(together);
+}
+
+void order_about(struct together *together, kv_message_id id, enum wire_op op, kv_timestamp token)
+{
+    command_begin(together, op)->token = token;
+    (void)together_order(together, id, kv_group_set_of(KV_GROUP_ORACLE));
+}

@@ -10,8 +10,6 @@
 
 #include "tests/unit/engine/commands.h"
 
-#define TTL_MS 1000
-
 static int setup(void **state)
 {
     struct together *together = together_new();
@@ -30,58 +28,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static kv_timestamp last(const struct together *together)
-{
-    return (kv_timestamp){{together->clock}, {0}};
-}
-
-/* Let happen what happens within a time, timers included. */
-static void run_for(struct together *together, uint64_t us)
-{
-    const uint64_t until = together->now.us + us;
-    while (together->now.us <= until) {
-        for (unsigned g = 0; g < TOGETHER_GROUPS; g++) {
-            for (unsigned m = 0; m < TOGETHER_MEMBERS; m++) {
-                struct together_member *member = &together->members[g][m];
-                apply_all(together, member);
-                if (kv_instant_reached(engine_deadline(member->engine), together->now)) {
-                    together_tick(together, member);
-                }
-            }
-        }
-        while (together->packet_count > 0) {
-            together_deliver(together, 0);
-            together_drop(together, 0);
-        }
-        together->now.us += ENGINE_RETRY_US / 2;
-    }
-}
-
 #define SHORT_US 100000
-
-static struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at)
-{
-    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
-    command->ttl_ms = TTL_MS;
-    command_add_key(command, key, at);
-    return command;
-}
-
-/* Order a lock of one key; its token is last(). */
-static kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key,
-                               unsigned at)
-{
-    (void)lock_begin(together, key, at);
-    order(together, id);
-    return last(together);
-}
 
 static kv_timestamp order_lock_two(struct together *together, kv_message_id id)
 {
     struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
     const kv_slice a = together_key(1, 0), b = together_key(2, 0);
     const bool swapped = kv_slice_compare(a, b) > 0;
-    command->ttl_ms = TTL_MS;
+    command->ttl_ms = COMMAND_TTL_MS;
     command_add_key(command, swapped ? b : a, swapped ? 2 : 1);
     command_add_key(command, swapped ? a : b, swapped ? 1 : 2);
     order(together, id);
@@ -96,13 +50,6 @@ static void order_under(struct together *together, kv_message_id id, kv_timestam
     command->keys[command->key_count++] = key;
     command_add_value(command, value);
     (void)together_order(together, id, kv_group_set_of(group_of(at)));
-}
-
-static void order_about(struct together *together, kv_message_id id, enum wire_op op,
-                        kv_timestamp token)
-{
-    command_begin(together, op)->token = token;
-    (void)together_order(together, id, kv_group_set_of(KV_GROUP_ORACLE));
 }
 
 static const char *value_at(struct together *together, kv_slice key, unsigned at)
@@ -257,7 +204,7 @@ static void order_exec(struct together *together, kv_message_id id, enum wire_op
     command->token = token;
     command->keys[command->key_count++] = key;
     if (op == WIRE_OP_LOCK) {
-        command->ttl_ms = TTL_MS;
+        command->ttl_ms = COMMAND_TTL_MS;
     } else {
         command_add_value(command, "through the oracle");
     }
@@ -336,7 +283,7 @@ static void a_lock_ends_with_its_lease(void **state)
     const kv_slice key = together_key(1, 0);
     const kv_timestamp token = order_lock(together, command_id(1, 1), key, 1);
     order_put(together, command_id(2, 1), key, 1, "other");
-    run_for(together, TTL_MS * 1000 - SHORT_US);
+    run_for(together, COMMAND_TTL_MS * 1000 - SHORT_US);
     assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
     run_for(together, 1000000);
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
@@ -353,7 +300,7 @@ static void a_lock_lasts_while_it_is_renewed(void **state)
     const kv_timestamp token = order_lock(together, command_id(1, 1), key, 1);
     order_put(together, command_id(2, 1), key, 1, "other");
     for (unsigned i = 0; i < 10; i++) {
-        run_for(together, TTL_MS * 1000 / 3);
+        run_for(together, COMMAND_TTL_MS * 1000 / 3);
         order_about(together, command_id(10 + i, 1), WIRE_OP_KEEPALIVE, token);
     }
     run_for(together, SHORT_US);
@@ -395,7 +342,7 @@ static void a_change_of_leaders_never_shortens_a_lease(void **state)
         run_for(together, ENGINE_TIME_US - 2 * ENGINE_RETRY_US);
         assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
     }
-    run_for(together, TTL_MS * 1000 + 1000000);
+    run_for(together, COMMAND_TTL_MS * 1000 + 1000000);
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
 }
 
