@@ -13,7 +13,7 @@
  * 4. All groups cut at the same timestamp and everything before it that anybody could see has executed in each of them, so there are no
  *    votes under way between those states: what is still remembered of messages can be forgotten by whoever begins with them.
  * 5. Who waits for a lock does not hold up a cut, unless he is a change to several groups: locks themselves, which are no part of what
- *    begins anew, and commands of this group alone, which are then as if they had been delivered behind the mark. */
+ *    begins anew, and commands of this group alone, which stand behind the gate from then on as if they had been delivered there. */
 #include "partition/engine/engine_internal.h"
 
 /* Many exchanges with other groups, and the driver's turn; short for a client that waits meanwhile. */
@@ -46,6 +46,7 @@ void engine_cut_advance(struct engine *engine)
 {
     if (engine->cut.state == ENGINE_CUT_WAITING && engine_gate_is_reached(engine)) {
         engine->cut.state = ENGINE_CUT_REACHED;
+        engine_gate_shut(engine);
     }
 }
 

@@ -70,6 +70,20 @@ void engine_gate_close(struct engine *engine, uint64_t time_us)
                                         .at = kv_instant_add(engine->now, time_us)};
 }
 
+void engine_gate_shut(struct engine *engine)
+{
+    struct engine_run *run;
+    TAILQ_FOREACH_REVERSE(run, &engine->waiting, engine_run_list, link)
+    {
+        if (run->state == ENGINE_RUN_QUEUED && !run->gated) {
+            engine_gate_enter(engine, run);
+            TAILQ_REMOVE(&engine->gated, run, ready); /* to the front: in the order of delivery */
+            TAILQ_INSERT_HEAD(&engine->gated, run, ready);
+            engine_open_look(engine, run);
+        }
+    }
+}
+
 void engine_gate_open(struct engine *engine)
 {
     struct engine_run *run;
@@ -78,12 +92,14 @@ void engine_gate_open(struct engine *engine)
         engine_open_look(engine, run);
         if (run->blocked == 0) {
             engine_queue_ready(engine, run);
+        } else {
+            engine_lock_on_gate(engine, run);
         }
     }
     engine->gate = (struct engine_gate){.at = KV_INSTANT_NEVER};
 }
 
-/* Who waits for his turn at this group alone, behind a lock, has executed nowhere: he stands behind the gate as well as in front of it.
+/* Who waits for his turn at this group alone, behind a lock, has executed nowhere: he may as well stand behind the gate.
  * One to several groups does not: what another group has executed of it when it is cut depends on votes that this one may yet give. */
 bool engine_gate_is_reached(const struct engine *engine)
 {

@@ -40,6 +40,9 @@ void engine_gate_leave(struct engine *engine, struct engine_run *run);
 void engine_gate_close(struct engine *engine, uint64_t time_us);
 void engine_gate_open(struct engine *engine);
 
+/* The closed gate is reached: who waits in front of it for his turn does so behind it from now on. */
+void engine_gate_shut(struct engine *engine);
+
 /* Whether all in front of the closed gate have executed, or wait for a lock and can be left out. */
 bool engine_gate_is_reached(const struct engine *engine);
 

@@ -44,9 +44,11 @@ void order_exec_incr(struct together *together, kv_message_id id, kv_slice key);
 /* The timestamp of what was ordered last. */
 kv_timestamp last(const struct together *together);
 
-/* Locks of one key, for COMMAND_TTL_MS: the token is last(). And what goes to the oracle about one. */
+/* Locks, for COMMAND_TTL_MS: the token is last(). And what goes to the oracle about one. */
 struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at);
 kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key, unsigned at);
+kv_timestamp order_lock_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
+                            kv_slice b, unsigned at_b);
 void order_about(struct together *together, kv_message_id id, enum wire_op op, kv_timestamp token);
 
 /* Let happen what happens within a time, timers included. */

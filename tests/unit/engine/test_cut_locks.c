@@ -135,6 +135,59 @@ static void a_mark_is_reached_while_others_wait_for_a_lock(void **state)
     assert_int_equal(verdict_of(together, command_id(4, 1)), 0); /* behind the next holder */
 }
 
+/* What he waits for may end before the driver has frozen the state. */
+static void who_waited_when_a_cut_was_reached_has_no_turn_before_it_is_taken(void **state)
+{
+    struct together *together = *state;
+    const kv_slice a = together_key(1, 0), b = together_key(2, 0);
+    order_create(together, command_id(1, 1), b, 3, "elsewhere");
+    run_for(together, SHORT_US);
+    order_lock_two(together, command_id(2, 1), a, 1, b, 2); /* comes to nothing: B is not there */
+    order_put(together, command_id(3, 1), a, 1, "waits");
+    const kv_timestamp cut = order_mark(together, command_id(4, 1));
+    apply_all(together, together_leader(together, 1));
+    assert_int_equal(cut_of(together, 1), ENGINE_CUT_REACHED);
+    apply_all(together, together_leader(together, 0));
+    apply_all(together, together_leader(together, 2));
+    deliver_from_to(together, 0, 1);
+    deliver_from_to(together, 2, 1);
+    assert_string_equal(value_in(together, leader_of(together, 1), a), "");
+    struct engine *engine = take(together, 1, cut);
+    assert_string_equal(value_in(together, engine, a), "");
+    engine_destroy(&engine);
+    run_for(together, SHORT_US);
+    assert_int_equal(verdict_of(together, command_id(3, 1)), WIRE_VERDICT_OK);
+}
+
+/* Else the group had voted on something behind the mark. */
+static void who_would_not_wait_is_refused_behind_a_gate_when_it_opens(void **state)
+{
+    struct together *together = *state;
+    const kv_slice key = together_key(1, 0);
+    order_put(together, command_id(1, 1), key, 1, "before");
+    (void)order_lock(together, command_id(2, 1), key, 1);
+    run_for(together, SHORT_US);
+    const kv_timestamp cut = order_mark(together, command_id(3, 1));
+    struct wire_command *command = command_begin(together, WIRE_OP_MOVE);
+    command->no_wait = true;
+    command->target = group_of(2);
+    command_add_key(command, key, 1);
+    order(together, command_id(4, 1));
+    command = command_begin(together, WIRE_OP_PUT);
+    command->no_wait = true;
+    command->keys[command->key_count++] = key;
+    command_add_value(command, "behind");
+    (void)together_order(together, command_id(5, 1), kv_group_set_of(group_of(1)));
+    apply_all(together, together_leader(together, 1)); /* only who leads has a gate */
+    assert_int_equal(verdict_of(together, command_id(5, 1)), 0);
+    struct engine *engine = take(together, 1, cut);
+    assert_string_equal(value_in(together, engine, key), "before");
+    engine_destroy(&engine);
+    run_for(together, 3000000); /* the others' gates open by themselves */
+    assert_int_equal(verdict_of(together, command_id(4, 1)), WIRE_VERDICT_LOCKED);
+    assert_int_equal(verdict_of(together, command_id(5, 1)), WIRE_VERDICT_LOCKED);
+}
+
 /* One of its groups may execute it before its cut, when the other has cut without it. */
 static void a_change_of_several_groups_that_waits_for_a_lock_holds_up_a_mark(void **state)
 {
@@ -319,6 +372,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_mark_is_reached_while_others_wait_for_a_lock),
+        TEST(who_waited_when_a_cut_was_reached_has_no_turn_before_it_is_taken),
+        TEST(who_would_not_wait_is_refused_behind_a_gate_when_it_opens),
         TEST(a_change_of_several_groups_that_waits_for_a_lock_holds_up_a_mark),
         cmocka_unit_test(what_is_written_together_is_cut_together),
     };

@@ -30,18 +30,6 @@ static int teardown(void **state)
 
 #define SHORT_US 100000
 
-static kv_timestamp order_lock_two(struct together *together, kv_message_id id)
-{
-    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
-    const kv_slice a = together_key(1, 0), b = together_key(2, 0);
-    const bool swapped = kv_slice_compare(a, b) > 0;
-    command->ttl_ms = COMMAND_TTL_MS;
-    command_add_key(command, swapped ? b : a, swapped ? 2 : 1);
-    command_add_key(command, swapped ? a : b, swapped ? 1 : 2);
-    order(together, id);
-    return last(together);
-}
-
 static void order_under(struct together *together, kv_message_id id, kv_timestamp token,
                         kv_slice key, unsigned at, const char *value)
 {
@@ -127,8 +115,9 @@ static void readers_share_and_may_not_write(void **state)
 static void a_lock_of_several_partitions_is_one(void **state)
 {
     struct together *together = *state;
-    const kv_timestamp first = order_lock_two(together, command_id(1, 1));
-    (void)order_lock_two(together, command_id(2, 1));
+    const kv_timestamp first =
+        order_lock_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2);
+    (void)order_lock_two(together, command_id(2, 1), together_key(1, 0), 1, together_key(2, 0), 2);
     run_for(together, SHORT_US);
     struct wire_command *command = command_begin(together, WIRE_OP_MPUT);
     command->token = first;
@@ -423,7 +412,7 @@ static void order_any(struct together *together, struct kv_prng *prng, kv_timest
     struct wire_command *command;
     switch (kv_prng_below(prng, 8)) {
     case 0:
-        *token = order_lock_two(together, id);
+        *token = order_lock_two(together, id, together_key(1, 0), 1, together_key(2, 0), 2);
         return;
     case 1:
         command = lock_begin(together, key, at);
