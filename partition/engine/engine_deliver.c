@@ -209,7 +209,9 @@ void engine_on_deliver(struct engine *engine, const struct engine_event *event)
 enum engine_admission engine_admit(const struct engine *engine, kv_message_id id, uint64_t floor,
                                    struct engine_reply *ret)
 {
-    const bool full = engine->waiting_count >= ENGINE_RUNS_MAX;
+    const struct machine *machine = &engine->machine;
+    const bool full = engine->waiting_count >= ENGINE_RUNS_MAX ||
+                      (machine->ops->full != NULL && machine->ops->full(machine->state));
     if (kv_session_is_none(id.session)) {
         return full ? ENGINE_BUSY : ENGINE_ADMIT;
     }
