@@ -118,6 +118,12 @@ static void set_up(struct sim *sim)
 
 /* ---- Phases ---- */
 
+uint64_t sim_liveness_us(const struct sim *sim)
+{
+    const uint64_t elections = LIVENESS_ELECTIONS * sim->parameters.election_us;
+    return elections > LIVENESS_US ? elections : LIVENESS_US;
+}
+
 static bool is_member(const struct wire_config *config, kv_node_id node)
 {
     for (uint32_t i = 0; i < config->count; i++) {
@@ -236,13 +242,10 @@ static void on_phase(struct sim *sim)
     for (uint32_t group = 0; done && group <= sim->parameters.partitions; group++) {
         done = has_converged(sim, group);
     }
-    uint64_t bound = LIVENESS_ELECTIONS * sim->parameters.election_us;
-    if (sim->parameters.locks_percent > 0) {
-        bound += LIVENESS_LOCKS_US;
-    }
+    const uint64_t locks = sim->parameters.locks_percent > 0 ? LIVENESS_LOCKS_US : 0;
     if (done) {
         sim->finished = true;
-    } else if (sim->now - sim->healed_at > (bound > LIVENESS_US ? bound : LIVENESS_US)) {
+    } else if (sim->now - sim->healed_at > sim_liveness_us(sim) + locks) {
         fail_liveness(sim);
     } else {
         sim_queue_push(&sim->queue,
@@ -492,6 +495,7 @@ static void tear_down(struct sim *sim)
         sim_client_close(&sim->clients[i]);
     }
     check_cut_close(&sim->cuts);
+    check_leases_close(&sim->leases);
     for (uint32_t group = 0; group < SIM_GROUPS_MAX; group++) {
         sim->counters.elections += sim->raft[group].elections;
         check_raft_close(&sim->raft[group]);
