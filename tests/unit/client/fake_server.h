@@ -29,6 +29,8 @@ void fake_server_script(struct fake_server *server, const char *script);
  *   s an answer to another question, and then c   o changes that were asked for before   f two changes, of three that there are */
 void fake_server_watch(struct fake_server *server, const char *script);
 
+/* No group is ready for a backup before all of them have been asked. */
+
 struct fake_counts {
     uint32_t frames, requests, executed, opened, ended, transfers;
 };
