@@ -32,7 +32,8 @@ uint64_t oracle_hash(const void *data, size_t size);
 #define ORACLE_DISPATCHES_MAX 16
 
 /* Commands that are run for clients at once, and bytes of them: each is a client's last resort, and each holds its body twice. Beyond it
- * an EXEC is PINNED, and its client asks again. */
+ * no EXEC is ordered, and its client asks again. How many are under way depends on when votes arrive, so members may not ask at its turn:
+ * what has been ordered before the bound was reached, ENGINE_RUNS_MAX and KV_UNCOMMITTED_ENTRIES_MAX at most, goes beyond it. */
 #define ORACLE_EXECS_MAX      1024
 #define ORACLE_EXEC_BYTES_MAX (64 * 1024 * 1024)
 
@@ -185,7 +186,10 @@ void oracle_pins_clear(struct oracle_pins *pins);
 /* Whether an EXEC leaves room for the owners of its keys. */
 bool oracle_exec_fits(const struct wire_command *command, kv_slice body);
 
-/* D1: the EXEC that is open appends itself to the pin lists of its keys. PINNED: there are too many. LOCK_LOST: nobody holds its token. */
+/* Whether the command that is open is an EXEC for which there is no room. To be asked before it is ordered. */
+bool oracle_exec_is_full(const struct oracle_machine *machine);
+
+/* D1: the EXEC that is open appends itself to the pin lists of its keys. LOCK_LOST: nobody holds its token. */
 enum wire_verdict oracle_exec_begin(struct oracle_machine *machine);
 
 /* The same for one that was saved. False: it is none. */

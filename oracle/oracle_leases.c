@@ -114,6 +114,11 @@ void oracle_leases_close(struct oracle_leases *leases)
     kv_free(leases->texts);
 }
 
+bool oracle_lease_is_full(const struct oracle_machine *machine)
+{
+    return begins(machine->command.op) && HASH_COUNT(machine->leases.by_token) >= ORACLE_LEASES_MAX;
+}
+
 void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footprint *ret)
 {
     struct oracle_leases *leases = &machine->leases;

@@ -20,6 +20,9 @@ struct oracle_session_key {
     uint64_t group;
 };
 
+/* Locks and sessions that there are, those that wait included: each TICK looks at each of them. Beyond it LOCK and SESSION_BEGIN are BUSY. */
+#define ORACLE_LEASES_MAX 65536
+
 /* REVOKEs and SESSION_ENDs under way at once: if many leases end in one TICK, the others wait for these. */
 #define ORACLE_ENDS_MAX 256
 
@@ -60,6 +63,9 @@ struct oracle_leases {
 void oracle_leases_init(struct oracle_leases *leases);
 void oracle_leases_clear(struct oracle_leases *leases);
 void oracle_leases_close(struct oracle_leases *leases);
+
+/* Whether there is no room for what the command that is open begins. */
+bool oracle_lease_is_full(const struct oracle_machine *machine);
 
 /* The variable that commands about one token share, so that they have their turns in the order of their deliveries. */
 void oracle_lease_footprint(struct oracle_machine *machine, struct machine_footprint *ret);

@@ -106,6 +106,11 @@ static bool oracle_machine_open(void *state, const struct machine_context *conte
     return true;
 }
 
+static bool oracle_machine_full(const void *state)
+{
+    return oracle_exec_is_full(state) || oracle_lease_is_full(state);
+}
+
 static enum wire_verdict oracle_machine_vote(void *state)
 {
     return oracle_vote(state);
@@ -232,6 +237,7 @@ static void oracle_machine_destroy(void *state)
 
 static const struct machine_ops oracle_machine_ops = {
     .open = oracle_machine_open,
+    .full = oracle_machine_full,
     .vote = oracle_machine_vote,
     .payload = oracle_machine_payload,
     .execute = oracle_machine_execute,

@@ -178,10 +178,11 @@ static bool is_kept(const struct wire_command *command, kv_slice asked)
                                            : oracle_exec_fits(command, asked);
 }
 
-static bool has_room(const struct oracle_pins *pins, kv_slice asked)
+bool oracle_exec_is_full(const struct oracle_machine *machine)
 {
-    return HASH_COUNT(pins->by_id) < ORACLE_EXECS_MAX &&
-           pins->bytes + asked.size <= ORACLE_EXEC_BYTES_MAX;
+    const struct oracle_pins *pins = &machine->pins;
+    return machine->command.exec && (HASH_COUNT(pins->by_id) >= ORACLE_EXECS_MAX ||
+                                     pins->bytes + machine->body.size > ORACLE_EXEC_BYTES_MAX);
 }
 
 static void exec_begin(struct oracle_machine *machine, kv_slice asked)
@@ -202,13 +203,10 @@ enum wire_verdict oracle_exec_begin(struct oracle_machine *machine)
         kv_buffer_close(&addressed);
         return WIRE_VERDICT_LOCK_LOST;
     }
-    const kv_slice asked = token ? kv_buffer_slice(&addressed) : machine->body; /* what is kept */
-    const bool room = has_room(&machine->pins, asked);
-    if (room) {
-        exec_begin(machine, asked);
-    }
+    /* Whether there is room has been asked before it was ordered: how many are under way now is each member's own. */
+    exec_begin(machine, token ? kv_buffer_slice(&addressed) : machine->body);
     kv_buffer_close(&addressed);
-    return room ? WIRE_VERDICT_OK : WIRE_VERDICT_PINNED;
+    return WIRE_VERDICT_OK;
 }
 
 /* As a client asked, or, under a token, with the owners that it has. */
@@ -234,7 +232,7 @@ bool oracle_exec_load(struct oracle_machine *machine, kv_message_id id, uint64_t
     if (kv_message_id_is_execution(id) || kv_session_is_none(id.session) ||
         exec_find(machine, id) != NULL || dispatches > ORACLE_DISPATCHES_MAX ||
         wire_command_decode(asked, command) != STATUS_OK || !is_kept(command, asked) ||
-        !has_room(&machine->pins, asked) || !exec_is_sound(machine, command)) {
+        !exec_is_sound(machine, command)) {
         return false;
     }
     struct oracle_exec *exec = exec_new(machine, id, floor, asked, command);

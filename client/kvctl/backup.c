@@ -73,7 +73,7 @@ static bool may_come(kv_status status)
 /* A question, again and again until it is answered, it is too late, or the user interrupts. */
 static kv_status prepare(struct backup *backup)
 {
-    const uint64_t until_us = kv_now_us() + PREPARE_MS * 1000;
+    const uint64_t until_us = kv_now_us() + kvctl_timeout_ms(backup->options, PREPARE_MS) * 1000;
     kv_status status;
     do {
         status = kv_backup_prepare(backup->client, SLICE_MS);

@@ -109,24 +109,38 @@ static kv_status begin(kv_client *client, uint64_t until_us)
     return KV_OK;
 }
 
+/* All groups are asked although one is not ready: their nodes begin no checkpoints for a while from then on, and it must be the same while
+ * for all of them. */
+static bool all_are_ready(kv_client *client, uint64_t until_us)
+{
+    const struct wire_backup_request request = {.step = WIRE_BACKUP_PREPARE};
+    bool ready = true;
+    for (uint32_t g = 0; g <= client_partitions(client->core); g++) {
+        struct backup_listener listener = {.listener = {hear}, .group = g, .client = client};
+        const bool told = ask_around(client, &listener, &request, until_us);
+        if (ready && (!told || listener.reply.state != WIRE_BACKUP_READY)) {
+            kv_set_error(client, "group %u is not ready to be cut: %s", g,
+                         told ? "its node is writing a checkpoint" : "nobody leads it");
+            ready = false;
+        }
+    }
+    return ready;
+}
+
 kv_status kv_backup_prepare(kv_client *client, uint64_t timeout_ms)
 {
     const uint64_t until_us = kv_instant_add(kv_now(), timeout_ms * 1000).us;
-    kv_status status = begin(client, until_us);
-    for (uint32_t g = 0; status == KV_OK && g <= client_partitions(client->core); g++) {
-        struct backup_listener listener = {
-            .listener = {hear}, .group = g, .client = client, .reply = {.state = 0}};
-        const struct wire_backup_request request = {.step = WIRE_BACKUP_PREPARE};
-        while (status == KV_OK && listener.reply.state != WIRE_BACKUP_READY) {
-            if (!ask_around(client, &listener, &request, until_us)) {
-                kv_set_error(client, "group %u is not ready to be cut", g);
-                status = KV_BUSY;
-            } else if (listener.reply.state != WIRE_BACKUP_READY) {
-                pause_until(client, until_us);
-            }
-        }
+    const kv_status status = begin(client, until_us);
+    if (status != KV_OK) {
+        return status;
     }
-    return status;
+    while (!all_are_ready(client, until_us)) {
+        if (kv_now_us() >= until_us) {
+            return KV_BUSY;
+        }
+        pause_until(client, until_us);
+    }
+    return KV_OK;
 }
 
 kv_status kv_backup_read(kv_client *client, uint64_t cut, uint32_t group, uint64_t offset,

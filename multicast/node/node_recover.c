@@ -168,6 +168,34 @@ static enum status open_state(struct node *node, struct node_member *member, str
     return member->application.ops->open(member->application.state, path, mark, error);
 }
 
+/* Before anything else is written. */
+static enum status append_now(struct node *node, const struct log_record *record,
+                              struct node_error *error)
+{
+    struct log_error log_error = {{0}};
+    enum status status = log_append(node->log, record);
+    if (status == STATUS_OK) {
+        status = log_sync(node->log, &log_error);
+    }
+    if (status != STATUS_OK) {
+        snprintf(error->text, sizeof error->text, "%s", log_error.text);
+    }
+    return status;
+}
+
+/* Its checkpoint came from another member, and the record of that is missing. */
+static enum status say_installed(struct node *node, const struct node_member *member,
+                                 const struct raft_snapshot_point *point, struct node_error *error)
+{
+    struct log_record record;
+    node_record_encode(
+        &(struct raft_persist){.kind = RAFT_PERSIST_SNAPSHOT, .point = *point, .keeps_log = false},
+        member->group, &node->record, &record);
+    node_report(node, "group %u: goes on from an image up to %llu, which the log did not know",
+                (unsigned)member->group.value, (unsigned long long)point->index.value);
+    return append_now(node, &record, error);
+}
+
 /* From its last checkpoint, and the entries of the log behind it. */
 static enum status restore_member(struct node *node, struct node_member *member,
                                   const struct node_staging *staging, struct node_error *error)
@@ -195,6 +223,9 @@ static enum status restore_member(struct node *node, struct node_member *member,
         member->executed = member->cut.last;
         member->position = order_delivered(member->order);
         node->entry_bytes += member->held_bytes;
+        if (known && node_staging_is_overtaken(staging, &point)) {
+            status = say_installed(node, member, &point, error);
+        }
     }
     kv_buffer_close(&mark);
     return status;
@@ -247,13 +278,8 @@ static enum status discard(struct node *node, struct node_member *member, struct
     const struct log_record record = {.kind = LOG_RECORD_DISCARD,
                                       .group = member->group,
                                       .payload = kv_slice_of(&tag, sizeof tag)};
-    struct log_error log_error = {{0}};
-    enum status status = log_append(node->log, &record);
-    if (status == STATUS_OK) {
-        status = log_sync(node->log, &log_error);
-    }
+    enum status status = append_now(node, &record, error);
     if (status != STATUS_OK) {
-        snprintf(error->text, sizeof error->text, "%s", log_error.text);
         return status;
     }
     order_destroy(&member->order);

@@ -93,6 +93,13 @@ static bool continues(const struct node_staging *staging, const struct raft_snap
     return entry->term.value == point->term.value && entry->reach.value == point->reach.value;
 }
 
+bool node_staging_is_overtaken(const struct node_staging *staging,
+                               const struct raft_snapshot_point *point)
+{
+    return staging->count > 0 &&
+           (point->index.value > last_of(staging).value || !continues(staging, point));
+}
+
 enum status node_staging_restore(const struct node_staging *staging,
                                  const struct raft_snapshot_point *point, kv_slice state,
                                  struct order *order)

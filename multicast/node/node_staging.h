@@ -34,6 +34,11 @@ KV_MUST_CHECK enum status node_staging_restore(const struct node_staging *stagin
                                                const struct raft_snapshot_point *point,
                                                kv_slice state, struct order *order);
 
+/* Whether the checkpoint is another member's and no record says so: the power went between the two. What is written next would not
+ * continue the entries that there are, so a SNAPSHOT at `point` that does not keep them has to be written before. */
+bool node_staging_is_overtaken(const struct node_staging *staging,
+                               const struct raft_snapshot_point *point);
+
 /* Bytes of the entries behind a checkpoint, as they are held in memory. */
 uint64_t node_staging_bytes(const struct node_staging *staging, kv_index behind);
 

@@ -25,6 +25,7 @@ struct order *order_new(const struct order_settings *settings, kv_instant now)
     order->now = now;
     order->wake = KV_INSTANT_NEVER;
     order->sessions.max = ORDER_SESSIONS_MAX;
+    order->own.max = ORDER_OWN_MAX;
     order->trace = settings->raft.trace;
     kv_prng_init(&order->prng,
                  settings->raft.seed ^ UINT64_C(0x6f72646572)); /* "order": apart from raft's */
@@ -41,6 +42,7 @@ void order_destroy(struct order **order)
     order_messages_close(&(*order)->messages);
     order_tail_close(&(*order)->tail);
     order_sessions_close(&(*order)->sessions);
+    order_sessions_close(&(*order)->own);
     raft_destroy(&(*order)->raft);
     kv_free(*order);
     *order = NULL;

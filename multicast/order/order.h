@@ -39,6 +39,11 @@ struct order;
  * sessions are treated as late duplicates. */
 #define ORDER_SESSIONS_MAX KV_SESSIONS_MAX
 
+/* The application's own messages (kv_message_id_is_own) have no session that anybody uses again, so their ids have a table of their own
+ * and displace no client. It needs to be no larger than what comes between an own message and its last late SOFT, seconds at most: ids that
+ * it has dropped are asked about (X9), which costs an exchange and a retry, and is as safe. */
+#define ORDER_OWN_MAX 16384
+
 /* The members of a group that others multicast to; their quorum makes a fast fact. */
 struct order_settings {
     struct raft_settings raft;

@@ -40,16 +40,16 @@ static void settle(struct order *order, struct order_message *message)
                     (unsigned long long)message->id.sequence);
     }
     message->delivered = true;
+    struct order_sessions *sessions = order_sessions_of(order, message->id);
     kv_session_id session = message->id.session;
     uint64_t floor = entry->floor;
     if (order_message_is_command(message)) {
-        order_sessions_forget(&order->sessions,
-                              message->id); /* rule 36: of a CMD, from delivery on */
+        order_sessions_forget(sessions, message->id); /* rule 36: of a CMD, from delivery on */
         order_messages_remove(&order->messages, message);
     } else {
         order_maybe_forget(order, message);
     }
-    order_sessions_raise_floor(&order->sessions, session, floor);
+    order_sessions_raise_floor(sessions, session, floor);
 }
 
 void order_deliver(struct order *order)

@@ -97,6 +97,6 @@ void order_maybe_forget(struct order *order, struct order_message *message)
     }
     ORDER_TRACE(order, TRACE_DETAIL, "sequence %llu: every group is done -> forget its record",
                 (unsigned long long)message->id.sequence);
-    order_sessions_forget(&order->sessions, message->id);
+    order_sessions_forget(order_sessions_of(order, message->id), message->id);
     order_messages_remove(&order->messages, message);
 }

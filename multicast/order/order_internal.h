@@ -48,6 +48,7 @@ struct order {
     struct order_candidates candidates; /* committed and undelivered, by key */
     struct order_tail tail;             /* uncommitted CMD, PROPOSE, RESOLVE entries, by index */
     struct order_sessions sessions;     /* ids whose records are gone */
+    struct order_sessions own;          /* those of the application's own messages; not saved */
     kv_index scanned;                   /* commit index that was looked at */
     kv_clock scanned_reach;             /* F (rule 22) */
     kv_timestamp cursor;                /* final timestamp of the last delivery (O3) */
@@ -75,6 +76,12 @@ struct order {
 
 #define ORDER_TRACE(order_, level_, ...)                                                           \
     TRACE_LINE((order_)->trace, level_, (order_)->prefix, __VA_ARGS__)
+
+/* Where an id is remembered when its record is gone. */
+static inline struct order_sessions *order_sessions_of(struct order *order, kv_message_id id)
+{
+    return kv_message_id_is_own(id) ? &order->own : &order->sessions;
+}
 
 /* order.c: append an entry at the leader; takes over the reference. The reach is set by the caller. */
 enum status order_append(struct order *order, struct wire_entry *entry);

@@ -8,7 +8,7 @@ void order_on_done_request(struct order *order, const struct wire_message *messa
     const struct order_message *known = order_messages_find(&order->messages, request->id);
     bool done = known != NULL && known->resolve_committed;
     if (known == NULL) {
-        switch (order_sessions_look(&order->sessions, request->id)) {
+        switch (order_sessions_look(order_sessions_of(order, request->id), request->id)) {
         case ORDER_ID_NEW:
             break; /* we are behind: whoever asks has resolved it */
         case ORDER_ID_FORGOTTEN:

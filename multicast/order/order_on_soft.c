@@ -39,7 +39,7 @@ static bool was_granted(struct order *order, const struct wire_message *message)
 static void propose_unknown(struct order *order, const struct wire_message *message)
 {
     const struct wire_soft *soft = &message->as.soft;
-    switch (order_sessions_look(&order->sessions, soft->id)) {
+    switch (order_sessions_look(order_sessions_of(order, soft->id), soft->id)) {
     case ORDER_ID_NEW:
         break;
     case ORDER_ID_FORGOTTEN:

@@ -4,7 +4,8 @@
  *   u64 version, F, cursor clock, cursor group, delivered, record count; then for each record, in the order of the log:
  *   u64 flags, final clock, final group, bytes, and the entry; then the sessions. All little endian.
  *
- * Facts are volatile and left out; so are uncommitted messages, which are in the log. */
+ * Facts are volatile and left out; so are uncommitted messages, which are in the log, and the ids of the application's own messages: those
+ * of before are asked about. */
 #include "multicast/order/order_internal.h"
 #include "multicast/order/order_bytes.h"
 #include "multicast/wire/codec.h"
@@ -156,6 +157,7 @@ enum status order_load(struct order *order, kv_slice bytes)
     if (order_sessions_load(&order->sessions, &bytes) != STATUS_OK || bytes.size != 0) {
         return STATUS_CORRUPT;
     }
+    order_sessions_start(&order->own, (kv_session_id){order->cursor});
     /* What the log holds behind the snapshot. */
     for (uint64_t i = order->scanned.value + 1; i <= raft_last(order->raft).value; i++) {
         order_follow_entry(order, raft_entry(order->raft, (kv_index){i}));

@@ -218,6 +218,14 @@ void order_sessions_raise_floor(struct order_sessions *sessions, kv_session_id i
     }
 }
 
+void order_sessions_start(struct order_sessions *sessions, kv_session_id dropped)
+{
+    const uint32_t max = sessions->max;
+    order_sessions_close(sessions);
+    sessions->max = max;
+    sessions->dropped = dropped;
+}
+
 /* dropped, count, then each session from the least recently used: id, floor, count, ids. */
 void order_sessions_save(const struct order_sessions *sessions, struct kv_buffer *ret)
 {
@@ -262,9 +270,7 @@ static bool load_session(struct order_sessions *sessions, kv_slice *bytes)
 
 enum status order_sessions_load(struct order_sessions *sessions, kv_slice *bytes)
 {
-    uint32_t max = sessions->max;
-    order_sessions_close(sessions);
-    sessions->max = max;
+    order_sessions_start(sessions, (kv_session_id){0});
     uint64_t clock, group, count;
     if (!order_take_u64(bytes, &clock) || !order_take_u64(bytes, &group) ||
         !order_take_u64(bytes, &count) || group > UINT16_MAX) {

@@ -36,6 +36,9 @@ void order_sessions_forget(struct order_sessions *sessions, kv_message_id id);
 void order_sessions_raise_floor(struct order_sessions *sessions, kv_session_id session,
                                 uint64_t floor);
 
+/* Empty: nothing is known of ids of sessions up to `dropped`, so they may be late duplicates. */
+void order_sessions_start(struct order_sessions *sessions, kv_session_id dropped);
+
 void order_sessions_save(const struct order_sessions *sessions, struct kv_buffer *ret);
 KV_MUST_CHECK enum status order_sessions_load(struct order_sessions *sessions, kv_slice *bytes);
 void order_sessions_close(struct order_sessions *sessions);

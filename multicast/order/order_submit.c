@@ -73,9 +73,10 @@ enum status order_propose(struct order *order, const struct order_submit *submit
 
 enum status order_on_submit(struct order *order, const struct order_submit *submit)
 {
-    const enum order_id_state state = order_messages_find(&order->messages, submit->id) != NULL
-                                          ? ORDER_ID_NEW
-                                          : order_sessions_look(&order->sessions, submit->id);
+    const enum order_id_state state =
+        order_messages_find(&order->messages, submit->id) != NULL
+            ? ORDER_ID_NEW
+            : order_sessions_look(order_sessions_of(order, submit->id), submit->id);
     const bool was_here =
         state == ORDER_ID_FORGOTTEN || (state == ORDER_ID_BELOW_FLOOR && !submit->by_application);
     if (order_leads(order) && was_here) {

@@ -177,8 +177,8 @@ enum engine_admission {
 
 /* Look a message up; changes nothing. `floor` is the one that the message carries: a group that has
  * not heard of a session for long knows an old floor and would otherwise refuse what delivery
- * accepts. A hint at a follower or a leader that lags, final at delivery. A message without a
- * session is always ENGINE_ADMIT. ret->answer is valid until the next step. */
+ * accepts. A hint at a follower or a leader that lags, final at delivery. Whether there is room is asked for the command that
+ * engine_fits was asked about last. ret->answer is valid until the next step. */
 enum engine_admission engine_admit(const struct engine *engine, kv_message_id id, uint64_t floor,
                                    struct engine_reply *ret);
 

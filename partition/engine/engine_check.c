@@ -102,6 +102,7 @@ void engine_check(const struct engine *engine)
 {
     const struct engine_run *run;
     uint32_t waiting = 0, done = 0, held = 0, expected = 0, gated = 0, working = 0, wanting = 0;
+    uint32_t open[ENGINE_OPENS] = {0};
     uint64_t position = 0;
     engine_check_sessions(engine);
     engine_queue_check(engine);
@@ -112,6 +113,8 @@ void engine_check(const struct engine *engine)
         position = run->position;
         engine_check_waiting(engine, run);
         gated += run->gated ? 1 : 0;
+        KV_ASSERT(run->open == engine_open_of(run));
+        open[run->open]++;
         working += run->state == ENGINE_RUN_WORKING ? 1 : 0;
         wanting += run->wants_job ? 1 : 0;
         waiting++;
@@ -133,6 +136,8 @@ void engine_check(const struct engine *engine)
     engine_lock_check(engine);
     engine_jobs_check(engine, working, wanting);
     KV_ASSERT(gated == engine->gated_count);
+    KV_ASSERT(open[ENGINE_OPEN_JOINT] == engine->open[ENGINE_OPEN_JOINT]);
+    KV_ASSERT(open[ENGINE_OPEN_TURNED] == engine->open[ENGINE_OPEN_TURNED]);
     KV_ASSERT(waiting == engine->waiting_count && expected == engine->expected_count);
     KV_ASSERT(waiting + done + held + expected == engine->run_count);
     KV_ASSERT(engine->run_count == HASH_COUNT(engine->by_id));

@@ -10,8 +10,10 @@
  *    for the cut; if there was none, the cut has failed.
  * 2. It is local and no part of the replicated state: the mark itself executes at its turn, waits for nobody and changes nothing.
  * 3. CUT_US bounds it: then the gate is opened and the cut is missed.
- * 4. All groups cut at the same timestamp and everything before it has executed in each of them, so there are no votes under way
- *    between those states: what is still remembered of messages can be forgotten by whoever begins with them. */
+ * 4. All groups cut at the same timestamp and everything before it that anybody could see has executed in each of them, so there are no
+ *    votes under way between those states: what is still remembered of messages can be forgotten by whoever begins with them.
+ * 5. Who waits for a lock does not hold up a cut, unless he is a change to several groups: locks themselves, which are no part of what
+ *    begins anew, and commands of this group alone, which stand behind the gate from then on as if they had been delivered there. */
 #include "partition/engine/engine_internal.h"
 
 /* Many exchanges with other groups, and the driver's turn; short for a client that waits meanwhile. */
@@ -44,6 +46,7 @@ void engine_cut_advance(struct engine *engine)
 {
     if (engine->cut.state == ENGINE_CUT_WAITING && engine_gate_is_reached(engine)) {
         engine->cut.state = ENGINE_CUT_REACHED;
+        engine_gate_shut(engine);
     }
 }
 
@@ -79,7 +82,8 @@ enum status engine_begin_anew(struct engine *engine, kv_timestamp cut, kv_timest
     KV_ASSERT(kv_timestamp_compare(cut, anew) <= 0);
     TAILQ_FOREACH(run, &engine->waiting, link)
     {
-        if (run->state != ENGINE_RUN_QUEUED || kv_timestamp_compare(run->timestamp, cut) <= 0) {
+        const bool before = kv_timestamp_compare(run->timestamp, cut) <= 0;
+        if (run->open == ENGINE_OPEN_TURNED || (before && run->open == ENGINE_OPEN_JOINT)) {
             return STATUS_CORRUPT;
         }
     }

@@ -88,8 +88,10 @@ static void engine_deliver_run(struct engine *engine, struct wire_entry *entry,
     run->reports = engine->footprint.reports;
     run->answers = engine->footprint.answers;
     run->computes = engine_job_is_possible(engine);
+    run->mere = engine->footprint.mere;
     engine_signal_keep_awaited(engine, run);
     engine_places_enter(engine, run);
+    engine_open_look(engine, run);
     engine->opened = run; /* the machine has its command open: it may have its turn in this step */
 }
 
@@ -234,7 +236,9 @@ void engine_on_deliver(struct engine *engine, const struct engine_event *event)
 enum engine_admission engine_admit(const struct engine *engine, kv_message_id id, uint64_t floor,
                                    struct engine_reply *ret)
 {
-    const bool full = engine->waiting_count >= ENGINE_RUNS_MAX;
+    const struct machine *machine = &engine->machine;
+    const bool full = engine->waiting_count >= ENGINE_RUNS_MAX ||
+                      (machine->ops->full != NULL && machine->ops->full(machine->state));
     if (kv_session_is_none(id.session)) {
         return full ? ENGINE_BUSY : ENGINE_ADMIT;
     }

@@ -11,6 +11,41 @@
 /* So long that the gate is closed for a small part of the time. */
 #define GATE_PAUSE_US 200000
 
+enum engine_open engine_open_of(const struct engine_run *run)
+{
+    switch (run->state) {
+    case ENGINE_RUN_QUEUED:
+        return !run->mere && !run->gated && kv_group_set_count(run->destinations) > 1
+                   ? ENGINE_OPEN_JOINT
+                   : ENGINE_OPEN_NOTHING;
+    case ENGINE_RUN_GRANTED:
+    case ENGINE_RUN_WORKING:
+        return run->mere ? ENGINE_OPEN_NOTHING : ENGINE_OPEN_TURNED;
+    case ENGINE_RUN_EXPECTED:
+    case ENGINE_RUN_FINISHED:
+    case ENGINE_RUN_HELD:
+        return ENGINE_OPEN_NOTHING;
+    }
+    KV_UNREACHABLE();
+}
+
+static void engine_open_set(struct engine *engine, struct engine_run *run, enum engine_open open)
+{
+    engine->open[run->open]--;
+    run->open = open;
+    engine->open[open]++;
+}
+
+void engine_open_look(struct engine *engine, struct engine_run *run)
+{
+    engine_open_set(engine, run, engine_open_of(run));
+}
+
+void engine_open_forget(struct engine *engine, struct engine_run *run)
+{
+    engine_open_set(engine, run, ENGINE_OPEN_NOTHING);
+}
+
 void engine_gate_enter(struct engine *engine, struct engine_run *run)
 {
     run->gated = true;
@@ -35,33 +70,46 @@ void engine_gate_close(struct engine *engine, uint64_t time_us)
                                         .at = kv_instant_add(engine->now, time_us)};
 }
 
+void engine_gate_shut(struct engine *engine)
+{
+    struct engine_run *run;
+    TAILQ_FOREACH_REVERSE(run, &engine->waiting, engine_run_list, link)
+    {
+        if (run->state == ENGINE_RUN_QUEUED && !run->gated) {
+            engine_gate_enter(engine, run);
+            TAILQ_REMOVE(&engine->gated, run, ready); /* to the front: in the order of delivery */
+            TAILQ_INSERT_HEAD(&engine->gated, run, ready);
+            engine_open_look(engine, run);
+        }
+    }
+}
+
 void engine_gate_open(struct engine *engine)
 {
     struct engine_run *run;
     while ((run = TAILQ_FIRST(&engine->gated)) != NULL) {
         engine_gate_leave(engine, run);
+        engine_open_look(engine, run);
         if (run->blocked == 0) {
             engine_queue_ready(engine, run);
+        } else {
+            engine_lock_on_gate(engine, run);
         }
     }
     engine->gate = (struct engine_gate){.at = KV_INSTANT_NEVER};
 }
 
+/* Who waits for his turn at this group alone, behind a lock, has executed nowhere: he may as well stand behind the gate.
+ * One to several groups does not: what another group has executed of it when it is cut depends on votes that this one may yet give. */
 bool engine_gate_is_reached(const struct engine *engine)
 {
-    return engine->gate.closed && engine->waiting_count == engine->gated_count;
+    return engine->gate.closed && engine_is_whole(engine) && engine->open[ENGINE_OPEN_JOINT] == 0;
 }
 
 /* Who waits for his turn, for a lock for instance, has not voted: so nobody has been told that he is done. */
 bool engine_is_whole(const struct engine *engine)
 {
-    const struct engine_run *run;
-    bool whole = true;
-    TAILQ_FOREACH(run, &engine->waiting, link)
-    {
-        whole = whole && (run->state == ENGINE_RUN_QUEUED || run->mere);
-    }
-    return whole;
+    return engine->open[ENGINE_OPEN_TURNED] == 0;
 }
 
 void engine_on_gate_time(struct engine *engine)

@@ -16,7 +16,21 @@ struct engine_gate {
     kv_instant at;          /* when it is opened; open: when it may be closed again, NEVER: now */
 };
 
+/* What of a run in `waiting` may be done elsewhere and is not done here; counted, because it is asked with each message while a gate is
+ * closed. */
+enum engine_open {
+    ENGINE_OPEN_NOTHING, /* it has not voted, or it changes nothing that anybody could see */
+    ENGINE_OPEN_JOINT, /* it is in front of the gate and waits for its turn, and other groups may execute it meanwhile */
+    ENGINE_OPEN_TURNED, /* it has had its turn, and not executed */
+    ENGINE_OPENS
+};
+
 /* ---- engine_gate.c ---- */
+
+/* The run has come into `waiting`, or something has changed that counts; it leaves. */
+void engine_open_look(struct engine *engine, struct engine_run *run);
+void engine_open_forget(struct engine *engine, struct engine_run *run);
+enum engine_open engine_open_of(const struct engine_run *run); /* what it counts as */
 
 /* A run that is delivered while the gate is closed; it has taken its places, and may not have its turn. And back. */
 void engine_gate_enter(struct engine *engine, struct engine_run *run);
@@ -26,7 +40,10 @@ void engine_gate_leave(struct engine *engine, struct engine_run *run);
 void engine_gate_close(struct engine *engine, uint64_t time_us);
 void engine_gate_open(struct engine *engine);
 
-/* Whether all in front of the closed gate have executed. */
+/* The closed gate is reached: who waits in front of it for his turn does so behind it from now on. */
+void engine_gate_shut(struct engine *engine);
+
+/* Whether all in front of the closed gate have executed, or wait for a lock and can be left out. */
 bool engine_gate_is_reached(const struct engine *engine);
 
 /* Whether nobody has had his turn who has not executed, so that nothing that was acknowledged anywhere is missing from the state. */

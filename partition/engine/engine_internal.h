@@ -97,8 +97,9 @@ struct engine_run {
     uint32_t inside_count;
     bool inside_waits; /* it has a token, and not its turn inside */
     bool releases, mere;
-    uint64_t job;      /* WORKING: its number */
-    uint64_t time_us;  /* at its delivery */
+    enum engine_open open; /* as what it is counted (engine_gate.h) */
+    uint64_t job;          /* WORKING: its number */
+    uint64_t time_us;      /* at its delivery */
     uint64_t position; /* of the delivery, counted by this engine; of a read: of the last before */
     UT_hash_handle hh;
 };
@@ -136,6 +137,7 @@ struct engine {
     struct engine_queue *queues;  /* uthash, by key */
     struct engine_jobs jobs;
     uint32_t run_count, waiting_count, expected_count, gated_count;
+    uint32_t open[ENGINE_OPENS];     /* of `waiting`; of NOTHING it says nothing */
     const struct engine_run *opened; /* whose command the machine has open; NULL: another's */
 
     kv_instant now;

@@ -241,6 +241,7 @@ static bool engine_load_waiting(struct engine *engine, struct engine_run *run, k
     run->tells = engine->footprint.tells;
     run->reports = engine->footprint.reports;
     run->computes = engine_job_is_possible(engine);
+    run->mere = engine->footprint.mere;
     run->position = ++engine->delivered;
     for (uint32_t i = 0; i < run->signal_count; i++) {
         if (!kv_group_set_has(run->awaits, run->signals[i].group)) {
@@ -310,6 +311,7 @@ static bool engine_load_settle(struct engine *engine, struct engine_run *run,
         if (!engine_load_waiting(engine, run, entry) || !engine_load_place(engine, run)) {
             return false;
         }
+        engine_open_look(engine, run);
         engine_job_loaded(engine, run);
         return true;
     case ENGINE_RUN_WORKING:

@@ -7,7 +7,7 @@
  *    has come first, whenever votes arrived.
  * 2. A command whose token nobody here has, or that touches what the lock does not hold, is LOCK_LOST: at its delivery, or when the
  *    lock ends before its turn.
- * 3. Who would not wait is LOCKED when he is first inside of a held lock in front of him. */
+ * 3. Who would not wait is LOCKED when he is first inside of a held lock in front of him, and not behind a closed gate. */
 #include <string.h>
 
 #include "partition/engine/engine_internal.h"
@@ -155,7 +155,6 @@ void engine_places_enter(struct engine *engine, struct engine_run *run)
 {
     const struct machine_footprint *footprint = &engine->footprint;
     run->releases = footprint->releases;
-    run->mere = footprint->mere;
     if (footprint->token.clock.value != 0) {
         engine_inside_enter(engine, run);
         return;
@@ -240,7 +239,8 @@ void engine_lock_advance(struct engine *engine, struct engine_lock *lock)
         return;
     }
     lock->advancing = true;
-    while (first != NULL && first->barrier) {
+    /* Behind a closed gate nobody has a turn, not even to be refused; all that is inside behind it was delivered behind the gate, too. */
+    while (first != NULL && first->barrier && !first->run->gated) {
         engine_lock_refuse(engine, first->run);
         first = TAILQ_FIRST(&lock->inside);
     }
@@ -248,6 +248,16 @@ void engine_lock_advance(struct engine *engine, struct engine_lock *lock)
     if (first != NULL && first->run->inside_waits) {
         first->run->inside_waits = false;
         engine_unblock(engine, first->run);
+    }
+}
+
+void engine_lock_on_gate(struct engine *engine, struct engine_run *run)
+{
+    for (uint32_t i = 0; i < run->inside_count; i++) {
+        struct engine_lock *lock = run->insides[i].lock;
+        if (lock != NULL) {
+            engine_lock_advance(engine, lock); /* it may leave them all by that */
+        }
     }
 }
 
@@ -282,7 +292,7 @@ void engine_lock_check(const struct engine *engine)
         {
             const bool first = inside == TAILQ_FIRST(&lock->inside);
             KV_ASSERT(inside->lock == lock && inside->run->state != ENGINE_RUN_FINISHED);
-            KV_ASSERT(inside->barrier ? !held || !first
+            KV_ASSERT(inside->barrier ? !held || !first || inside->run->gated
                                       : inside->run->inside_waits == !(held && first)); /* E11 */
         }
     }

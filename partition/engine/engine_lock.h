@@ -46,6 +46,9 @@ void engine_lock_leave(struct engine *engine, struct engine_run *run);
 /* Who is first inside has his turn, if the lock is held. */
 void engine_lock_advance(struct engine *engine, struct engine_lock *lock);
 
+/* The run has come through the gate: what it does not wait for, it is told now. */
+void engine_lock_on_gate(struct engine *engine, struct engine_run *run);
+
 /* The run holds from now on: it has executed, and is in no list. */
 void engine_lock_hold(struct engine *engine, struct engine_run *run);
 

@@ -73,6 +73,7 @@ static void engine_run_unlink(struct engine *engine, struct engine_run *run)
     case ENGINE_RUN_WORKING:
         TAILQ_REMOVE(&engine->waiting, run, link);
         engine->waiting_count--;
+        engine_open_forget(engine, run);
         return;
     case ENGINE_RUN_FINISHED:
         TAILQ_REMOVE(&engine->done, run, link);
@@ -297,6 +298,7 @@ static void engine_run_grant(struct engine *engine, struct engine_run *run)
 {
     KV_ASSERT(run->state == ENGINE_RUN_QUEUED && run->blocked == 0);
     run->state = ENGINE_RUN_GRANTED;
+    engine_open_look(engine, run);
     run->verdict = run->refusal;
     if (kv_group_set_count(run->destinations) > 1) {
         engine_run_open(engine, run);

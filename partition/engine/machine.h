@@ -121,6 +121,9 @@ struct machine_ops {
     /* Decode a command. False: it is none, or may not go to these destinations; the same at every destination. */
     bool (*open)(void *state, const struct machine_context *context, kv_slice body,
                  struct machine_footprint *ret);
+    /* Whether what is under way leaves no room for the command. Asked before it is ordered, by one member, and binds nobody: what is ordered
+     * is executed whatever room there is. NULL: there always is room. */
+    bool (*full)(const void *state);
     /* The vote of this group, from the state at the command's turn. Changes nothing. */
     enum wire_verdict (*vote)(void *state);
     /* What `to` needs of the vote just given, or, behind execute, of its outcome; at most KV_BODY_BYTES_MAX - 1 bytes. `to` may be

@@ -49,22 +49,49 @@ static void describe(char text[REFERENCE_TEXT_BYTES], const struct reference_key
              key->group.value, group);
 }
 
+static bool all_agree(const struct reference_key *key, struct engine *const *engines,
+                      uint32_t partitions, char text[REFERENCE_TEXT_BYTES])
+{
+    const kv_group_id home = wire_home_of(key->key, partitions);
+    for (uint32_t g = 1; g <= partitions; g++) {
+        if (!is_right_at(key, engines[g], (kv_group_id){(uint16_t)g}, home)) {
+            describe(text, key, g);
+            return false;
+        }
+    }
+    if (!kv_group_equal(ask(engines[0], WIRE_OP_WHERE, key->key)->places[0].group, key->group)) {
+        describe(text, key, 0);
+        return false;
+    }
+    return true;
+}
+
 bool reference_places_agree(const struct reference *reference, struct engine *const *engines,
                             uint32_t partitions, char text[REFERENCE_TEXT_BYTES])
 {
     struct reference_key key;
-    for (uint32_t i = 0; reference_at(reference, i, &key); i++) {
-        const kv_group_id home = wire_home_of(key.key, partitions);
-        for (uint32_t g = 1; g <= partitions; g++) {
-            if (!is_right_at(&key, engines[g], (kv_group_id){(uint16_t)g}, home)) {
-                describe(text, &key, g);
-                return false;
-            }
-        }
-        if (!kv_group_equal(ask(engines[0], WIRE_OP_WHERE, key.key)->places[0].group, key.group)) {
-            describe(text, &key, 0);
-            return false;
+    bool agree = true;
+    for (uint32_t i = 0; agree && reference_at(reference, i, &key); i++) {
+        agree = all_agree(&key, engines, partitions, text);
+    }
+    return agree;
+}
+
+bool reference_place_is_one(kv_slice key, struct engine *const *engines, uint32_t partitions,
+                            char text[REFERENCE_TEXT_BYTES])
+{
+    struct reference_key found = {.key = key, .group = wire_home_of(key, partitions)};
+    struct kv_buffer value = {0};
+    for (uint32_t g = 1; g <= partitions && !found.present; g++) {
+        const struct wire_answer *answer = ask(engines[g], WIRE_OP_GET, key);
+        if (answer->verdict == WIRE_VERDICT_OK) {
+            kv_buffer_append(&value, answer->rows[0].value.data, answer->rows[0].value.size);
+            found.present = true;
+            found.group.value = (uint16_t)g;
         }
     }
-    return true;
+    found.value = kv_buffer_slice(&value);
+    const bool one = all_agree(&found, engines, partitions, text);
+    kv_buffer_close(&value);
+    return one;
 }

@@ -13,4 +13,8 @@
 bool reference_places_agree(const struct reference *reference, struct engine *const *engines,
                             uint32_t partitions, char text[REFERENCE_TEXT_BYTES]);
 
+/* The same of one key without a reference: whoever has it is right. */
+bool reference_place_is_one(kv_slice key, struct engine *const *engines, uint32_t partitions,
+                            char text[REFERENCE_TEXT_BYTES]);
+
 #endif

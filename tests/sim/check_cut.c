@@ -51,27 +51,62 @@ static struct engine *engine_of(const struct check_cut_state *state, uint32_t pa
     return engine;
 }
 
-void check_cut_at(struct check_cut *check, kv_timestamp timestamp,
-                  const struct reference *reference, uint32_t groups, struct sim_report *report)
+/* The engines that begin anew with the states of all groups; false: not all have cut. */
+static bool begin_anew(const struct check_cut *check, kv_timestamp timestamp, uint32_t groups,
+                       struct engine **engines, struct sim_report *report)
 {
-    struct engine *engines[KV_GROUPS_MAX];
-    char text[REFERENCE_TEXT_BYTES];
     for (uint32_t g = 0; g < groups; g++) {
         if (find(check, timestamp, (kv_group_id){(uint16_t)g}) == NULL) {
-            return;
+            return false;
         }
     }
     for (uint32_t g = 0; g < groups; g++) {
         engines[g] =
             engine_of(find(check, timestamp, (kv_group_id){(uint16_t)g}), groups - 1, report);
     }
-    if (!report->failed && !reference_places_agree(reference, engines, groups - 1, text)) {
-        sim_report_fail(report, "cut", "at the mark: %s", text);
-    }
+    return true;
+}
+
+static void end(struct check_cut *check, struct engine **engines, uint32_t groups)
+{
     for (uint32_t g = 0; g < groups; g++) {
         engine_destroy(&engines[g]);
     }
     check->checked++;
+}
+
+void check_cut_at(struct check_cut *check, kv_timestamp timestamp,
+                  const struct reference *reference, uint32_t groups, struct sim_report *report)
+{
+    struct engine *engines[KV_GROUPS_MAX];
+    char text[REFERENCE_TEXT_BYTES];
+    if (!begin_anew(check, timestamp, groups, engines, report)) {
+        return;
+    }
+    if (!report->failed && !reference_places_agree(reference, engines, groups - 1, text)) {
+        sim_report_fail(report, "cut", "at the mark: %s", text);
+    }
+    end(check, engines, groups);
+}
+
+void check_cut_places(struct check_cut *check, const kv_slice *keys, uint32_t key_count,
+                      uint32_t groups, struct sim_report *report)
+{
+    struct engine *engines[KV_GROUPS_MAX];
+    char text[REFERENCE_TEXT_BYTES];
+    for (uint32_t i = 0; i < check->count; i++) {
+        const struct check_cut_state *state = &check->states[i];
+        if (!kv_group_equal(state->group, KV_GROUP_ORACLE) ||
+            !begin_anew(check, state->timestamp, groups, engines, report)) {
+            continue;
+        }
+        for (uint32_t k = 0; k < key_count && !report->failed; k++) {
+            if (!reference_place_is_one(keys[k], engines, groups - 1, text)) {
+                sim_report_fail(report, "cut", "at the mark: %s", text);
+            }
+        }
+        end(check, engines, groups);
+    }
 }
 
 void check_cut_close(struct check_cut *check)

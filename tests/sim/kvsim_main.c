@@ -64,9 +64,9 @@ static const struct {
 
 /* Everything that can find something: report.checker of a run. "assertion" is an invariant of a
  * core. */
-static const char *const finders[] = {"raft",     "order",  "digest",   "linear",   "replay",
-                                      "time",     "places", "once",     "client",   "restart",
-                                      "snapshot", "codec",  "liveness", "assertion"};
+static const char *const finders[] = {
+    "raft",    "order",    "digest", "linear",   "replay",    "time",  "places", "once", "client",
+    "restart", "snapshot", "codec",  "liveness", "assertion", "locks", "leases", "cut"};
 #define FINDER_COUNT (sizeof(finders) / sizeof(finders[0]))
 
 /* A planted bug that no seed finds gets so many times more seeds. */

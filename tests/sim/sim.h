@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "tests/sim/check_cut.h"
+#include "tests/sim/check_leases.h"
 #include "tests/sim/check_digest.h"
 #include "tests/sim/check_linear.h"
 #include "tests/sim/check_replay.h"
@@ -125,6 +126,7 @@ struct sim {
     struct check_order order[SIM_GROUPS_MAX];
     struct check_digest states[SIM_GROUPS_MAX];
     struct check_cut cuts;
+    struct check_leases leases;
     struct wire_config bootstrap[SIM_GROUPS_MAX];
     struct wire_config
         addressees[SIM_GROUPS_MAX]; /* whom other groups talk to: all nodes if members change */
@@ -138,6 +140,9 @@ struct sim {
 
 /* Run one seed from beginning to end. */
 void sim_run(const struct sim_options *options, struct sim_result *ret);
+
+/* How long a healed cluster may take to come to itself. */
+uint64_t sim_liveness_us(const struct sim *sim);
 
 /* Mix a fact into the run's digest. */
 void sim_note(struct sim *sim, uint32_t what, uint64_t a, uint64_t b);

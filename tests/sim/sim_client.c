@@ -270,6 +270,8 @@ static void ask_next(struct sim *sim, struct sim_client *client)
     if (!sim_lock_draw(sim, client) && !sim_life_draw(sim, client)) {
         sim_workload_draw(sim, &drawn);
     }
+    const uint64_t death = sim_lock_death(sim);
+    client->death_at = death < client->death_at ? death : client->death_at;
     submit(sim, client, drawn);
 }
 

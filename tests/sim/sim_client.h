@@ -72,6 +72,8 @@ struct sim_workload {
 
 /* Put something about locks into the workload's command, or do not. And an answer OK to the operation, if it is a LOCK. */
 bool sim_lock_draw(struct sim *sim, struct sim_client *client);
+/* When its client dies in the middle of the operation just asked for; UINT64_MAX: it does not. */
+uint64_t sim_lock_death(struct sim *sim);
 void sim_lock_granted(struct sim *sim, struct sim_client *client, uint32_t number);
 
 /* The same for keys that do not last. */

@@ -20,11 +20,29 @@ struct machine sim_machine_new(const struct sim *sim, kv_group_id group)
     return sim->parameters.jobs_max > 0 ? sim_slow_new(machine) : machine;
 }
 
+/* Without faults from the beginning, or when they have ended. Then the cluster has as long as for everything else to come to itself. */
+static void check_lease(struct sim *sim, struct sim_member *member,
+                        const struct engine_reply *reply)
+{
+    const struct sim_parameters *p = &sim->parameters;
+    const struct check_leases_moment moment = {
+        .now = sim->now,
+        .quiet_from = p->lease_slack_us > 0 ? 0
+                      : sim->healed         ? sim->healed_at
+                                            : UINT64_MAX,
+        .slack_us = p->lease_slack_us > 0 ? p->lease_slack_us : sim_liveness_us(sim),
+        .rate_permille = p->clock_rate_permille};
+    if (p->locks_percent > 0) {
+        check_leases_answered(&sim->leases, member->group, reply, &moment, &sim->report);
+    }
+}
+
 static void carry_replies(struct sim *sim, struct sim_node *node, struct sim_member *member)
 {
     const struct engine_effects *effects = &member->executions;
     for (uint32_t i = 0; i < effects->reply_count; i++) {
         const struct engine_reply *reply = &effects->replies[i];
+        check_lease(sim, member, reply);
         if (sim_checks(sim, SIM_CHECK_ORDER)) {
             check_order_answered(&sim->order[member->group.value], &sim->report, node->id, reply);
         }
@@ -195,6 +213,9 @@ void sim_execute_delivery(struct sim *sim, struct sim_node *node, struct sim_mem
               executed.timestamp.clock.value, executed.timestamp.group.value,
               entry->id.session.registered.clock.value, entry->id.sequence, entry->id.attempt,
               entry->destinations.bits);
+    if (sim->parameters.locks_percent > 0) {
+        check_leases_delivered(&sim->leases, &executed);
+    }
     if (sim_checks(sim, SIM_CHECK_ORDER)) {
         check_order_delivered(&sim->order[member->group.value], &sim->report, node->id, &executed);
     }

@@ -91,6 +91,19 @@ bool sim_lock_draw(struct sim *sim, struct sim_client *client)
     return true;
 }
 
+uint64_t sim_lock_death(struct sim *sim)
+{
+    const struct sim_parameters *p = &sim->parameters;
+    const struct wire_command *command = &sim->work.command;
+    const bool about = command->op == WIRE_OP_LOCK || command->op == WIRE_OP_UNLOCK ||
+                       command->op == WIRE_OP_KEEPALIVE || wire_command_has_token(command);
+    if (p->locks_percent == 0 || p->client_crash_us == 0 || !about ||
+        !happens(sim, command->op == WIRE_OP_KEEPALIVE ? 15 : 5)) {
+        return UINT64_MAX;
+    }
+    return sim->now + kv_prng_below(&sim->workload, 8 * (p->delay_us_max + p->sync_us_max));
+}
+
 void sim_lock_granted(struct sim *sim, struct sim_client *client, uint32_t number)
 {
     const struct history_operation *operation = &sim->history.operations[number];

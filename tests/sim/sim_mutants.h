@@ -109,6 +109,9 @@
     X(LOCK_TOKEN_UNCHECKED, lock_token_unchecked, CORE, "owners do not look at tokens")            \
     X(LOCK_RENEWAL_IGNORED, lock_renewal_ignored, CORE,                                            \
       "a lock ends whether it has been renewed or not")                                            \
+    X(LOCK_RENEWALS_ADD_UP, lock_renewals_add_up, CORE,                                            \
+      "a renewal adds the ttl to what is left of it")                                              \
+    X(LOCK_UNLOCK_WAITS, lock_unlock_waits, CORE, "an UNLOCK takes effect when the ttl is over")   \
     X(LOCK_TIME_OF_ANOTHER, lock_time_of_another, CORE,                                            \
       "a new leader counts time in which it did not lead")                                         \
     X(LIFE_MOVE_UNBINDS, life_move_unbinds, CORE, "a key that moves forgets what it is bound to")  \

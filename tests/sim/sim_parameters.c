@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "multicast/base/prng.h"
+#include "partition/engine/engine.h"
 
 #define MILLISECOND 1000u
 #define SECOND      (1000u * MILLISECOND)
@@ -108,6 +109,22 @@ static void clear_nodes(struct sim_parameters *p)
     p->clock_jump_weight = p->clock_skew_us = p->clock_rate_permille = 0;
 }
 
+/* Nothing fails but clients, so it can be told how long others are delayed by them. From the moment at which the ttl is over: three
+ * TICKs [locks.md, "What it costs others"], two ordered messages with their votes, and what stands before the REVOKE inside of the lock. */
+static void draw_healthy(struct kv_prng *prng, struct sim_parameters *p)
+{
+    clear_network(p);
+    clear_nodes(p);
+    p->transfer_weight = p->change_weight = p->fault_us = p->marks_percent = 0;
+    p->client_crash_us = kv_prng_between(prng, 300, 3000) * MILLISECOND;
+    p->delay_us_max = p->delay_us_min + kv_prng_below(prng, 2 * MILLISECOND);
+    p->sync_us_max = p->sync_us_min + kv_prng_below(prng, 2 * MILLISECOND);
+    p->job_us_max = p->job_us_max < 20 * MILLISECOND ? p->job_us_max : 20 * MILLISECOND;
+    const uint64_t hop = p->delay_us_max + p->sync_us_max + p->loop_us;
+    p->lease_slack_us =
+        UINT64_C(3) * ENGINE_TIME_US + 40 * hop + p->outstanding * (p->job_us_max + 8 * hop);
+}
+
 static void apply_profile(enum sim_profile profile, struct sim_parameters *p)
 {
     switch (profile) {
@@ -136,8 +153,6 @@ static void apply_profile(enum sim_profile profile, struct sim_parameters *p)
         return;
     case SIM_PROFILE_LOCKS:
         p->locks_percent = 40;
-        p->marks_percent =
-            0; /* a mark's state is compared with the reference, which knows no locks */
         return;
     }
 }
@@ -159,6 +174,9 @@ void sim_parameters_draw(uint64_t seed, enum sim_profile profile, struct sim_par
             kv_prng_between(&prng, 0, kv_prng_chance(&prng, 1, 4) ? 1000 : 50) * MILLISECOND;
     }
     apply_profile(profile, ret);
+    if (profile == SIM_PROFILE_LOCKS && kv_prng_chance(&prng, 1, 3)) {
+        draw_healthy(&prng, ret);
+    }
 }
 
 void sim_parameters_print(const struct sim_parameters *parameters, FILE *out)

@@ -26,6 +26,8 @@
     X(stale_reads_percent, "share of the reads that any member answers from its state")            \
     X(lives_percent, "share of what is about keys that do not last, and about sessions")           \
     X(locks_percent, "share of locks, and of what is done under them")                             \
+    X(lease_slack_us,                                                                              \
+      "what a lock may outlast its ttl by, since nothing fails but clients; 0: there are faults")  \
     X(marks_percent, "share of marks, at which every leader's state is cut and kept")              \
     X(sessions_max, "sessions that an engine keeps; 0: the product's limit")                       \
     X(jobs_max,                                                                                    \

@@ -60,6 +60,30 @@ expect 0 kvctl unlock "$token"
 expect 4 kvctl unlock "$token"
 expect 4 kvctl put d 2 --token "$token"
 
+say "a backup does not wait for who waits for a lock, and what begins with it has neither of them"
+expect 0 kvctl put f before
+holder f sleep 8
+kvctl lock f --ttl "${ttl_ms}ms" -- kvctl put f waited &
+waiter=$!
+await 5 waits f
+kvctl put f waits &
+putter=$!
+expect 0 kvctl backup "$work/locked" --timeout 5s
+checks=$((checks + 1))
+held f || complain "the lock was gone before the backup was taken"
+wait "$holder" "$waiter" "$putter"
+same "who waited has had his turn" waits "$(kvctl get f)"
+(
+    export KV_CLUSTER="$work/new"
+    expect 0 kvctl restore "$work/locked" --dir "$work/new" --timeout 60s
+    await 30 kvctl status
+    same "locks in the new cluster" "[]" "$(kvctl locks -o json)"
+    same "what was written before the lock" before "$(kvctl get f)"
+    expect 0 kvctl lock f --no-wait -- kvctl put f new --timeout 5s
+    expect 0 kvctl cluster destroy
+    [ "$failures" -eq 0 ]
+) || complain "the new cluster is not right"
+
 say "killed while it waits"
 holder k1 sleep 1.5
 kvctl lock k1 --ttl "${ttl_ms}ms" -- true &

@@ -414,6 +414,18 @@ mutate(oracle/oracle_leases.c
         }
         lease->renewals++;")
 
+# lock_renewals_add_up, lock_unlock_waits [locks.md, T4, T8]
+mutate(oracle/oracle_leases.c
+  "    lease->left = (uint64_t)asked->ttl_ms * 1000;"
+  "    lease->left = (PLANTED(LOCK_RENEWALS_ADD_UP) ? lease->left : 0) + (uint64_t)asked->ttl_ms * 1000;")
+mutate(oracle/oracle_leases.c
+  "        lease->unlocked = true;
+        lease_end(leases, lease);"
+  "        lease->unlocked = true;
+        if (!PLANTED(LOCK_UNLOCK_WAITS)) {
+            lease_end(leases, lease);
+        }")
+
 # lock_time_of_another [locks.md, T2]
 mutate(partition/engine/engine_timer.c
   "        engine->time_from = engine->now;

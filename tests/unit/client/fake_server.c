@@ -38,7 +38,8 @@ struct fake_server {
     int wake;
     bool stopped;
     char script[128], watch_script[128], lock_script[128];
-    uint32_t watched; /* letters of it that are used up */
+    uint32_t watched;  /* letters of it that are used up */
+    uint64_t prepared; /* groups that were asked to prepare a backup, as bits */
     struct fake_counts counts;
     uint64_t clock;
     uint32_t partitions;
@@ -399,6 +400,14 @@ static void fake_on_message(struct fake_server *server, const struct net_route *
     case WIRE_MESSAGE_STATUS_REQUEST:
         reply.kind = WIRE_MESSAGE_STATUS_REPLY;
         reply.as.status_reply = (struct wire_status_reply){.node = {1}, .uptime_ms = 5};
+        fake_send(server, route, &reply);
+        return;
+    case WIRE_MESSAGE_BACKUP_REQUEST:
+        reply.kind = WIRE_MESSAGE_BACKUP_REPLY;
+        server->prepared |= UINT64_C(1) << message->group.value;
+        reply.as.backup_reply.state = server->prepared == (UINT64_C(2) << server->partitions) - 1
+                                          ? WIRE_BACKUP_READY
+                                          : WIRE_BACKUP_WORKING;
         fake_send(server, route, &reply);
         return;
     case WIRE_MESSAGE_TRANSFER_REQUEST:

@@ -32,6 +32,7 @@ void fake_server_watch(struct fake_server *server, const char *script);
 /* How the oracle treats LOCK, UNLOCK and KEEPALIVE, one letter each: x answers, also at the end of the script; d drops; l lost. A
  * script "*d" drops all of them. */
 void fake_server_locks(struct fake_server *server, const char *script);
+/* No group is ready for a backup before all of them have been asked. */
 
 struct fake_counts {
     uint32_t frames, requests, executed, opened, ended, transfers, renewals;

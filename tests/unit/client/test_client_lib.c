@@ -522,6 +522,17 @@ static void leadership_is_handed_over_or_not(void **state)
     assert_int_equal(kv_transfer_leader(rig->client, 7, 0, 20000), KV_INVALID);
 }
 
+/* Else the node of one begins a checkpoint while another's is waited for, and they are never ready together. */
+static void all_groups_prepare_a_backup_though_one_is_not_ready(void **state)
+{
+    (void)state;
+    struct fake_server *server = fake_server_start_with("tcp://127.0.0.1:*", 3);
+    kv_client *client = open_client(fake_server_address(server), 20000);
+    assert_int_equal(kv_backup_prepare(client, 5000), KV_OK);
+    kv_client_close(&client);
+    fake_server_stop(&server);
+}
+
 /* ---- Watches ---- */
 
 /* The next one, which is due soon. */
@@ -633,6 +644,7 @@ int main(void)
         TEST(the_example_of_the_documentation_runs),
         TEST(nodes_tell_their_status),
         TEST(leadership_is_handed_over_or_not),
+        cmocka_unit_test(all_groups_prepare_a_backup_though_one_is_not_ready),
         TEST(a_watch_gives_each_change_once_whatever_nodes_say),
         TEST(a_watch_goes_on_from_a_position_and_tells_of_gaps),
         TEST(statuses_have_names_and_counters_are_json),

@@ -206,6 +206,31 @@ void run_for(struct together *together, uint64_t us)
     }
 }
 
+struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at)
+{
+    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
+    command->ttl_ms = COMMAND_TTL_MS;
+    command_add_key(command, key, at);
+    return command;
+}
+
+kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key, unsigned at)
+{
+    (void)lock_begin(together, key, at);
+    order(together, id);
+    return last(together);
+}
+
+kv_timestamp order_lock_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
+                            kv_slice b, unsigned at_b)
+{
+    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
+    command->ttl_ms = COMMAND_TTL_MS;
+    add_two(command, a, at_a, b, at_b);
+    order(together, id);
+    return last(together);
+}
+
 void order_about(struct together *together, kv_message_id id, enum wire_op op, kv_timestamp token)
 {
     command_begin(together, op)->token = token;

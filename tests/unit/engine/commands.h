@@ -5,6 +5,7 @@
 
 #include "tests/unit/engine/together.h"
 
+#define COMMAND_TTL_MS  1000
 #define COMMAND_SESSION 7
 
 kv_group_id group_of(unsigned value);
@@ -39,6 +40,19 @@ void order_delete(struct together *together, kv_message_id id, kv_slice key, uns
 
 /* EXEC of an increment by one. */
 void order_exec_incr(struct together *together, kv_message_id id, kv_slice key);
+
+/* The timestamp of what was ordered last. */
+kv_timestamp last(const struct together *together);
+
+/* Locks, for COMMAND_TTL_MS: the token is last(). And what goes to the oracle about one. */
+struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at);
+kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key, unsigned at);
+kv_timestamp order_lock_two(struct together *together, kv_message_id id, kv_slice a, unsigned at_a,
+                            kv_slice b, unsigned at_b);
+void order_about(struct together *together, kv_message_id id, enum wire_op op, kv_timestamp token);
+
+/* Let happen what happens within a time, timers included. */
+void run_for(struct together *together, uint64_t us);
 
 /* What a client has been told; 0: nothing yet. Its answer is together->answer. */
 enum wire_verdict verdict_of(struct together *together, kv_message_id id);

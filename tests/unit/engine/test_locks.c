@@ -10,8 +10,6 @@
 
 #include "tests/unit/engine/commands.h"
 
-#define TTL_MS 1000
-
 static int setup(void **state)
 {
     struct together *together = together_new();
@@ -31,35 +29,6 @@ static int teardown(void **state)
 }
 
 #define SHORT_US 100000
-
-static struct wire_command *lock_begin(struct together *together, kv_slice key, unsigned at)
-{
-    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
-    command->ttl_ms = TTL_MS;
-    command_add_key(command, key, at);
-    return command;
-}
-
-/* Order a lock of one key; its token is last(). */
-static kv_timestamp order_lock(struct together *together, kv_message_id id, kv_slice key,
-                               unsigned at)
-{
-    (void)lock_begin(together, key, at);
-    order(together, id);
-    return last(together);
-}
-
-static kv_timestamp order_lock_two(struct together *together, kv_message_id id)
-{
-    struct wire_command *command = command_begin(together, WIRE_OP_LOCK);
-    const kv_slice a = together_key(1, 0), b = together_key(2, 0);
-    const bool swapped = kv_slice_compare(a, b) > 0;
-    command->ttl_ms = TTL_MS;
-    command_add_key(command, swapped ? b : a, swapped ? 2 : 1);
-    command_add_key(command, swapped ? a : b, swapped ? 1 : 2);
-    order(together, id);
-    return last(together);
-}
 
 static void order_under(struct together *together, kv_message_id id, kv_timestamp token,
                         kv_slice key, unsigned at, const char *value)
@@ -129,8 +98,9 @@ static void readers_share_and_may_not_write(void **state)
 static void a_lock_of_several_partitions_is_one(void **state)
 {
     struct together *together = *state;
-    const kv_timestamp first = order_lock_two(together, command_id(1, 1));
-    (void)order_lock_two(together, command_id(2, 1));
+    const kv_timestamp first =
+        order_lock_two(together, command_id(1, 1), together_key(1, 0), 1, together_key(2, 0), 2);
+    (void)order_lock_two(together, command_id(2, 1), together_key(1, 0), 1, together_key(2, 0), 2);
     run_for(together, SHORT_US);
     struct wire_command *command = command_begin(together, WIRE_OP_MPUT);
     command->token = first;
@@ -206,7 +176,7 @@ static void order_exec(struct together *together, kv_message_id id, enum wire_op
     command->token = token;
     command->keys[command->key_count++] = key;
     if (op == WIRE_OP_LOCK) {
-        command->ttl_ms = TTL_MS;
+        command->ttl_ms = COMMAND_TTL_MS;
     } else {
         command_add_value(command, "through the oracle");
     }
@@ -263,7 +233,7 @@ static void the_greatest_command_under_a_token_is_kept_over_a_restart_of_the_ora
 {
     struct together *together = *state;
     struct wire_command *lock = command_begin(together, WIRE_OP_LOCK);
-    lock->ttl_ms = TTL_MS;
+    lock->ttl_ms = COMMAND_TTL_MS;
     for (unsigned i = 0; i < MANY_KEYS; i++) {
         command_add_key(lock, together_key(1, i), 1);
     }
@@ -328,7 +298,7 @@ static void a_lock_ends_with_its_lease(void **state)
     const kv_slice key = together_key(1, 0);
     const kv_timestamp token = order_lock(together, command_id(1, 1), key, 1);
     order_put(together, command_id(2, 1), key, 1, "other");
-    run_for(together, TTL_MS * 1000 - SHORT_US);
+    run_for(together, COMMAND_TTL_MS * 1000 - SHORT_US);
     assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
     run_for(together, 1000000);
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
@@ -345,7 +315,7 @@ static void a_lock_lasts_while_it_is_renewed(void **state)
     const kv_timestamp token = order_lock(together, command_id(1, 1), key, 1);
     order_put(together, command_id(2, 1), key, 1, "other");
     for (unsigned i = 0; i < 10; i++) {
-        run_for(together, TTL_MS * 1000 / 3);
+        run_for(together, COMMAND_TTL_MS * 1000 / 3);
         order_about(together, command_id(10 + i, 1), WIRE_OP_KEEPALIVE, token);
     }
     run_for(together, SHORT_US);
@@ -387,7 +357,7 @@ static void a_change_of_leaders_never_shortens_a_lease(void **state)
         run_for(together, ENGINE_TIME_US - 2 * ENGINE_RETRY_US);
         assert_int_equal(verdict_of(together, command_id(2, 1)), 0);
     }
-    run_for(together, TTL_MS * 1000 + 1000000);
+    run_for(together, COMMAND_TTL_MS * 1000 + 1000000);
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_OK);
 }
 
@@ -468,7 +438,7 @@ static void order_any(struct together *together, struct kv_prng *prng, kv_timest
     struct wire_command *command;
     switch (kv_prng_below(prng, 8)) {
     case 0:
-        *token = order_lock_two(together, id);
+        *token = order_lock_two(together, id, together_key(1, 0), 1, together_key(2, 0), 2);
         return;
     case 1:
         command = lock_begin(together, key, at);

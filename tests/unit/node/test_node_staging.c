@@ -234,6 +234,59 @@ static void entries_that_do_not_follow_the_checkpoint_are_not_taken(void **state
     }
 }
 
+/* What is left of a restart from a checkpoint at `index` of another leader, `last` entries having been there before: the record that it
+ * writes first, if it does, and one entry behind. Returns the last index that the next restart has. */
+static uint64_t last_after_restarts(uint64_t last, uint64_t index, bool foreign)
+{
+    static struct history history;
+    history = (struct history){0};
+    struct node_staging staging = {0};
+    struct kv_buffer saved = {0};
+    add_hard_state(&history);
+    for (uint64_t i = 1; i <= last; i++) {
+        add_entry(&history, i);
+    }
+    for (uint32_t i = 0; i < history.count; i++) {
+        assert_int_equal(node_staging_add(&staging, &history.records[i]), STATUS_OK);
+    }
+    struct raft_persist installed = {
+        .kind = RAFT_PERSIST_SNAPSHOT,
+        .point = {{index}, {foreign ? 2 : 1}, {INDEX_MAX + index}, members}};
+    assert_int_equal(node_staging_is_overtaken(&staging, &installed.point), foreign);
+    if (foreign) {
+        assert_int_equal(node_staging_add(&staging, &installed), STATUS_OK);
+    }
+    add_hard_state(&history);
+    add_entry(&history, index + 1);
+    for (uint32_t i = history.count - 2; i < history.count; i++) {
+        assert_int_equal(node_staging_add(&staging, &history.records[i]), STATUS_OK);
+    }
+    struct order *source = new_order(), *order = new_order();
+    order_save(source, &saved);
+    assert_int_equal(
+        node_staging_restore(&staging, &installed.point, kv_buffer_slice(&saved), order),
+        STATUS_OK);
+    const uint64_t restored = raft_last(order_raft(order)).value;
+    kv_buffer_close(&saved);
+    node_staging_close(&staging);
+    order_destroy(&source);
+    order_destroy(&order);
+    for (uint32_t i = 0; i < history.count; i++) {
+        wire_entry_drop(&history.records[i].entry);
+    }
+    return restored;
+}
+
+/* It would be refused, or taken for a continuation of what was given up and dropped with it. */
+static void
+what_is_written_behind_a_checkpoint_from_elsewhere_survives_the_next_restart(void **state)
+{
+    (void)state;
+    assert_int_equal(last_after_restarts(3, 5, true), 6);
+    assert_int_equal(last_after_restarts(10, 6, true), 7);
+    assert_int_equal(last_after_restarts(6, 6, false), 7);
+}
+
 static void records_that_cannot_follow_each_other_are_refused(void **state)
 {
     (void)state;
@@ -285,6 +338,8 @@ int main(void)
         cmocka_unit_test(entries_behind_the_checkpoint_are_what_was_written_last),
         cmocka_unit_test(a_checkpoint_that_is_older_than_the_log_reaches_is_refused),
         cmocka_unit_test(entries_that_do_not_follow_the_checkpoint_are_not_taken),
+        cmocka_unit_test(
+            what_is_written_behind_a_checkpoint_from_elsewhere_survives_the_next_restart),
         cmocka_unit_test(records_that_cannot_follow_each_other_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

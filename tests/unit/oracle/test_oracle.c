@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "multicast/base/prng.h"
+#include "multicast/wire/footprint.h"
+#include "oracle/oracle_leases.h"
 #include "oracle/oracle_machine.h"
 #include "partition/engine/state_bytes.h"
 #include "tests/unit/engine/fixture.h"
@@ -173,17 +175,106 @@ static void an_exec_without_room_for_owners_is_none(void **state)
     assert_int_equal(fixture_deliver(fixture, fixture_id(1, 1, 4), 0), WIRE_VERDICT_UNSUPPORTED);
 }
 
-static void execs_beyond_the_bound_are_pinned_and_come_again(void **state)
+/* As a node asks before it has the command ordered. */
+static enum engine_admission ask_first(struct fixture *fixture, kv_message_id id)
 {
-    struct fixture *fixture = *state;
-    for (uint64_t i = 1; i <= KV_SESSION_OUTSTANDING_MAX; i++) {
-        fixture_put_text(fixture, "k", "v");
-        fixture->command.exec = true;
-        assert_int_equal(fixture_deliver(fixture, fixture_id(1, i, 4), 0), 0);
-    }
+    assert_true(
+        engine_fits(fixture->engine, fixture_body(fixture), id, kv_group_set_of(KV_GROUP_ORACLE)));
+    return fixture_admit(fixture, id, 0);
+}
+
+static void exec_put(struct fixture *fixture)
+{
     fixture_put_text(fixture, "k", "v");
     fixture->command.exec = true;
-    assert_int_equal(fixture_deliver(fixture, fixture_id(2, 1, 4), 0), WIRE_VERDICT_PINNED);
+}
+
+/* Members have different numbers of them under way when they come to the same EXEC. */
+static void execs_beyond_the_bound_are_not_admitted_and_what_is_ordered_begins(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kv_buffer saved = {0};
+    for (uint64_t i = 1; i <= KV_SESSION_OUTSTANDING_MAX; i++) {
+        exec_put(fixture);
+        assert_int_equal(ask_first(fixture, fixture_id(1, i, 4)), ENGINE_ADMIT);
+        assert_int_equal(fixture_deliver(fixture, fixture_id(1, i, 4), 0), 0);
+    }
+    exec_put(fixture);
+    assert_int_equal(ask_first(fixture, fixture_id(2, 1, 4)), ENGINE_BUSY);
+    fixture_plain(fixture, WIRE_OP_SESSION_CLOSE);
+    assert_int_equal(ask_first(fixture, fixture_id(2, 1, 4)), ENGINE_ADMIT);
+    exec_put(fixture); /* it was in the log before */
+    assert_int_equal(fixture_deliver(fixture, fixture_id(2, 1, 4), 0), 0);
+    assert_int_equal(oracle_machine_pending(&fixture->machine), KV_SESSION_OUTSTANDING_MAX + 1);
+    engine_save(fixture->engine, &saved);
+    struct engine *loaded = new_oracle();
+    assert_int_equal(engine_load(loaded, kv_buffer_slice(&saved)), STATUS_OK);
+    engine_destroy(&loaded);
+    kv_buffer_close(&saved);
+}
+
+/* Open, vote and execute the fixture's command, as all groups' votes were OK. */
+static void run_alone(struct fixture *fixture, struct machine *machine,
+                      const struct machine_context *context)
+{
+    static struct machine_footprint footprint;
+    assert_true(machine->ops->open(machine->state, context, fixture_body(fixture), &footprint));
+    if (kv_group_set_count(context->destinations) > 1) {
+        assert_int_equal(machine->ops->vote(machine->state), WIRE_VERDICT_OK);
+    }
+    wire_answer_begin(&fixture->answer, WIRE_VERDICT_OK);
+    assert_int_equal(machine->ops->execute(machine->state, NULL, 0, &fixture->answer),
+                     MACHINE_DONE);
+}
+
+static uint32_t count_dispatches(struct machine *machine, uint64_t *after)
+{
+    struct machine_dispatch dispatch;
+    uint32_t count = 0;
+    while (machine->ops->dispatch(machine->state, 0, *after, &dispatch)) {
+        assert_true(dispatch.number > *after);
+        *after = dispatch.number;
+        count++;
+    }
+    return count;
+}
+
+static void leases_are_bounded_and_end_a_list_at_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct machine machine = oracle_machine_new(PARTITIONS, SESSIONS_MAX);
+    struct machine_context context = {.id = {.session = {{{7}, {0}}}, .attempt = 1}};
+    static struct machine_footprint footprint;
+    fixture_plain(fixture, WIRE_OP_SESSION_BEGIN);
+    fixture->command.ttl_ms = 1000;
+    context.destinations = wire_command_destinations(&fixture->command, PARTITIONS);
+    for (uint64_t i = 0; i < ORACLE_LEASES_MAX; i++) {
+        context.timestamp.clock.value = 100 + i;
+        context.id.sequence = 1 + i;
+        assert_false(i > 0 && machine.ops->full(machine.state));
+        run_alone(fixture, &machine, &context);
+    }
+    context.timestamp.clock.value++;
+    assert_true(machine.ops->open(machine.state, &context, fixture_body(fixture), &footprint));
+    assert_true(machine.ops->full(machine.state));
+    /* All of them end at once. */
+    fixture_plain(fixture, WIRE_OP_TICK);
+    fixture->command.number = 1000000;
+    fixture->command.token = context.timestamp;
+    context.destinations = kv_group_set_of(KV_GROUP_ORACLE);
+    context.id = (kv_message_id){.sequence = 1, .attempt = KV_ATTEMPT_OWN};
+    run_alone(fixture, &machine, &context);
+    assert_false(machine.ops->full(machine.state));
+    uint64_t after = 0;
+    assert_int_equal(count_dispatches(&machine, &after), ORACLE_ENDS_MAX);
+    fixture_plain(fixture, WIRE_OP_SESSION_END);
+    fixture->command.token = (kv_timestamp){{100}, {0}};
+    context.destinations = wire_command_destinations(&fixture->command, PARTITIONS);
+    context.id = (kv_message_id){{fixture->command.token}, 1, KV_ATTEMPT_OWN};
+    context.timestamp.clock.value++;
+    run_alone(fixture, &machine, &context);
+    assert_int_equal(count_dispatches(&machine, &after), 1);
+    machine.ops->destroy(machine.state);
 }
 
 /* What reads everything has no queue, so it is never ordered. */
@@ -425,7 +516,8 @@ int main(void)
         TEST(the_map_names_its_version_and_the_partitions),
         TEST(keys_do_not_live_here),
         TEST(an_exec_without_room_for_owners_is_none),
-        TEST(execs_beyond_the_bound_are_pinned_and_come_again),
+        TEST(leases_are_bounded_and_end_a_list_at_a_time),
+        TEST(execs_beyond_the_bound_are_not_admitted_and_what_is_ordered_begins),
         TEST(counts_and_history_are_not_ordered),
         TEST(the_digest_tells_which_sessions_are_open),
         TEST(the_registry_survives_save_and_load),

@@ -444,6 +444,90 @@ static void the_application_may_order_what_a_floor_covers_but_nothing_twice(void
     assert_int_equal(step(f, event), STATUS_NOT_FOUND);
 }
 
+/* A message of the application's own about something with this timestamp, delivered here. */
+static void deliver_own(struct fixture *f, uint64_t token)
+{
+    const uint64_t delivered = order_delivered(f->order);
+    struct order_event event = {
+        .kind = ORDER_EVENT_SUBMIT,
+        .submit = {.id = {.session = {{{token}, {0}}}, .sequence = 1, .attempt = KV_ATTEMPT_OWN},
+                   .destinations = kv_group_set_of((kv_group_id){1}),
+                   .body = kv_slice_of("body", 4),
+                   .by_application = true}};
+    assert_int_equal(step(f, event), STATUS_OK);
+    sync_all(f);
+    assert_int_equal(order_delivered(f->order), delivered + 1);
+    order_effects_clear(&f->effects);
+}
+
+/* A SOFT for an own message; returns whether it was proposed at once. Otherwise it was asked about. */
+static bool own_is_proposed(struct fixture *f, uint64_t token)
+{
+    const struct wire_message *ask = NULL;
+    const kv_index last = raft_last(order_raft(f->order));
+    struct wire_message message = soft(1);
+    message.as.soft.id =
+        (kv_message_id){.session = {{{token}, {0}}}, .sequence = 2, .attempt = KV_ATTEMPT_OWN};
+    hear(f, message);
+    const bool asked = sent(f, WIRE_MESSAGE_ASK, &ask) > 0;
+    const bool proposed = raft_last(order_raft(f->order)).value > last.value;
+    assert_true(asked != proposed);
+    order_effects_clear(&f->effects);
+    return proposed;
+}
+
+/* There may be millions of them while a client thinks. */
+static void own_messages_displace_no_session_of_a_client(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    f->order->sessions.max = 2;
+    raise_floor(f);
+    for (uint64_t token = 10; token < 20; token++) {
+        deliver_own(f, token);
+    }
+    assert_int_equal(order_sessions_look(&f->order->sessions, id_of(5)), ORDER_ID_FORGOTTEN);
+    assert_int_equal(order_sessions_look(&f->order->sessions, id_of(6)), ORDER_ID_NEW);
+    assert_int_equal(f->order->sessions.count, 1);
+}
+
+static void an_own_message_is_proposed_at_once_unless_it_may_have_been_here_long_ago(void **state)
+{
+    struct fixture *f = *state;
+    lead(f);
+    f->order->own.max = 2;
+    deliver_own(f, 20);
+    deliver_own(f, 30);
+    deliver_own(f, 40); /* 20 makes room */
+    assert_false(own_is_proposed(f, 15));
+    assert_true(own_is_proposed(f, 25));
+}
+
+static void ids_of_own_messages_from_before_a_snapshot_are_asked_about(void **state)
+{
+    struct fixture *f = *state;
+    struct kv_buffer saved = {0};
+    lead(f);
+    deliver_own(f, 1);
+    deliver_own(f, 2);
+    const kv_timestamp cursor = f->order->cursor;
+    const struct raft_snapshot_point point =
+        raft_snapshot_point_at(order_raft(f->order), order_delivered_index(f->order));
+    order_save(f->order, &saved);
+    order_destroy(&f->order);
+    f->order = new_order(1, f->now);
+    struct raft_persist hard = {.kind = RAFT_PERSIST_HARD_STATE, .term = point.term};
+    struct raft_persist snapshot = {.kind = RAFT_PERSIST_SNAPSHOT, .point = point};
+    assert_int_equal(order_restore(f->order, &hard), STATUS_OK);
+    assert_int_equal(order_restore(f->order, &snapshot), STATUS_OK);
+    assert_int_equal(order_load(f->order, kv_buffer_slice(&saved)), STATUS_OK);
+    kv_buffer_close(&saved);
+    lead(f);
+    assert_false(own_is_proposed(f, 1));
+    assert_false(own_is_proposed(f, cursor.clock.value));
+    assert_true(own_is_proposed(f, cursor.clock.value + 1));
+}
+
 #define ORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -461,6 +545,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_leader_needs_no_oracle_for_what_is_in_its_log,
                                         set_up_oracle_first, tear_down),
         ORDER_TEST(the_application_may_order_what_a_floor_covers_but_nothing_twice),
+        ORDER_TEST(own_messages_displace_no_session_of_a_client),
+        ORDER_TEST(an_own_message_is_proposed_at_once_unless_it_may_have_been_here_long_ago),
+        ORDER_TEST(ids_of_own_messages_from_before_a_snapshot_are_asked_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/check_digest.h"
+#include "tests/sim/check_leases.h"
 #include "tests/sim/check_once.h"
 #include "tests/sim/check_raft.h"
 #include "tests/sim/check_replay.h"
@@ -219,6 +220,83 @@ static void test_readers_of_a_key_stand_in_any_order(void **state)
     strict_order_access(check, early, 1, false);
     assert_true(strict_order_agrees(check, cycle, &count));
     strict_order_close(&check);
+}
+
+/* ---- check_leases ---- */
+
+#define LEASE_TTL_US UINT64_C(1000000)
+#define LEASE_SLACK  UINT64_C(1000)
+
+struct leases {
+    struct check_leases check;
+    struct sim_report report;
+    uint64_t quiet_from;
+};
+
+/* A message about the lock with token 1 is delivered, and group 0 and 1 execute it at a time. */
+static void execute_about(struct leases *leases, uint64_t timestamp, enum wire_op op, uint64_t now)
+{
+    static struct wire_command command;
+    static struct wire_answer answer;
+    struct kv_buffer body = {0}, said = {0};
+    wire_command_begin(&command, op);
+    command.ttl_ms = op == WIRE_OP_LOCK ? LEASE_TTL_US / 1000 : 0;
+    command.token.clock.value = op == WIRE_OP_LOCK ? 0 : 1;
+    if (op == WIRE_OP_LOCK || op == WIRE_OP_REVOKE) {
+        command.keys[command.key_count++] = kv_slice_of_text("k");
+        command.owners[command.owner_count++] = 1;
+    }
+    wire_command_encode(&command, &body);
+    wire_answer_begin(&answer, WIRE_VERDICT_OK);
+    wire_answer_encode(&answer, &said);
+    struct wire_entry *entry = wire_entry_new(WIRE_ENTRY_PROPOSE, kv_buffer_slice(&body));
+    const kv_timestamp final = {{timestamp}, {0}};
+    check_leases_delivered(&leases->check,
+                           &(struct order_delivery){.entry = entry, .timestamp = final});
+    for (uint16_t g = 0; g < 2; g++) {
+        check_leases_answered(
+            &leases->check, (kv_group_id){g},
+            &(struct engine_reply){.timestamp = final, .answer = kv_buffer_slice(&said)},
+            &(struct check_leases_moment){
+                .now = now, .quiet_from = leases->quiet_from, .slack_us = LEASE_SLACK},
+            &leases->report);
+    }
+    wire_entry_drop(&entry);
+    kv_buffer_close(&body);
+    kv_buffer_close(&said);
+}
+
+/* Whether a lock that is granted at 1 s, and about which `op` is executed at 1.5 s, may be revoked at a time. */
+static bool may_be_revoked(enum wire_op op, uint64_t quiet_from, uint64_t now)
+{
+    struct leases leases = {.quiet_from = quiet_from};
+    execute_about(&leases, 1, WIRE_OP_LOCK, 1000000);
+    if (op != WIRE_OP_LOCK) {
+        execute_about(&leases, 2, op, 1500000);
+    }
+    execute_about(&leases, 3, WIRE_OP_REVOKE, now);
+    check_leases_close(&leases.check);
+    assert_true(!leases.report.failed || strcmp(leases.report.checker, "leases") == 0);
+    return !leases.report.failed;
+}
+
+static void test_a_lock_that_outlasts_its_lease_is_found(void **state)
+{
+    (void)state;
+    assert_true(may_be_revoked(WIRE_OP_LOCK, 0, 2000000 + LEASE_SLACK));
+    assert_false(may_be_revoked(WIRE_OP_LOCK, 0, 2000001 + LEASE_SLACK));
+    assert_true(may_be_revoked(WIRE_OP_KEEPALIVE, 0, 2500000 + LEASE_SLACK));
+    assert_false(may_be_revoked(WIRE_OP_KEEPALIVE, 0, 2500001 + LEASE_SLACK));
+    assert_true(may_be_revoked(WIRE_OP_UNLOCK, 0, 1500000 + LEASE_SLACK));
+    assert_false(may_be_revoked(WIRE_OP_UNLOCK, 0, 1500001 + LEASE_SLACK));
+}
+
+static void test_a_lock_may_last_as_long_as_there_are_faults(void **state)
+{
+    (void)state;
+    assert_true(may_be_revoked(WIRE_OP_LOCK, UINT64_MAX, 9000000));
+    assert_true(may_be_revoked(WIRE_OP_LOCK, 8000000, 9000000));
+    assert_false(may_be_revoked(WIRE_OP_LOCK, 7000000, 9000000));
 }
 
 /* ---- check_replay, check_linear, check_once: a world of one partition, one client at a time ---- */
@@ -472,6 +550,8 @@ int main(void)
         cmocka_unit_test(test_members_must_answer_a_message_alike),
         cmocka_unit_test(test_conflicts_must_agree_with_real_time),
         cmocka_unit_test(test_readers_of_a_key_stand_in_any_order),
+        cmocka_unit_test(test_a_lock_that_outlasts_its_lease_is_found),
+        cmocka_unit_test(test_a_lock_may_last_as_long_as_there_are_faults),
         cmocka_unit_test(test_an_append_is_counted_once),
         cmocka_unit_test(test_a_counter_stands_between_the_acknowledged_and_all_increments),
     };
