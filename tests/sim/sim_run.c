@@ -22,7 +22,7 @@
 #define LIVENESS_US        UINT64_C(10000000)
 #define LIVENESS_ELECTIONS 10
 /* Locks whose clients have died are granted one behind the other, and each of them lasts for its ttl. */
-#define LIVENESS_LOCKS_US UINT64_C(90000000)
+#define LIVENESS_LOCKS_US UINT64_C(240000000)
 
 /* How often the end of a phase is looked for. */
 #define PHASE_US 20000
