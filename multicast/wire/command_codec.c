@@ -122,8 +122,9 @@ static bool lock_fits(const struct wire_command *command)
 {
     const enum wire_op op = command->op;
     const bool on_keys = wire_op_is_access(op) || wire_op_is_per_key(op);
-    const bool about = op == WIRE_OP_UNLOCK || op == WIRE_OP_KEEPALIVE || op == WIRE_OP_REVOKE ||
-                       op == WIRE_OP_TICK || op == WIRE_OP_EXPIRE || op == WIRE_OP_SESSION_END;
+    const bool about =
+        wire_op_is_in(op, WIRE_OP_BIT(UNLOCK) | WIRE_OP_BIT(KEEPALIVE) | WIRE_OP_BIT(REVOKE) |
+                              WIRE_OP_BIT(TICK) | WIRE_OP_BIT(EXPIRE) | WIRE_OP_BIT(SESSION_END));
     const bool under =
         (wire_op_is_access(op) || op == WIRE_OP_DELETE) && command->policy == WIRE_POLICY_EXCHANGE;
     const bool may_have = about || under || op == WIRE_OP_SESSION_CLOSE;

@@ -4,57 +4,6 @@
 
 #include "multicast/base/assert.h"
 
-bool wire_op_is_access(enum wire_op op)
-{
-    switch (op) {
-    case WIRE_OP_GET:
-    case WIRE_OP_PUT:
-    case WIRE_OP_PUT_IF_ABSENT:
-    case WIRE_OP_CAS:
-    case WIRE_OP_INCR:
-    case WIRE_OP_APPEND:
-    case WIRE_OP_MGET:
-    case WIRE_OP_MPUT:
-    case WIRE_OP_TXN:
-        return true;
-    case WIRE_OP_DELETE:
-    case WIRE_OP_CREATE:
-    case WIRE_OP_MOVE:
-    case WIRE_OP_SCAN:
-    case WIRE_OP_SESSION_OPEN:
-    case WIRE_OP_SESSION_CLOSE:
-    case WIRE_OP_MAP:
-    case WIRE_OP_WHERE:
-    case WIRE_OP_PARTITIONS:
-    case WIRE_OP_HISTORY:
-    case WIRE_OP_UNLOCK:
-    case WIRE_OP_KEEPALIVE:
-    case WIRE_OP_TICK:
-    case WIRE_OP_LOCKS:
-    case WIRE_OP_LOCK:
-    case WIRE_OP_REVOKE:
-    case WIRE_OP_EXPIRE:
-    case WIRE_OP_SESSION_BEGIN:
-    case WIRE_OP_SESSION_END:
-    case WIRE_OP_SESSIONS:
-    case WIRE_OP_MARK:
-        return false;
-    }
-    KV_UNREACHABLE();
-}
-
-bool wire_op_is_per_key(enum wire_op op)
-{
-    return op == WIRE_OP_CREATE || op == WIRE_OP_DELETE || op == WIRE_OP_MOVE ||
-           op == WIRE_OP_EXPIRE;
-}
-
-bool wire_op_sets(enum wire_op op)
-{
-    return op == WIRE_OP_CREATE ||
-           (wire_op_is_access(op) && op != WIRE_OP_GET && op != WIRE_OP_MGET);
-}
-
 bool wire_op_is_session(enum wire_op op)
 {
     return op == WIRE_OP_SESSION_BEGIN || op == WIRE_OP_SESSION_END;

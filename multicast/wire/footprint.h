@@ -21,13 +21,34 @@ enum wire_duty {
 /* Bits of enum wire_use: what the command does to key i, whichever branch it takes. */
 unsigned wire_command_use(const struct wire_command *command, uint32_t i);
 
+/* Sets of operations as bits: every command is asked several times what it is. */
+#define WIRE_OP_BIT(NAME) (UINT64_C(1) << WIRE_OP_##NAME)
+#define WIRE_OPS_THAT_WRITE                                                                        \
+    (WIRE_OP_BIT(PUT) | WIRE_OP_BIT(PUT_IF_ABSENT) | WIRE_OP_BIT(CAS) | WIRE_OP_BIT(INCR) |        \
+     WIRE_OP_BIT(APPEND) | WIRE_OP_BIT(MPUT) | WIRE_OP_BIT(TXN))
+
+static inline bool wire_op_is_in(enum wire_op op, uint64_t set)
+{
+    return (set >> op & 1) != 0;
+}
+
 /* Commands that read and write keys where they are: GET, PUT, PUT_IF_ABSENT, CAS, INCR, APPEND, MGET, MPUT, TXN. A policy
  * concerns only these. CREATE, DELETE, MOVE and EXPIRE give a verdict for each key; a NO to one of them does not touch the others. */
-bool wire_op_is_access(enum wire_op op);
-bool wire_op_is_per_key(enum wire_op op);
+static inline bool wire_op_is_access(enum wire_op op)
+{
+    return wire_op_is_in(op, WIRE_OP_BIT(GET) | WIRE_OP_BIT(MGET) | WIRE_OPS_THAT_WRITE);
+}
+static inline bool wire_op_is_per_key(enum wire_op op)
+{
+    return wire_op_is_in(op, WIRE_OP_BIT(CREATE) | WIRE_OP_BIT(DELETE) | WIRE_OP_BIT(MOVE) |
+                                 WIRE_OP_BIT(EXPIRE));
+}
 
 /* Commands that may give keys a value: it can have a ttl, or be bound to a session. */
-bool wire_op_sets(enum wire_op op);
+static inline bool wire_op_sets(enum wire_op op)
+{
+    return wire_op_is_in(op, WIRE_OP_BIT(CREATE) | WIRE_OPS_THAT_WRITE);
+}
 
 /* SESSION_BEGIN and SESSION_END: to all groups [locks.md, K1]. */
 bool wire_op_is_session(enum wire_op op);

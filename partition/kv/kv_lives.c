@@ -32,9 +32,9 @@ static uint64_t time_after(const struct kv_machine *machine, uint64_t us)
 /* What changes a part of a value, brings it elsewhere, or ends it. */
 static bool keeps_bonds(const struct wire_command *command)
 {
-    const enum wire_op op = command->op;
-    return op == WIRE_OP_INCR || op == WIRE_OP_APPEND || op == WIRE_OP_TXN || op == WIRE_OP_MOVE ||
-           op == WIRE_OP_EXPIRE || command->policy != WIRE_POLICY_EXCHANGE;
+    const uint64_t keeping = WIRE_OP_BIT(INCR) | WIRE_OP_BIT(APPEND) | WIRE_OP_BIT(TXN) |
+                             WIRE_OP_BIT(MOVE) | WIRE_OP_BIT(EXPIRE);
+    return wire_op_is_in(command->op, keeping) || command->policy != WIRE_POLICY_EXCHANGE;
 }
 
 void kv_lives_open(struct kv_machine *machine, struct machine_footprint *footprint)
@@ -42,7 +42,7 @@ void kv_lives_open(struct kv_machine *machine, struct machine_footprint *footpri
     const struct wire_command *command = &machine->command;
     machine->given = (struct kv_bond){.session = command->session};
     machine->keeps = keeps_bonds(command);
-    if (wire_op_sets(command->op) && command->ttl_ms > 0) {
+    if (command->ttl_ms > 0 && wire_op_sets(command->op)) {
         machine->given.until_us = time_after(machine, UINT64_C(1000) * command->ttl_ms);
     }
     if (wire_command_has_session(command)) {
