@@ -52,11 +52,12 @@ static uint64_t lease_hash(const struct oracle_lease *lease)
 }
 
 static struct oracle_lease *lease_new(struct oracle_leases *leases, kv_timestamp token,
-                                      kv_session_id session, kv_slice asked)
+                                      kv_session_id session, enum wire_op op, kv_slice asked)
 {
     struct oracle_lease *lease = kv_alloc_zero(1, sizeof(*lease));
     lease->key = key_of(token);
     lease->session = session;
+    lease->locks = op == WIRE_OP_LOCK;
     lease->since = leases->now;
     kv_buffer_append(&lease->asked, asked.data, asked.size);
     HASH_ADD(hh, leases->by_token, key, sizeof(lease->key), lease);
@@ -71,9 +72,9 @@ static void lease_stay(struct oracle_leases *leases, struct oracle_lease *lease)
     }
     if (lease->number != 0) {
         TAILQ_REMOVE(&leases->sent, lease, link);
-        leases->sent_count--;
+        leases->sent_count[lease->locks]--;
     } else {
-        TAILQ_REMOVE(&leases->ending, lease, link);
+        TAILQ_REMOVE(&leases->ending[lease->locks], lease, link);
     }
     lease->ending = false;
     lease->number = 0;
@@ -94,7 +95,8 @@ static void lease_free(struct oracle_leases *leases, struct oracle_lease *lease)
 
 void oracle_leases_init(struct oracle_leases *leases)
 {
-    TAILQ_INIT(&leases->ending);
+    TAILQ_INIT(&leases->ending[false]);
+    TAILQ_INIT(&leases->ending[true]);
     TAILQ_INIT(&leases->sent);
 }
 
@@ -197,7 +199,7 @@ enum wire_verdict oracle_lease_vote(struct oracle_machine *machine)
     if (begins(command->op)) {
         if (lease_find(leases, machine->context.timestamp) == NULL) {
             (void)lease_new(leases, machine->context.timestamp, machine->context.id.session,
-                            machine->body);
+                            command->op, machine->body);
         }
         return WIRE_VERDICT_OK;
     }
@@ -223,7 +225,7 @@ void oracle_lease_execute(struct oracle_machine *machine, enum wire_verdict verd
         }
         if (lease == NULL) { /* it waited when this member was loaded */
             lease = lease_new(leases, machine->context.timestamp, machine->context.id.session,
-                              machine->body);
+                              machine->command.op, machine->body);
         }
         lease_hold(machine, lease);
         lease_extend(machine, lease, &machine->command);
@@ -239,7 +241,7 @@ static void lease_end(struct oracle_leases *leases, struct oracle_lease *lease)
 {
     lease_stay(leases, lease); /* an end that no renewal beats is another message */
     lease->ending = true;
-    TAILQ_INSERT_TAIL(&leases->ending, lease, link);
+    TAILQ_INSERT_TAIL(&leases->ending[lease->locks], lease, link);
 }
 
 /* [T2] Whether time that was measured from there on counts. */
@@ -291,16 +293,23 @@ void oracle_lease_alone(struct oracle_machine *machine, struct wire_answer *ret)
 /* ---- What the oracle says itself ---- */
 
 /* Numbers are given when there is room, so that they ascend with what is handed on. */
-void oracle_leases_send(struct oracle_machine *machine)
+static void send_ends(struct oracle_machine *machine, bool locks)
 {
     struct oracle_leases *leases = &machine->leases;
+    struct oracle_lease_list *ending = &leases->ending[locks];
     struct oracle_lease *lease;
-    while (leases->sent_count < ORACLE_ENDS_MAX && (lease = TAILQ_FIRST(&leases->ending)) != NULL) {
-        TAILQ_REMOVE(&leases->ending, lease, link);
+    while (leases->sent_count[locks] < ORACLE_ENDS_MAX && (lease = TAILQ_FIRST(ending)) != NULL) {
+        TAILQ_REMOVE(ending, lease, link);
         lease->number = ++machine->pins.dispatched;
         TAILQ_INSERT_TAIL(&leases->sent, lease, link);
-        leases->sent_count++;
+        leases->sent_count[locks]++;
     }
+}
+
+void oracle_leases_send(struct oracle_machine *machine)
+{
+    send_ends(machine, /* locks */ true);
+    send_ends(machine, /* locks */ false);
 }
 
 bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t before,
@@ -317,8 +326,8 @@ bool oracle_lease_next(struct oracle_machine *machine, uint64_t after, uint64_t 
         return false;
     }
     struct wire_command *revoke = &machine->dispatch;
-    const bool lock = lease_asked(machine, next)->op == WIRE_OP_LOCK;
-    revoke->op = lock ? WIRE_OP_REVOKE : WIRE_OP_SESSION_END;
+    (void)lease_asked(machine, next);
+    revoke->op = next->locks ? WIRE_OP_REVOKE : WIRE_OP_SESSION_END;
     revoke->token = token_of(next);
     revoke->no_wait = revoke->shared = false;
     revoke->ttl_ms = 0;
@@ -495,7 +504,7 @@ static bool lease_load(struct oracle_machine *machine, struct state_reader *read
                            false, machine->partitions)) {
         return false;
     }
-    struct oracle_lease *lease = lease_new(leases, token, session, asked);
+    struct oracle_lease *lease = lease_new(leases, token, session, machine->dispatch.op, asked);
     lease->renewals = renewals;
     lease->unlocked = unlocked == 1;
     lease_hold(machine, lease);

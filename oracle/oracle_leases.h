@@ -23,7 +23,8 @@ struct oracle_session_key {
 /* Locks and sessions that there are, those that wait included: each TICK looks at each of them. Beyond it LOCK and SESSION_BEGIN are BUSY. */
 #define ORACLE_LEASES_MAX 65536
 
-/* REVOKEs and SESSION_ENDs under way at once: if many leases end in one TICK, the others wait for these. */
+/* REVOKEs under way at once, and SESSION_ENDs: if many leases end in one TICK, the others wait for these. Each for its own kind: a
+ * SESSION_END may wait for a command that waits for a lock. */
 #define ORACLE_ENDS_MAX 256
 
 /* A lock or a session, as the oracle knows it: what a client renews, and what ends when it does not. [locks.md]
@@ -39,6 +40,7 @@ struct oracle_lease {
     uint64_t since; /* ordered time, as this member has executed it: of the last change of `held` */
     uint64_t left;  /* us that it lasts; as this member has executed it, so no part of the state */
     kv_timestamp armed;     /* TICKs that began to measure before this was delivered do not count */
+    bool locks;             /* else it is a session's */
     bool ending;            /* it is in `ending`, or, with a number, in `sent` */
     uint64_t number;        /* of the REVOKE or SESSION_END */
     struct kv_buffer asked; /* the LOCK, with owners, or the SESSION_BEGIN */
@@ -49,9 +51,10 @@ struct oracle_lease {
 TAILQ_HEAD(oracle_lease_list, oracle_lease);
 
 struct oracle_leases {
-    struct oracle_lease *by_token;         /* uthash */
-    struct oracle_lease_list ending, sent; /* `sent` by ascending number */
-    uint32_t held, sent_count;
+    struct oracle_lease *by_token; /* uthash */
+    struct oracle_lease_list ending[2],
+        sent; /* of sessions, and of locks; `sent` by ascending number */
+    uint32_t held, sent_count[2];
     uint64_t now;                           /* ordered time, us: all TICKs together */
     kv_timestamp seen;                      /* the largest timestamp that was opened here */
     uint64_t digest;                        /* sum of hashes over those that are held */

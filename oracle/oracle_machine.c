@@ -158,10 +158,10 @@ static bool oracle_machine_read(void *state, struct wire_answer *ret)
     return true;
 }
 
-static bool oracle_machine_dispatch(void *state, uint64_t time_us, uint64_t after,
+static bool oracle_machine_dispatch(void *state, const struct machine_moment *now, uint64_t after,
                                     struct machine_dispatch *ret)
 {
-    (void)time_us; /* its leases have their own reckoning [T7] */
+    (void)now; /* its leases have their own reckoning [T7] */
     return oracle_next_dispatch(state, after, ret);
 }
 

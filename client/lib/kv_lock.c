@@ -156,8 +156,14 @@ static kv_status kv_take(kv_client *client, const kv_op *op, uint64_t sent_at, k
         return status;
     }
     const bool waited = kv_now_us() - sent_at >= ttl_us / LOCK_RENEWALS;
-    if (waited && kv_confirm(client, token, ttl_us, &sent_at) == KV_LOCK_LOST) {
+    const kv_status confirmed = waited ? kv_confirm(client, token, ttl_us, &sent_at) : KV_OK;
+    if (confirmed == KV_LOCK_LOST) {
         return KV_LOCK_LOST;
+    }
+    if (confirmed !=
+        KV_OK) { /* it may be lost for all that is known: as far as that is heard, it is given back */
+        (void)!kv_submit(client, &(kv_op){.code = KV_OP_UNLOCK, .token = token}, NULL, NULL);
+        return KV_UNAVAILABLE;
     }
     *ret = token;
     (void)kv_held_new(client, token, ttl_us, sent_at);

@@ -115,7 +115,7 @@ static void carry_out(struct application *application, const struct node_port *p
                                    .destinations = effects->submits[i].destinations,
                                    .floor = effects->submits[i].floor,
                                    .body = effects->submits[i].body,
-                                   .by_application = true,
+                                   .by_application = !effects->submits[i].forwarded,
                                });
     }
 }

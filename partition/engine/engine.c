@@ -61,6 +61,7 @@ void engine_step(struct engine *engine, const struct engine_event *event,
 {
     engine_effects_clear(effects);
     engine->effects = effects;
+    engine->steps++;
     engine->now = event->now.us > engine->now.us ? event->now : engine->now;
     engine->jobs.max = event->jobs_max < ENGINE_JOBS_MAX ? event->jobs_max : ENGINE_JOBS_MAX;
     engine_on_gate_time(engine);

@@ -55,6 +55,8 @@ struct engine_owed {
     kv_group_id group;
     bool ready;
     bool acknowledged;
+    uint64_t
+        sent; /* the step in which it was sent last: what that left behind borrows the payload */
     uint8_t verdict;
     struct kv_buffer payload;
 };
@@ -112,6 +114,7 @@ struct engine_clock {
 
 struct engine {
     kv_group_id group;
+    uint64_t steps; /* counted */
     struct machine machine;
     struct engine_sessions sessions;
     kv_timestamp cursor; /* final timestamp of the last delivery */

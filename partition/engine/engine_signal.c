@@ -101,6 +101,7 @@ void engine_send_signal(struct engine *engine, struct engine_run *run, struct en
     signal->timestamp = run->timestamp;
     signal->verdict = owed->verdict;
     signal->payload = kv_buffer_slice(&owed->payload);
+    owed->sent = engine->steps;
 }
 
 void engine_send_request(struct engine *engine, const struct engine_run *run, kv_group_id group)
@@ -240,6 +241,9 @@ static void engine_on_signal_ack(struct engine *engine, const struct wire_messag
     if (owed == NULL || !owed->ready || owed->acknowledged) {
         return; /* a member that is behind hears it before it has voted: it will ask */
     }
+    if (owed->sent == engine->steps) {
+        return; /* it has voted in this very step; what it has sent will be acknowledged again */
+    }
     owed->acknowledged = true;
     kv_buffer_close(&owed->payload);
     engine_run_maybe_forget(engine, run);
@@ -265,8 +269,10 @@ static void engine_on_forward(struct engine *engine, const struct wire_message *
         engine_run_find(engine, forward->id) != NULL) {
         return;
     }
-    *engine_emit_submit(engine) = (struct machine_dispatch){
-        .id = forward->id, .destinations = forward->destinations, .body = forward->body};
+    *engine_emit_submit(engine) = (struct machine_dispatch){.id = forward->id,
+                                                            .destinations = forward->destinations,
+                                                            .forwarded = true,
+                                                            .body = forward->body};
 }
 
 void engine_on_message(struct engine *engine, const struct wire_message *message)

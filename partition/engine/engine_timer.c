@@ -193,8 +193,9 @@ void engine_maybe_dispatch(struct engine *engine)
     }
     const bool all = engine->dispatched == 0;
     bool any = false;
-    while (engine->machine.ops->dispatch(engine->machine.state, engine->clock.now_us,
-                                         engine->dispatched, &dispatch)) {
+    const struct machine_moment now = {engine->cursor, engine->clock.now_us};
+    while (
+        engine->machine.ops->dispatch(engine->machine.state, &now, engine->dispatched, &dispatch)) {
         engine->dispatched = dispatch.number;
         if (engine_run_find(engine, dispatch.id) != NULL) {
             continue;
@@ -206,12 +207,13 @@ void engine_maybe_dispatch(struct engine *engine)
             *engine_emit_submit(engine) = dispatch;
         }
     }
-    if (any) {
+    if (any && (all || engine->dispatch_at.us ==
+                           KV_INSTANT_NEVER.us)) { /* new ones do not put old ones off */
         engine->dispatch_retries = all ? engine->dispatch_retries + 1 : 0;
         engine->dispatch_at =
             kv_instant_add(engine->now, engine_backoff(ENGINE_RETRY_US, ENGINE_RETRY_US_MAX,
                                                        engine->dispatch_retries));
-    } else if (all) {
+    } else if (!any && all) {
         engine->dispatch_at = KV_INSTANT_NEVER;
     }
 }

@@ -81,10 +81,17 @@ enum machine_outcome {
     MACHINE_PENDING /* no answer yet: a later command will have it, under the same client's id */
 };
 
-/* A command that a machine wants to have run on other groups, in its client's name (placement rule D2). */
+/* Where a member is: the last delivery. */
+struct machine_moment {
+    kv_timestamp cursor;
+    uint64_t time_us;
+};
+
+/* A command that a machine wants to have run on other groups, in its client's name (placement rule D2), or in its own. */
 struct machine_dispatch {
     uint64_t number;  /* ascending; this member's own count */
     kv_message_id id; /* marked as an execution */
+    bool forwarded; /* another group wants it: this one may have seen it delivered and forgotten */
     kv_group_set destinations;
     uint64_t floor; /* of the message that asked for it */
     kv_slice body;  /* borrows until the machine's next change */
@@ -152,9 +159,10 @@ struct machine_ops {
 
     /* Run a read-only command without changing anything, its digest included. False: it is not read-only. */
     bool (*read)(void *state, struct wire_answer *ret);
-    /* What it wants to have run in its own or a client's name and has not executed here: the first one behind number `after`; `time_us`: of
-     * the last delivery. False: there is none. NULL: there never is. */
-    bool (*dispatch)(void *state, uint64_t time_us, uint64_t after, struct machine_dispatch *ret);
+    /* What it wants to have run in its own or a client's name and has not executed here: the first one behind number `after`. False: there
+     * is none now. NULL: there never is. */
+    bool (*dispatch)(void *state, const struct machine_moment *now, uint64_t after,
+                     struct machine_dispatch *ret);
     /* Whether it wants to be told how time passes; if so, and `us` is not 0, a command to this group alone that says that `us` have
      * passed, since a moment at which this member had been given what is up to `since`. NULL: it never does. */
     bool (*tick)(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret);

@@ -239,28 +239,29 @@ static void take_row(const struct kv_map_row *row, struct kv_bond_place *place, 
     *ret = (struct kv_due){.key = row->value, .version = row->version};
 }
 
-bool kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
-                        struct kv_due *ret)
+enum kv_due_found kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
+                                     struct kv_due *ret)
 {
     struct kv_map_row row;
     if (place->size == 0) {
         *place = name_of_kind(KIND_SESSION);
     }
-    while (row_behind(bonds, place, KIND_SESSION, &row)) {
-        kv_timestamp session = session_in(row.key);
-        if (!kv_session_is_alive(bonds, session)) {
-            take_row(&row, place, ret);
-            ret->session = session;
-            return true;
-        }
-        session.group.value++; /* behind all keys of this one */
-        *place = name_of_session(KIND_SESSION, session);
+    if (!row_behind(bonds, place, KIND_SESSION, &row)) {
+        return KV_DUE_NONE;
     }
-    return false;
+    kv_timestamp session = session_in(row.key);
+    if (!kv_session_is_alive(bonds, session)) {
+        take_row(&row, place, ret);
+        ret->session = session;
+        return KV_DUE_FOUND;
+    }
+    session.group.value++; /* behind all keys of this one */
+    *place = name_of_session(KIND_SESSION, session);
+    return KV_DUE_SKIPPED;
 }
 
-bool kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
-                     struct kv_bond_place *place, struct kv_due *ret)
+enum kv_due_found kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
+                                  struct kv_bond_place *place, struct kv_due *ret)
 {
     struct kv_map_row row;
     if (place->size == 0) {
@@ -268,15 +269,16 @@ bool kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
     }
     if (!row_behind(bonds, place, KIND_SESSION, &row) ||
         kv_timestamp_compare(session_in(row.key), session) != 0) {
-        return false;
+        return KV_DUE_NONE;
     }
     take_row(&row, place, ret);
     ret->session = session;
-    return true;
+    return KV_DUE_FOUND;
 }
 
-bool kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
-                        struct kv_due *ret, uint64_t *ret_next_us)
+enum kv_due_found kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us,
+                                     struct kv_bond_place *place, struct kv_due *ret,
+                                     uint64_t *ret_next_us)
 {
     struct kv_map_row row;
     *ret_next_us = UINT64_MAX;
@@ -284,13 +286,13 @@ bool kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us, struct kv
         *place = name_of_kind(KIND_TIME);
     }
     if (!row_behind(bonds, place, KIND_TIME, &row)) {
-        return false;
+        return KV_DUE_NONE;
     }
     const uint64_t until = session_in(row.key).clock.value; /* a time stands where a session does */
     if (until > now_us) {
         *ret_next_us = until;
-        return false;
+        return KV_DUE_NONE;
     }
     take_row(&row, place, ret);
-    return true;
+    return KV_DUE_FOUND;
 }

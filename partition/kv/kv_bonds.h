@@ -66,14 +66,18 @@ struct kv_due {
     kv_timestamp session; /* {0,0}: its time has come */
 };
 
+/* A key; none this time, but `place` has moved: ask again; none. */
+enum kv_due_found { KV_DUE_FOUND, KV_DUE_SKIPPED, KV_DUE_NONE };
+
 /* The first key behind `place`, which moves onto it: of those whose sessions are not alive; of this session's; of those whose time has come
- * at `now_us`. False: there is none; *ret_next_us is when the next one's time comes, UINT64_MAX if there is none. */
-bool kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
-                        struct kv_due *ret);
-bool kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
-                     struct kv_bond_place *place, struct kv_due *ret);
-bool kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us, struct kv_bond_place *place,
-                        struct kv_due *ret, uint64_t *ret_next_us);
+ * at `now_us`: if there is none, *ret_next_us is when the next one's time comes, UINT64_MAX if there is none of those either. */
+enum kv_due_found kv_bond_next_ended(const struct kv_bonds *bonds, struct kv_bond_place *place,
+                                     struct kv_due *ret);
+enum kv_due_found kv_bond_next_of(const struct kv_bonds *bonds, kv_timestamp session,
+                                  struct kv_bond_place *place, struct kv_due *ret);
+enum kv_due_found kv_bond_next_timed(const struct kv_bonds *bonds, uint64_t now_us,
+                                     struct kv_bond_place *place, struct kv_due *ret,
+                                     uint64_t *ret_next_us);
 
 /* Whether the key may go, by this bond, at this time. */
 bool kv_bond_is_over(const struct kv_bonds *bonds, const struct kv_bond *bond, uint64_t now_us);

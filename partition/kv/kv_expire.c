@@ -22,6 +22,7 @@ void kv_expires_clear(struct kv_expires *expires)
     expires->stage = KV_EXPIRES_REST;
     expires->ended_count = 0;
     expires->all = true;
+    expires->away_done_us = 0;
     expires->next_us = 0; /* not known: it is looked for */
     expires->again_us = UINT64_MAX;
 }
@@ -57,54 +58,73 @@ bool kv_expires_wait(const struct kv_expires *expires)
            expires->again_us != UINT64_MAX;
 }
 
+static uint64_t hash_of(kv_slice key)
+{
+    return XXH3_64bits(key.data, key.size);
+}
+
 static bool is_away(const struct kv_expire *expire)
 {
     return kv_group_set_has(expire->destinations, KV_GROUP_ORACLE);
 }
 
+/* Whether it is about this version of this key. */
+static bool is_about(const struct kv_expire *expire, uint64_t hash, kv_timestamp version)
+{
+    return expire->key_hash == hash && kv_timestamp_compare(expire->version, version) == 0;
+}
+
+static uint32_t find(const struct kv_expires *expires, uint64_t hash, kv_timestamp version)
+{
+    uint32_t i = 0;
+    while (i < expires->count && !is_about(&expires->list[i], hash, version)) {
+        i++;
+    }
+    return i;
+}
+
+/* Entries move, and each keeps a buffer. */
+static void move(struct kv_expires *expires, uint32_t from, uint32_t to)
+{
+    const struct kv_expire moved = expires->list[from];
+    KV_ASSERT(from <= to);
+    memmove(&expires->list[from], &expires->list[from + 1], (to - from) * sizeof(expires->list[0]));
+    expires->list[to] = moved;
+}
+
 void kv_expires_done(struct kv_machine *machine)
 {
     struct kv_expires *expires = &machine->expires;
-    uint32_t i = 0;
-    while (i < expires->count && !kv_message_id_equal(expires->list[i].id, machine->context.id)) {
-        i++;
-    }
+    const struct wire_command *command = &machine->command;
+    const uint32_t i = find(expires, hash_of(command->keys[0]), command->token);
     if (i == expires->count) {
         return; /* another member wanted it */
     }
-    const struct kv_buffer body = expires->list[i].body;
-    expires->away -= is_away(&expires->list[i]) ? 1 : 0;
+    if (is_away(&expires->list[i])) {
+        expires->away--;
+        expires->away_done_us = machine->context.time_us;
+    }
+    move(expires, i, expires->count - 1);
     expires->count--;
-    memmove(&expires->list[i], &expires->list[i + 1],
-            (expires->count - i) * sizeof(expires->list[0]));
-    expires->list[expires->count].body = body;
 }
 
 /* ---- The list ---- */
 
-/* Another id at another time and place: one that did not help must not stand in the way of the next. */
-static kv_message_id id_of(const struct kv_machine *machine, const struct kv_expire *expire,
-                           uint64_t time_us)
+/* Another id whenever it is wanted: one that did not help must not stand in the way of the next. What made it be wanted again was
+ * delivered meanwhile, so the cursor is another one, at whichever member. */
+static void give_id(const struct kv_machine *machine, struct kv_expire *expire,
+                    const struct machine_moment *now)
 {
-    const uint64_t parts[] = {expire->key_hash, time_us, machine->group.value};
-    return (kv_message_id){.session = {expire->version},
-                           .sequence = XXH3_64bits(parts, sizeof(parts)) | 1,
-                           .attempt = KV_ATTEMPT_OWN};
-}
-
-static bool is_wanted(const struct kv_expires *expires, const struct kv_due *due, uint64_t hash)
-{
-    for (uint32_t i = 0; i < expires->count; i++) {
-        const struct kv_expire *expire = &expires->list[i];
-        if (expire->key_hash == hash && kv_timestamp_compare(expire->version, due->version) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const uint64_t parts[] = {expire->key_hash, expire->version.clock.value,
+                              expire->version.group.value, machine->group.value};
+    expire->wanted_us = now->time_us;
+    expire->id = (kv_message_id){.session = {now->cursor},
+                                 .sequence = XXH3_64bits(parts, sizeof(parts)) | 1,
+                                 .attempt = KV_ATTEMPT_OWN};
 }
 
 static void add(struct kv_machine *machine, const struct kv_due *due, uint64_t hash, bool away,
-                uint64_t time_us)
+                const struct machine_moment *now)
 {
     struct kv_expires *expires = &machine->expires;
     struct kv_expire *expire = &expires->list[expires->count++];
@@ -121,24 +141,46 @@ static void add(struct kv_machine *machine, const struct kv_due *due, uint64_t h
     expire->number = ++expires->numbered;
     expire->key_hash = hash;
     expire->version = due->version;
-    expire->session = due->session;
-    expire->id = id_of(machine, expire, time_us);
     expire->destinations = away ? wire_command_destinations(command, machine->partitions)
                                 : kv_group_set_of(machine->group);
-    expires->away += is_away(expire) ? 1 : 0;
+    give_id(machine, expire, now);
+    expires->away += away ? 1 : 0;
     kv_buffer_clear(&expire->body);
     wire_command_encode(command, &expire->body);
 }
 
-static void want(struct kv_machine *machine, const struct kv_due *due, uint64_t time_us)
+/* Those that have waited for long come last, as others. */
+static void give_new_ids(struct kv_machine *machine, const struct machine_moment *now)
 {
     struct kv_expires *expires = &machine->expires;
-    const uint64_t hash = XXH3_64bits(due->key.data, due->key.size);
+    for (uint32_t left = expires->count; left > 0; left--) {
+        if (now->time_us - expires->list[0].wanted_us < KV_EXPIRE_PATIENCE_US) {
+            return; /* they are in the order of when they were wanted */
+        }
+        move(expires, 0, expires->count - 1);
+        struct kv_expire *expire = &expires->list[expires->count - 1];
+        expire->number = ++expires->numbered;
+        give_id(machine, expire, now);
+    }
+}
+
+/* False: there is no room for it now. */
+static bool want(struct kv_machine *machine, const struct kv_due *due,
+                 const struct machine_moment *now)
+{
+    struct kv_expires *expires = &machine->expires;
+    const uint64_t hash = hash_of(due->key);
     const bool away = !kv_group_equal(kv_home_of(machine, due->key), machine->group);
     expires->found = true;
-    if (!is_wanted(expires, due, hash) && (!away || expires->away < KV_EXPIRES_AWAY_MAX)) {
-        add(machine, due, hash, away, time_us);
-    } /* else later: again_us */
+    if (find(expires, hash, due->version) < expires->count) {
+        return true;
+    }
+    if (away && expires->away == KV_EXPIRES_AWAY_MAX) {
+        /* The others do not wait if the oracle orders nothing: again_us */
+        return now->time_us - expires->away_done_us >= KV_EXPIRE_PAUSE_US;
+    }
+    add(machine, due, hash, away, now);
+    return true;
 }
 
 /* ---- Rounds ---- */
@@ -151,9 +193,11 @@ static bool is_time_for_a_round(const struct kv_expires *expires, uint64_t time_
 
 static void begin_round(struct kv_expires *expires, uint64_t time_us)
 {
-    /* Who could not go may be a session's: which one is not remembered. */
-    expires->all = expires->all || time_us >= expires->again_us;
-    expires->again_us = UINT64_MAX;
+    if (time_us >=
+        expires->again_us) { /* who could not go may be a session's: which one is not remembered */
+        expires->again_us = UINT64_MAX;
+        expires->all = true;
+    }
     expires->found = false;
     expires->place = (struct kv_bond_place){0};
     expires->stage = expires->all ? KV_EXPIRES_ALL_SESSIONS : KV_EXPIRES_ENDED;
@@ -161,24 +205,32 @@ static void begin_round(struct kv_expires *expires, uint64_t time_us)
     expires->all = false;
 }
 
-/* The next key of the stage that is under way. False: the stage is over. */
-static bool next_due(struct kv_machine *machine, uint64_t time_us, struct kv_due *ret)
+/* Of one session after the other; each is let go when it has no more. */
+static enum kv_due_found next_of_ended(struct kv_machine *machine, struct kv_due *ret)
+{
+    struct kv_expires *expires = &machine->expires;
+    if (expires->ended_count == 0) {
+        return KV_DUE_NONE;
+    }
+    if (kv_bond_next_of(&machine->bonds, expires->ended[0], &expires->place, ret) == KV_DUE_FOUND) {
+        return KV_DUE_FOUND;
+    }
+    expires->ended_count--;
+    memmove(&expires->ended[0], &expires->ended[1],
+            expires->ended_count * sizeof(expires->ended[0]));
+    expires->place.size = 0;
+    return KV_DUE_SKIPPED;
+}
+
+/* The next key of the stage that is under way; none: the stage is over. */
+static enum kv_due_found next_due(struct kv_machine *machine, uint64_t time_us, struct kv_due *ret)
 {
     struct kv_expires *expires = &machine->expires;
     switch (expires->stage) {
     case KV_EXPIRES_ALL_SESSIONS:
         return kv_bond_next_ended(&machine->bonds, &expires->place, ret);
     case KV_EXPIRES_ENDED:
-        while (expires->ended_count > 0) {
-            if (kv_bond_next_of(&machine->bonds, expires->ended[0], &expires->place, ret)) {
-                return true;
-            }
-            expires->ended_count--;
-            memmove(&expires->ended[0], &expires->ended[1],
-                    expires->ended_count * sizeof(expires->ended[0]));
-            expires->place.size = 0;
-        }
-        return false;
+        return next_of_ended(machine, ret);
     case KV_EXPIRES_TIMES:
         return kv_bond_next_timed(&machine->bonds, time_us, &expires->place, ret,
                                   &expires->next_us);
@@ -190,34 +242,48 @@ static bool next_due(struct kv_machine *machine, uint64_t time_us, struct kv_due
 
 static void end_stage(struct kv_expires *expires, uint64_t time_us)
 {
+    const uint64_t again_us = time_us + KV_EXPIRE_PAUSE_US;
     expires->stage++;
     expires->place.size = 0;
-    if (expires->stage == KV_EXPIRES_REST && expires->found) {
-        expires->again_us = time_us + KV_EXPIRE_PAUSE_US;
+    if (expires->stage == KV_EXPIRES_REST && expires->found && again_us < expires->again_us) {
+        expires->again_us = again_us;
     }
 }
 
-static void search(struct kv_machine *machine, uint64_t time_us)
+/* As far as there is room in the list, and not for long. */
+static void search(struct kv_machine *machine, const struct machine_moment *now)
 {
     struct kv_expires *expires = &machine->expires;
     struct kv_due due;
-    if (expires->stage == KV_EXPIRES_REST && is_time_for_a_round(expires, time_us)) {
-        begin_round(expires, time_us);
+    uint32_t looks = KV_EXPIRES_LOOKS_MAX;
+    if (expires->stage == KV_EXPIRES_REST && is_time_for_a_round(expires, now->time_us)) {
+        begin_round(expires, now->time_us);
     }
-    while (expires->stage != KV_EXPIRES_REST && expires->count < KV_EXPIRES_MAX) {
-        if (next_due(machine, time_us, &due)) {
-            want(machine, &due, time_us);
-        } else {
-            end_stage(expires, time_us);
+    while (expires->stage != KV_EXPIRES_REST && expires->count < KV_EXPIRES_MAX && looks > 0) {
+        const struct kv_bond_place before = expires->place;
+        looks--;
+        switch (next_due(machine, now->time_us, &due)) {
+        case KV_DUE_FOUND:
+            if (!want(machine, &due, now)) {
+                expires->place = before;
+                return;
+            }
+            break;
+        case KV_DUE_SKIPPED:
+            break;
+        case KV_DUE_NONE:
+            end_stage(expires, now->time_us);
+            break;
         }
     }
 }
 
-bool kv_expires_next(struct kv_machine *machine, uint64_t time_us, uint64_t after,
+bool kv_expires_next(struct kv_machine *machine, const struct machine_moment *now, uint64_t after,
                      struct machine_dispatch *ret)
 {
     struct kv_expires *expires = &machine->expires;
-    search(machine, time_us);
+    give_new_ids(machine, now);
+    search(machine, now);
     uint32_t i = 0;
     while (i < expires->count && expires->list[i].number <= after) {
         i++;

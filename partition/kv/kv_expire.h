@@ -2,8 +2,8 @@
 /* kv_expire: the EXPIREs that a partition's leader wants to have ordered. [locks.md, K5, K6]
  *
  * A member's own: it follows from the bonds, the sessions and ordered time, is looked at only where the member leads, and an EXPIRE too
- * many finds nothing to do. One that is wanted stays so, under one id, until it has been executed; a key that could not go then, since
- * somebody has it locked or pinned, is wanted again later, and holds nobody up. */
+ * many finds nothing to do. One that is wanted stays so until it has been executed; a key that could not go then, since somebody has it
+ * locked or pinned, is wanted again later. */
 #ifndef KV_KV_KV_EXPIRE_H
 #define KV_KV_KV_EXPIRE_H
 
@@ -18,13 +18,20 @@
 /* Sessions whose end is remembered: beyond it all sessions are looked through for those that are not alive. */
 #define KV_EXPIRES_ENDED_MAX 256
 
-/* Ordered time after which keys that could not go are looked for again. */
+/* Keys and sessions that one step looks at. */
+#define KV_EXPIRES_LOOKS_MAX 1024
+
+/* Ordered time after which keys that could not go are looked for again, and after which the others go on if the oracle orders nothing. */
 #define KV_EXPIRE_PAUSE_US 1000000
+
+/* Ordered time after which an EXPIRE that has not been executed gets another id: the order may have forgotten that it has had the first. */
+#define KV_EXPIRE_PATIENCE_US 8000000
 
 struct kv_expire {
     uint64_t number;
     uint64_t key_hash;
-    kv_timestamp version, session;
+    kv_timestamp version;
+    uint64_t wanted_us;
     kv_message_id id;
     kv_group_set destinations;
     struct kv_buffer body; /* its own: whoever asks for the next one still needs this one */
@@ -41,7 +48,8 @@ enum kv_expires_stage {
 struct kv_expires {
     struct kv_expire list[KV_EXPIRES_MAX]; /* by ascending number */
     uint32_t count, away;
-    uint64_t numbered; /* the last number */
+    uint64_t numbered;     /* the last number */
+    uint64_t away_done_us; /* when one of those that are away had been executed */
 
     enum kv_expires_stage stage;
     struct kv_bond_place place; /* how far the stage has come */
@@ -71,7 +79,7 @@ void kv_expires_done(struct kv_machine *machine);
 bool kv_expires_wait(const struct kv_expires *expires);
 
 /* The next one behind number `after`. */
-bool kv_expires_next(struct kv_machine *machine, uint64_t time_us, uint64_t after,
+bool kv_expires_next(struct kv_machine *machine, const struct machine_moment *now, uint64_t after,
                      struct machine_dispatch *ret);
 
 #endif

@@ -177,10 +177,10 @@ static void kv_machine_renew(void *state)
     kv_expires_clear(&machine->expires);
 }
 
-static bool kv_machine_dispatch(void *state, uint64_t time_us, uint64_t after,
+static bool kv_machine_dispatch(void *state, const struct machine_moment *now, uint64_t after,
                                 struct machine_dispatch *ret)
 {
-    return kv_expires_next(state, time_us, after, ret);
+    return kv_expires_next(state, now, after, ret);
 }
 
 static bool kv_machine_tick(void *state, uint64_t us, kv_timestamp since,

@@ -103,13 +103,14 @@ static void carry_proposals(struct sim *sim, struct sim_node *node, struct sim_m
             continue;
         }
         sim->counters.dispatches++;
-        (void)!sim_member_step(sim, node, member,
-                               (struct order_event){.kind = ORDER_EVENT_SUBMIT,
-                                                    .submit = {.id = submit->id,
-                                                               .destinations = submit->destinations,
-                                                               .floor = submit->floor,
-                                                               .body = submit->body,
-                                                               .by_application = true}});
+        (void)!sim_member_step(
+            sim, node, member,
+            (struct order_event){.kind = ORDER_EVENT_SUBMIT,
+                                 .submit = {.id = submit->id,
+                                            .destinations = submit->destinations,
+                                            .floor = submit->floor,
+                                            .body = submit->body,
+                                            .by_application = !submit->forwarded}});
     }
 }
 

@@ -105,10 +105,10 @@ static const struct machine *behind_const(const void *state)
     return &((const struct slow *)state)->behind;
 }
 
-static bool slow_dispatch(void *state, uint64_t time_us, uint64_t after,
+static bool slow_dispatch(void *state, const struct machine_moment *now, uint64_t after,
                           struct machine_dispatch *ret)
 {
-    return behind(state)->ops->dispatch(behind(state)->state, time_us, after, ret);
+    return behind(state)->ops->dispatch(behind(state)->state, now, after, ret);
 }
 
 static bool slow_tick(void *state, uint64_t us, kv_timestamp since, struct machine_dispatch *ret)

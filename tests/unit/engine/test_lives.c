@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/engine/commands.h"
@@ -377,19 +378,76 @@ static void a_locked_key_goes_when_the_lock_has_ended(void **state)
     assert_string_equal(value_at(together, key, 1), "");
 }
 
+/* Two sessions without keys end, one right behind the other. */
+static void end_two_others(struct together *together, uint64_t sequence)
+{
+    const kv_timestamp first = order_begin(together, command_id(sequence, 1));
+    const kv_timestamp second = order_begin(together, command_id(sequence + 1, 1));
+    run_for(together, SHORT_US);
+    order_about(together, command_id(sequence + 2, 1), WIRE_OP_UNLOCK, first);
+    run_for(together, SHORT_US / 4);
+    order_about(together, command_id(sequence + 3, 1), WIRE_OP_UNLOCK, second);
+    run_for(together, SHORT_US / 4);
+}
+
+/* A key that is locked when it should go, while others' ends have it looked for again and again, or have others looked for. */
+static void check_locked_key(struct together *together, kv_slice key)
+{
+    const kv_timestamp lock = order_lock(together, command_id(4, 1), key, 1);
+    for (unsigned i = 0; i < 16; i++) {
+        end_two_others(together, 10 + 10 * i);
+        order_about(together, command_id(15 + 10 * i, 1), WIRE_OP_KEEPALIVE, lock);
+    }
+    assert_string_equal(value_at(together, key, 1), "bound");
+    run_for(together, TTL_MS * 1000 + 2 * LATE_US);
+    assert_string_equal(value_at(together, key, 1), "");
+}
+
+static void a_bound_key_that_could_not_go_is_not_forgotten_when_other_sessions_end(void **state)
+{
+    struct together *together = *state;
+    const kv_slice key = together_key(1, 0);
+    const kv_timestamp session = order_begin(together, command_id(1, 1));
+    order_bound(together, command_id(2, 1), key, 1, session, 0);
+    run_for(together, SHORT_US);
+    check_locked_key(together, key);
+}
+
+static void a_key_is_tried_again_also_in_the_moment_in_which_it_could_not_go(void **state)
+{
+    struct together *together = *state;
+    order_timed(together, command_id(1, 1), together_key(1, 0), 1);
+    run_for(together, SHORT_US);
+    check_locked_key(together, together_key(1, 0));
+}
+
+#define MANY 150
+
+/* Keys whose home is partition 1. */
+static kv_slice many_key(unsigned number)
+{
+    static char texts[MANY][16];
+    static unsigned made = 0, tried = 0;
+    while (made <= number) {
+        snprintf(texts[made], sizeof(texts[made]), "many%u", tried++);
+        made += wire_home_of(kv_slice_of_text(texts[made]), TOGETHER_PARTITIONS).value == 1 ? 1 : 0;
+    }
+    return kv_slice_of_text(texts[number]);
+}
+
 static void many_keys_go_a_list_at_a_time(void **state)
 {
     struct together *together = *state;
     const kv_timestamp session = order_begin(together, command_id(1, 1));
-    for (unsigned i = 0; i < 150; i++) {
-        order_bound(together, command_id(2 + i, 1), together_key(1, i), 1, session, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        order_bound(together, command_id(2 + i, 1), many_key(i), 1, session, 0);
     }
     run_for(together, SHORT_US);
     const uint32_t before = together->submits;
     order_about(together, command_id(900, 1), WIRE_OP_UNLOCK, session);
     run_for(together, LATE_US);
-    for (unsigned i = 0; i < 150; i++) {
-        assert_string_equal(value_at(together, together_key(1, i), 1), "");
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_string_equal(value_at(together, many_key(i), 1), "");
     }
     assert_in_range(together->submits - before, 151, 180); /* each once, and TICKs */
 }
@@ -496,6 +554,8 @@ int main(void)
         TEST(a_key_may_arrive_before_its_session_has_begun),
         TEST(a_session_begins_everywhere_or_nowhere),
         TEST(a_locked_key_goes_when_the_lock_has_ended),
+        TEST(a_bound_key_that_could_not_go_is_not_forgotten_when_other_sessions_end),
+        TEST(a_key_is_tried_again_also_in_the_moment_in_which_it_could_not_go),
         TEST(many_keys_go_a_list_at_a_time),
         TEST(nobody_but_a_group_itself_expires_or_ends),
         TEST(no_command_runs_of_a_client_that_was_ended),

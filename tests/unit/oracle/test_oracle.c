@@ -229,9 +229,10 @@ static void run_alone(struct fixture *fixture, struct machine *machine,
 
 static uint32_t count_dispatches(struct machine *machine, uint64_t *after)
 {
+    const struct machine_moment now = {.time_us = 0};
     struct machine_dispatch dispatch;
     uint32_t count = 0;
-    while (machine->ops->dispatch(machine->state, 0, *after, &dispatch)) {
+    while (machine->ops->dispatch(machine->state, &now, *after, &dispatch)) {
         assert_true(dispatch.number > *after);
         *after = dispatch.number;
         count++;
