@@ -160,8 +160,7 @@ static kv_status kv_take(kv_client *client, const kv_op *op, uint64_t sent_at, k
     if (confirmed == KV_LOCK_LOST) {
         return KV_LOCK_LOST;
     }
-    if (confirmed !=
-        KV_OK) { /* it may be lost for all that is known: as far as that is heard, it is given back */
+    if (confirmed != KV_OK) { /* it may be lost for all that is known: it is given back */
         (void)!kv_submit(client, &(kv_op){.code = KV_OP_UNLOCK, .token = token}, NULL, NULL);
         return KV_UNAVAILABLE;
     }
