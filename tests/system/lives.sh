@@ -56,6 +56,15 @@ expect 2 kvctl put t1 v --ttl 1
 expect 2 kvctl put t1 v --ttl 50d
 expect 2 kvctl get t1 --ttl 1s
 
+say "a watch tells of the end"
+kvctl watch seen --count 2 --timeout 20s >"$work/seen" 2>"$work/begins" &
+watching=$!
+await 5 grep -q begins "$work/begins"
+expect 0 kvctl put seen v --ttl 300ms
+wait "$watching"
+has "the first change" put "$(head -n 1 "$work/seen")"
+has "the second" deleted "$(tail -n 1 "$work/seen")"
+
 say "keys with a ttl that move"
 begin="$(now_ms)"
 expect 0 kvctl put m v --ttl 1500ms
