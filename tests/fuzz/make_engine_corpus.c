@@ -58,6 +58,9 @@ static void make_kv(const char *directory)
     fixture_deliver(fixture, fixture_id(3, 7, 2), 5);
     fixture_incr(fixture, "n", 5);
     fixture_deliver(fixture, fixture_id(2, 3, 1), 0);
+    fixture_put_text(fixture, "brief", "v");
+    fixture->command.ttl_ms = 1000;
+    fixture_deliver(fixture, fixture_id(2, 4, 1), 0);
     write_engine(directory, "engine_kv", SEED_KV | SEED_ENGINE, fixture);
     write_machine(directory, "kv", SEED_KV, machine);
     fixture_destroy(&fixture);
