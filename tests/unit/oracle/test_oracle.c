@@ -275,6 +275,23 @@ static void leases_are_bounded_and_end_a_list_at_a_time(void **state)
     context.timestamp.clock.value++;
     run_alone(fixture, &machine, &context);
     assert_int_equal(count_dispatches(&machine, &after), 1);
+    /* The end of a lock has room of its own: ends of sessions may wait for who waits for it. */
+    fixture_plain(fixture, WIRE_OP_LOCK);
+    fixture->command.ttl_ms = 1000;
+    fixture->command.keys[fixture->command.key_count++] = kv_slice_of_text("k");
+    fixture->command.owners[fixture->command.owner_count++] = 1;
+    context.destinations = wire_command_destinations(&fixture->command, PARTITIONS);
+    context.id = (kv_message_id){{{{7}, {0}}}, ORACLE_LEASES_MAX + 1, 1};
+    context.timestamp.clock.value++;
+    const kv_timestamp lock = context.timestamp;
+    run_alone(fixture, &machine, &context);
+    fixture_plain(fixture, WIRE_OP_UNLOCK);
+    fixture->command.token = lock;
+    context.destinations = kv_group_set_of(KV_GROUP_ORACLE);
+    context.id.sequence++;
+    context.timestamp.clock.value++;
+    run_alone(fixture, &machine, &context);
+    assert_int_equal(count_dispatches(&machine, &after), 1);
     machine.ops->destroy(machine.state);
 }
 
