@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/kvctl/report.h"
 #include "client/kvctl/request.h"
 #include "client/kvctl/target.h"
 
@@ -54,6 +53,17 @@ int kvctl_run_held(const struct kvctl_options *options, kv_client *client, const
         return EXIT_NOT_RUN;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+}
+
+void kvctl_print_rows(const struct kvctl_options *options, struct kvctl_table *table, json_t *list)
+{
+    if (options->output == KVCTL_OUTPUT_JSON) {
+        kvctl_table_clear(table);
+        kvctl_print_json(stdout, list);
+    } else {
+        kvctl_table_print(table, stdout);
+        json_decref(list);
+    }
 }
 
 enum kvctl_exit kvctl_ask(const struct kvctl_options *options, const kv_op *op, const char *name,

@@ -150,13 +150,7 @@ static void print_locks(const struct kvctl_options *options, const kv_result *re
         }
         json_array_append_new(list, row);
     }
-    if (options->output == KVCTL_OUTPUT_JSON) {
-        kvctl_table_clear(&table);
-        kvctl_print_json(stdout, list);
-    } else {
-        kvctl_table_print(&table, stdout);
-        json_decref(list);
-    }
+    kvctl_print_rows(options, &table, list);
 }
 
 enum kvctl_exit kvctl_run_locks(const struct kvctl_command *command,

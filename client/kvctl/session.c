@@ -132,13 +132,7 @@ static void print_sessions(const struct kvctl_options *options, const kv_result 
     for (uint32_t r = 0; r < kv_result_count(result); r++) {
         add_row(result, r, &table, list);
     }
-    if (options->output == KVCTL_OUTPUT_JSON) {
-        kvctl_table_clear(&table);
-        kvctl_print_json(stdout, list);
-    } else {
-        kvctl_table_print(&table, stdout);
-        json_decref(list);
-    }
+    kvctl_print_rows(options, &table, list);
 }
 
 enum kvctl_exit kvctl_run_session_list(const struct kvctl_command *command,

@@ -7,7 +7,6 @@ ttl_ms=1000
 # A key may last so much longer than it should: two TICKs at most are not counted (locks.md, K4), some more time passes in between, and
 # this is a busy machine. Somebody waits for a session for its ttl and a second at most.
 late_ms=1000
-now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
 # gone KEY
 gone() { ! kvctl get "$1"; }
@@ -24,10 +23,7 @@ lasted() {
     [ "$took" -ge "$3" ] && [ "$took" -le "$4" ] || complain "$1: $took ms, not from $3 to $4"
 }
 
-printf '\0\0\0\0\0\0\0\0' >"$work/clock"
-shim=""
-for file in "$KV_BIN/libclock_shim.so"; do [ -f "$file" ] && shim="$file"; done
-export CLOCK_SHIM="$work/clock"
+make_clock
 LD_PRELOAD="$shim" start --nodes 3 --partitions 3
 
 say "a ttl"
@@ -181,16 +177,6 @@ expect 0 kvctl get c1
 has "its value" before "$out"
 exec 7>&-
 wait "$piped"
-
-# write_clock SECONDS: the wall clock of all nodes jumps.
-write_clock() {
-    local rest="$1" bytes="" i
-    for i in 1 2 3 4 5 6 7 8; do
-        bytes+="\\x$(printf %02x $((rest & 255)))"
-        rest=$((rest >> 8))
-    done
-    printf "$bytes" | dd of="$work/clock" conv=notrunc status=none
-}
 
 if [ -n "$shim" ]; then
     say "the wall clock jumps, by an hour and by ten years, forth and back"

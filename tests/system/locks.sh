@@ -4,7 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 
 ttl_ms=1000
-now_ms() { echo $(($(date +%s%N) / 1000000)); }
 
 # prompt WHAT BEGIN: no more than ttl + 1 s have passed.
 prompt() {
@@ -27,10 +26,7 @@ holder() {
     await 5 held "$key"
 }
 
-printf '\0\0\0\0\0\0\0\0' >"$work/clock"
-shim=""
-for file in "$KV_BIN/libclock_shim.so"; do [ -f "$file" ] && shim="$file"; done
-export CLOCK_SHIM="$work/clock"
+make_clock
 LD_PRELOAD="$shim" start --nodes 3 --partitions 2
 
 say "a command runs under a lock, and its token is what counts"
@@ -143,16 +139,6 @@ expect 0 lock_contenders "$endpoints" 64 1280
 echo "  each had it $(echo "$out" | cut -d' ' -f1) to $(echo "$out" | cut -d' ' -f2) times, $(echo "$out" | cut -d' ' -f4) a second"
 checks=$((checks + 1))
 [ $(($(echo "$out" | cut -d' ' -f2) - $(echo "$out" | cut -d' ' -f1))) -le 2 ] || complain "not fair: $out"
-
-# write_clock SECONDS: the wall clock of all nodes jumps.
-write_clock() {
-    local rest="$1" bytes="" i
-    for i in 1 2 3 4 5 6 7 8; do
-        bytes+="\\x$(printf %02x $((rest & 255)))"
-        rest=$((rest >> 8))
-    done
-    printf "$bytes" | dd of="$work/clock" conv=notrunc status=none
-}
 
 if [ -n "$shim" ]; then
     say "the wall clock jumps, by an hour and by ten years, forth and back"

@@ -253,3 +253,21 @@ const char *value_at(struct together *together, kv_slice key, unsigned at)
              answer.row_count == 0 ? "" : (const char *)answer.rows[0].value.data);
     return text;
 }
+
+int command_setup(void **state)
+{
+    struct together *together = together_new();
+    together->plain = true;
+    together->clock = 1000; /* later than the registrations of clients */
+    *state = together;
+    return 0;
+}
+
+int command_teardown(void **state)
+{
+    struct together *together = *state;
+    together_settle(together);
+    together_check_members(together);
+    together_close(&together);
+    return 0;
+}

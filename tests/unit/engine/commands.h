@@ -82,4 +82,9 @@ void run_for(struct together *together, uint64_t us);
 /* What the leader of a partition says; "" if there is no such key; valid until the next call. */
 const char *value_at(struct together *together, kv_slice key, unsigned at);
 
+/* For tests without the reference: a cluster whose clients have registered; and that nothing is left of what they did. Whatever is held
+ * ends with its lease. */
+int command_setup(void **state);
+int command_teardown(void **state);
+
 #endif

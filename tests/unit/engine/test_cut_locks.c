@@ -16,24 +16,6 @@
 
 #define SHORT_US 100000
 
-static int setup(void **state)
-{
-    struct together *together = together_new();
-    together->plain = true;
-    *state = together;
-    return 0;
-}
-
-/* The old cluster has lost nothing: locks end with their leases, and then everybody has had his turn. */
-static int teardown(void **state)
-{
-    struct together *together = *state;
-    together_settle(together);
-    together_check_members(together);
-    together_close(&together);
-    return 0;
-}
-
 static struct engine *leader_of(struct together *together, unsigned group)
 {
     return together_leader(together, group)->engine;
@@ -369,7 +351,7 @@ static void what_is_written_together_is_cut_together(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_mark_is_reached_while_others_wait_for_a_lock),
         TEST(who_waited_when_a_cut_was_reached_has_no_turn_before_it_is_taken),

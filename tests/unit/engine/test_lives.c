@@ -16,24 +16,6 @@
 /* What may come on top of a ttl: two TICKs, one in which it ends, and the messages that follow. */
 #define LATE_US 1000000
 
-static int setup(void **state)
-{
-    struct together *together = together_new();
-    together->plain = true;
-    together->clock = 1000; /* later than the registrations of clients */
-    *state = together;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct together *together = *state;
-    together_settle(together);
-    together_check_members(together);
-    together_close(&together);
-    return 0;
-}
-
 static kv_timestamp order_begin(struct together *together, kv_message_id id)
 {
     command_begin(together, WIRE_OP_SESSION_BEGIN)->ttl_ms = TTL_MS;
@@ -532,7 +514,7 @@ static void a_client_may_end_itself(void **state)
     assert_int_equal(verdict_of(together, command_id(2, 1)), WIRE_VERDICT_SESSION_UNKNOWN);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
 
 int main(void)
 {

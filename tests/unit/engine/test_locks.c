@@ -10,24 +10,6 @@
 
 #include "tests/unit/engine/commands.h"
 
-static int setup(void **state)
-{
-    struct together *together = together_new();
-    together->plain = true;
-    *state = together;
-    return 0;
-}
-
-/* Whatever is held ends with its lease, and then nothing is left of it. */
-static int teardown(void **state)
-{
-    struct together *together = *state;
-    together_settle(together);
-    together_check_members(together);
-    together_close(&together);
-    return 0;
-}
-
 #define SHORT_US 100000
 
 static void order_under(struct together *together, kv_message_id id, kv_timestamp token,
@@ -542,7 +524,7 @@ static void members_agree_whatever_happens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         TEST(others_wait_for_a_lock_and_its_holder_does_not),
         TEST(locks_are_granted_in_the_order_of_their_deliveries),
         TEST(readers_share_and_may_not_write),
